@@ -1,0 +1,173 @@
+//! Memory for chunks and results: aligned, zeroed, and owning the permit that admitted it.
+
+use bytemuck::{Pod, Zeroable};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::element::Element;
+
+/// Memory is admitted in units of this many bytes, so that a semaphore's 32-bit counts reach terabytes.
+pub const MEMORY_UNIT: usize = 1024;
+
+/// A cache line: the unit of allocation, which makes every buffer aligned for every dtype and for SIMD.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Memory units that `len` bytes take.
+#[must_use]
+pub const fn memory_units(len: usize) -> usize {
+    len.div_ceil(MEMORY_UNIT)
+}
+
+/// Why a buffer could not be had. Neither is the client's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum BufferError {
+    /// A request asked for more than it had itself admitted with: a defect.
+    #[error("a buffer of {len} bytes does not fit what is left of the memory admitted for this request")]
+    NotAdmitted {
+        /// Bytes asked for.
+        len: usize,
+    },
+    /// The allocator refused.
+    #[error("no memory for a buffer of {len} bytes")]
+    OutOfMemory {
+        /// Bytes asked for.
+        len: usize,
+    },
+}
+
+/// Memory that has been admitted for one request and not yet been handed out as buffers.
+#[derive(Debug)]
+pub struct Budget {
+    permit: OwnedSemaphorePermit,
+}
+
+impl Budget {
+    /// The budget that a memory permit, counted in [`MEMORY_UNIT`]s, allows.
+    #[must_use]
+    pub const fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { permit }
+    }
+
+    /// A zeroed buffer of `len` bytes, which takes its part of the permit with it.
+    ///
+    /// # Errors
+    /// If the budget is spent, or the system has no memory.
+    pub fn allocate(&mut self, len: usize) -> Result<Buffer, BufferError> {
+        let permit = self.permit.split(memory_units(len)).ok_or(BufferError::NotAdmitted { len })?;
+        let lines = bytemuck::try_zeroed_vec::<Line>(len.div_ceil(size_of::<Line>()))
+            .map_err(|()| BufferError::OutOfMemory { len })?;
+        Ok(Buffer { lines, len, permit })
+    }
+
+    /// Frees a buffer and takes its permit back, for the next one of the same request.
+    pub fn reclaim(&mut self, buffer: Buffer) {
+        let Buffer { lines, permit, .. } = buffer;
+        drop(lines);
+        self.permit.merge(permit);
+    }
+}
+
+/// Bytes, aligned to 64, that hold their memory permit until they are dropped.
+#[derive(Debug)]
+pub struct Buffer {
+    lines: Vec<Line>,
+    len: usize,
+    permit: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Buffer {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let bytes: &[u8] = bytemuck::cast_slice(&self.lines);
+        bytes.get(..self.len).unwrap_or(bytes)
+    }
+
+    /// The bytes, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.lines);
+        let len = self.len.min(bytes.len());
+        bytes.split_at_mut(len).0
+    }
+
+    /// The bytes as elements; what is left over of a last, incomplete element is not part of them.
+    #[must_use]
+    pub fn elements<T: Element>(&self) -> &[T] {
+        let all: &[T] = bytemuck::cast_slice(&self.lines);
+        all.get(..self.len / size_of::<T>()).unwrap_or(all)
+    }
+
+    /// The bytes as elements, to be written.
+    pub fn elements_mut<T: Element>(&mut self) -> &mut [T] {
+        let all: &mut [T] = bytemuck::cast_slice_mut(&mut self.lines);
+        let len = (self.len / size_of::<T>()).min(all.len());
+        all.split_at_mut(len).0
+    }
+
+    /// Forgets all but the first `len` bytes and gives the memory permit of the rest back. The
+    /// allocation stays: memory behind `len` that was never written was never really taken.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        let excess = self.permit.num_permits().saturating_sub(memory_units(self.len));
+        drop(self.permit.split(excess));
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn budget(semaphore: &Arc<Semaphore>, units: u32) -> Budget {
+        Budget::new(Arc::clone(semaphore).try_acquire_many_owned(units).expect("enough permits"))
+    }
+
+    #[test]
+    fn buffers_take_their_permits_with_them_and_give_them_back() {
+        let semaphore = Arc::new(Semaphore::new(10));
+        let mut budget = budget(&semaphore, 6);
+        let mut a = budget.allocate(3 * MEMORY_UNIT).expect("admitted");
+        let b = budget.allocate(1).expect("admitted");
+        assert!(matches!(budget.allocate(3 * MEMORY_UNIT), Err(BufferError::NotAdmitted { .. })));
+        drop(budget);
+        assert_eq!(semaphore.available_permits(), 6);
+        a.truncate(MEMORY_UNIT + 1);
+        assert_eq!(semaphore.available_permits(), 7);
+        drop((a, b));
+        assert_eq!(semaphore.available_permits(), 10);
+    }
+
+    #[test]
+    fn a_reclaimed_buffer_makes_room_for_another() {
+        let mut budget = budget(&Arc::new(Semaphore::new(2)), 2);
+        let first = budget.allocate(2 * MEMORY_UNIT).expect("admitted");
+        budget.reclaim(first);
+        assert!(budget.allocate(2 * MEMORY_UNIT).is_ok());
+    }
+
+    #[test]
+    fn elements_leave_an_incomplete_last_one_out() {
+        let mut budget = budget(&Arc::new(Semaphore::new(1)), 1);
+        let mut buffer = budget.allocate(11).expect("admitted");
+        buffer.bytes_mut().fill(1);
+        assert_eq!(buffer.bytes().len(), 11);
+        assert_eq!(buffer.elements::<u32>(), [0x0101_0101; 2]);
+        assert_eq!(buffer.elements::<u64>().as_ptr().align_offset(64), 0);
+    }
+}

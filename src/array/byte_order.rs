@@ -1,0 +1,38 @@
+//! Endianness of elements.
+
+use serde::{Deserialize, Serialize};
+
+use super::element::Element;
+
+/// The order in which the bytes of one element are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ByteOrder {
+    /// Least significant byte first.
+    Little,
+    /// Most significant byte first.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of the machine that this runs on, and of every result.
+    pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+
+    /// `little` or `big`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Little => "little",
+            Self::Big => "big",
+        }
+    }
+}
+
+/// Brings elements stored in `from` into the machine's own order, in place.
+pub fn to_native<T: Element>(elements: &mut [T], from: ByteOrder) {
+    if from != ByteOrder::NATIVE && size_of::<T>() > 1 {
+        for element in elements {
+            *element = element.swap_bytes();
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Raw bytes → typed, strided view: what NumPy would call the array.
+
+mod buffer;
+mod byte_order;
+pub(crate) mod dtype;
+mod element;
+mod missing;
+mod order;
+mod selection;
+mod total;
+
+pub use buffer::{Budget, Buffer, BufferError, MEMORY_UNIT, memory_units};
+pub use byte_order::{ByteOrder, to_native};
+pub use dtype::{DType, Kind};
+pub use element::{Element, HasDType, Number};
+pub use missing::{Missing, MissingRules};
+pub use order::Order;
+pub use selection::{Slice, select};
+pub use total::{FloatTotal, Sum, Total};
+
+/// Chunks of this many elements and more are refused, so that sums of integers cannot overflow their
+/// accumulators.
+pub const MAX_ELEMENTS: usize = u32::MAX as usize;
+
+/// NumPy's own limit on the number of dimensions.
+pub const MAX_DIMENSIONS: usize = 64;

@@ -1,0 +1,118 @@
+//! One slice per axis, with the meaning that NumPy gives to `start:end:stride`.
+
+use ndarray::{ArrayViewD, Axis};
+
+/// `start:end:stride` along one axis. Absent parts, negative indices and indices outside the axis mean
+/// what they mean in NumPy. A stride of 0 has no meaning and is refused where requests are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// First index; negative counts from the end.
+    pub start: Option<i128>,
+    /// Index before which to stop; negative counts from the end.
+    pub end: Option<i128>,
+    /// Step, 1 if absent.
+    pub stride: Option<i128>,
+}
+
+/// The indices that a slice picks from an axis: `first`, `first + step`, … `len` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Indices {
+    first: usize,
+    len: usize,
+    step: isize,
+}
+
+impl Slice {
+    /// Number of indices picked from an axis of length `axis_len`.
+    #[must_use]
+    pub fn len_of(&self, axis_len: usize) -> usize {
+        self.indices(axis_len).len
+    }
+
+    /// The same as Python's `slice.indices`, and then the length of that range. Everything is clamped to
+    /// the axis before it is subtracted, so that no part can overflow.
+    fn indices(&self, axis_len: usize) -> Indices {
+        const NONE: Indices = Indices { first: 0, len: 0, step: 1 };
+        let len = axis_len as i128;
+        let step = self.stride.unwrap_or(1).clamp(-len.max(1), len.max(1));
+        let (lowest, highest) = if step < 0 { (-1, len - 1) } else { (0, len) };
+        let resolve = |index: i128| {
+            let from_start = if index < 0 { index.saturating_add(len) } else { index };
+            from_start.clamp(lowest, highest)
+        };
+        let start = self.start.map_or(if step < 0 { highest } else { lowest }, resolve);
+        let end = self.end.map_or(if step < 0 { lowest } else { highest }, resolve);
+        let span = if step < 0 { start - end } else { end - start };
+        if span <= 0 || step == 0 {
+            return NONE;
+        }
+        let picked = (span + step.abs() - 1) / step.abs();
+        match (usize::try_from(start), usize::try_from(picked), isize::try_from(step)) {
+            (Ok(first), Ok(len), Ok(step)) => Indices { first, len, step },
+            _ => NONE,
+        }
+    }
+}
+
+/// Cuts a view down to what the slices pick, one per axis; negative strides become negative strides of
+/// the view. Nothing is copied.
+pub fn select<T>(view: &mut ArrayViewD<'_, T>, selection: &[Slice]) {
+    for (axis, slice) in selection.iter().enumerate().take(view.ndim()) {
+        let Indices { first, len, step } = slice.indices(view.len_of(Axis(axis)));
+        view.slice_axis_inplace(Axis(axis), forward(first, len, step));
+    }
+}
+
+/// ndarray's form: a forward range, from whose end a negative step walks back.
+fn forward(first: usize, len: usize, step: isize) -> ndarray::Slice {
+    if len == 0 {
+        return ndarray::Slice::new(0, Some(0), 1);
+    }
+    let reach = (len - 1) * step.unsigned_abs();
+    let (low, high) = if step < 0 { (first - reach, first) } else { (first, first + reach) };
+    ndarray::Slice::new(low as isize, Some(high as isize + 1), step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picked(slice: Slice, axis_len: usize) -> Vec<usize> {
+        let Indices { first, len, step } = slice.indices(axis_len);
+        (0..len).map(|i| first.strict_add_signed(i as isize * step)).collect()
+    }
+
+    fn slice(start: i128, end: i128, stride: i128) -> Slice {
+        Slice { start: Some(start), end: Some(end), stride: Some(stride) }
+    }
+
+    #[test]
+    fn slices_pick_what_python_picks() {
+        assert_eq!(picked(slice(0, 5, 2), 5), [0, 2, 4]);
+        assert_eq!(picked(slice(-3, -1, 1), 5), [2, 3]);
+        assert_eq!(picked(slice(4, -6, -2), 5), [4, 2, 0]);
+        assert_eq!(picked(slice(4, -1, -1), 5), [0; 0]);
+        assert_eq!(picked(slice(10, 2, -3), 5), [4]);
+        assert_eq!(picked(Slice { stride: Some(-1), ..Slice::default() }, 3), [2, 1, 0]);
+        assert_eq!(picked(Slice::default(), 3), [0, 1, 2]);
+        assert_eq!(picked(slice(3, 1, 1), 5), [0; 0]);
+    }
+
+    #[test]
+    fn extreme_slices_are_clamped() {
+        let (low, high) = (i128::from(i64::MIN), i128::from(u64::MAX));
+        assert_eq!(picked(slice(low, high, 1), 3), [0, 1, 2]);
+        assert_eq!(picked(slice(high, low, low), 3), [2]);
+        assert_eq!(picked(slice(low, high, high), 3), [0]);
+        assert_eq!(picked(slice(high, high, high), 3), [0; 0]);
+        assert_eq!(picked(slice(i128::MIN, i128::MAX, i128::MIN), 3), [0; 0]);
+    }
+
+    #[test]
+    fn a_view_follows_its_slices() {
+        let data: Vec<i32> = (0..20).collect();
+        let mut view = ArrayViewD::from_shape(vec![4, 5], &data).unwrap();
+        select(&mut view, &[slice(3, -10, -2), slice(1, 5, 3)]);
+        assert_eq!(view.iter().copied().collect::<Vec<_>>(), [16, 19, 6, 9]);
+    }
+}

@@ -1,0 +1,173 @@
+//! zlib (RFC 1950) and gzip (RFC 1952) streams: two wrappers around the same DEFLATE data (RFC 1951).
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::{Codec, Fault};
+
+/// First bytes of every gzip member.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The largest window that DEFLATE knows, which any stream may ask for.
+const WINDOW_BITS: u8 = 15;
+
+/// A decoder of DEFLATE data in one of its wrappers. Checksums are verified. Bytes after the end of the
+/// stream are ignored, as `zlib.decompress` and HDF5 do; a gzip stream may have several members.
+#[derive(Clone, Copy, Debug)]
+pub enum Deflate {
+    /// zlib: one stream with an Adler-32 checksum.
+    Zlib,
+    /// gzip: one or more members, each with a CRC-32.
+    Gzip,
+}
+
+impl Codec for Deflate {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Zlib => "zlib",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    fn keeps_length(&self) -> bool {
+        false
+    }
+
+    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let mut written = 0;
+        loop {
+            let room = decoded.split_at_mut(written).1;
+            let member = self.decode_member(encoded, room)?;
+            written += member.written;
+            encoded = encoded.get(member.read..).unwrap_or_default();
+            if !(matches!(self, Self::Gzip) && encoded.starts_with(&GZIP_MAGIC)) {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// How far the decoder came in input and output.
+#[derive(Clone, Copy, PartialEq)]
+struct Progress {
+    read: usize,
+    written: usize,
+}
+
+impl Deflate {
+    fn decode_member(self, encoded: &[u8], decoded: &mut [u8]) -> Result<Progress, Fault> {
+        let mut inflate = match self {
+            Self::Zlib => Decompress::new(true),
+            Self::Gzip => Decompress::new_gzip(WINDOW_BITS),
+        };
+        let mut done = Progress { read: 0, written: 0 };
+        loop {
+            let input = encoded.get(done.read..).unwrap_or_default();
+            // A full output is followed by one byte of room, to tell a stream that is at its end from
+            // one that goes on.
+            let mut probe = [0];
+            let is_full = done.written >= decoded.len();
+            let output = if is_full { &mut probe[..] } else { decoded.split_at_mut(done.written).1 };
+            let status = inflate
+                .decompress(input, output, FlushDecompress::Finish)
+                .map_err(|error| Fault::Corrupt(error.message().unwrap_or("invalid stream").to_owned()))?;
+            let now = progress(&inflate);
+            if now.written > decoded.len() {
+                return Err(Fault::Full);
+            }
+            match status {
+                Status::StreamEnd => return Ok(now),
+                Status::Ok | Status::BufError if now == done && (is_full || input.is_empty()) => {
+                    return Err(Fault::Corrupt(format!("the stream ends early, after {} bytes", encoded.len())));
+                }
+                Status::Ok | Status::BufError if now == done => {
+                    return Err(Fault::Corrupt(format!("the decoder cannot go on after {} bytes", now.read)));
+                }
+                Status::Ok | Status::BufError => done = now,
+            }
+        }
+    }
+}
+
+fn progress(inflate: &Decompress) -> Progress {
+    // Both count bytes of slices, whose lengths are usize.
+    Progress { read: inflate.total_in() as usize, written: inflate.total_out() as usize }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
+
+    use super::*;
+
+    fn zlib(data: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(codec: Deflate, encoded: &[u8], room: usize) -> Result<Vec<u8>, Fault> {
+        let mut decoded = vec![0; room];
+        let written = codec.decode(encoded, &mut decoded)?;
+        decoded.truncate(written);
+        Ok(decoded)
+    }
+
+    #[test]
+    fn a_stream_decodes_into_exact_and_into_more_room() {
+        for len in [0, 1, 1000, 100_000] {
+            let data: Vec<u8> = (0..len).map(|i| (i * i % 251) as u8).collect();
+            for room in [len, len + 1, 2 * len + 100] {
+                assert_eq!(decode(Deflate::Zlib, &zlib(&data), room).unwrap(), data);
+                assert_eq!(decode(Deflate::Gzip, &gzip(&data), room).unwrap(), data);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_longer_than_its_room_is_refused() {
+        let data = vec![7; 1_000_000];
+        for room in [0, 1, 999_999] {
+            assert!(matches!(decode(Deflate::Zlib, &zlib(&data), room), Err(Fault::Full)));
+            assert!(matches!(decode(Deflate::Gzip, &gzip(&data), room), Err(Fault::Full)));
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let encoded = zlib(b"a chunk of data, a chunk of data");
+        for len in 0..encoded.len() {
+            assert!(matches!(decode(Deflate::Zlib, &encoded[..len], 32), Err(Fault::Corrupt(_))), "{len}");
+        }
+        let encoded = gzip(b"a chunk of data, a chunk of data");
+        for len in 0..encoded.len() {
+            assert!(matches!(decode(Deflate::Gzip, &encoded[..len], 100), Err(Fault::Corrupt(_))), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_refused() {
+        for (codec, mut encoded) in [(Deflate::Zlib, zlib(b"data")), (Deflate::Gzip, gzip(b"data"))] {
+            let check = encoded.len() - if matches!(codec, Deflate::Gzip) { 5 } else { 1 };
+            encoded[check] ^= 1;
+            assert!(matches!(decode(codec, &encoded, 4), Err(Fault::Corrupt(_))), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn gzip_members_follow_each_other_and_other_trailing_bytes_are_ignored() {
+        let mut encoded = [gzip(b"one "), gzip(b""), gzip(b"two")].concat();
+        assert_eq!(decode(Deflate::Gzip, &encoded, 7).unwrap(), b"one two");
+        encoded.extend([0; 9]);
+        assert_eq!(decode(Deflate::Gzip, &encoded, 7).unwrap(), b"one two");
+        let zlib_then_zlib = [zlib(b"one"), zlib(b"two")].concat();
+        assert_eq!(decode(Deflate::Zlib, &zlib_then_zlib, 9).unwrap(), b"one");
+    }
+}

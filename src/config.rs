@@ -1,0 +1,327 @@
+//! Settings: flags and environment variables in, one checked configuration out.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+
+use bytesize::ByteSize;
+use clap::{Parser, builder::BoolishValueParser};
+
+use crate::{
+    plan::SizeLimits,
+    request::Defaults,
+    resource_manager::ResourceLimits,
+    source::{Policy, RetryPolicy, S3Settings},
+};
+
+/// Reduces storage chunks of climate data next to the store that keeps them.
+///
+/// Every flag has an environment variable of the same meaning. Sizes take units ("256MiB"; a bare number is
+/// bytes), durations too ("30s"; a bare number is seconds).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub struct Args {
+    /// Address to listen on
+    #[arg(long, env = "REDUCTIONIST_HOST", default_value = "0.0.0.0")]
+    host: String,
+
+    /// Port to listen on
+    #[arg(long, env = "REDUCTIONIST_PORT", default_value_t = 8080)]
+    port: u16,
+
+    /// Serve HTTPS
+    #[arg(long, env = "REDUCTIONIST_HTTPS", value_parser = BoolishValueParser::new())]
+    https: bool,
+
+    /// PEM file of the certificate chain for HTTPS
+    #[arg(long, env = "REDUCTIONIST_CERT_FILE", value_name = "FILE")]
+    cert_file: Option<PathBuf>,
+
+    /// PEM file of the private key for HTTPS
+    #[arg(long, env = "REDUCTIONIST_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+
+    /// Longest time to finish requests in flight when told to stop
+    #[arg(long, env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    shutdown_timeout: Duration,
+
+    /// Longest time for a request, from its body to its result
+    #[arg(long, env = "REDUCTIONIST_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    request_timeout: Duration,
+
+    /// Longest wait for memory, a connection or a thread
+    #[arg(long, env = "REDUCTIONIST_QUEUE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    queue_timeout: Duration,
+
+    /// Requests that may wait for memory; more are told to come back later
+    #[arg(long, env = "REDUCTIONIST_MAX_QUEUE", value_name = "COUNT", default_value_t = 1024)]
+    max_queue: usize,
+
+    /// Longest time for a connection to a store to be made
+    #[arg(long, env = "REDUCTIONIST_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    connect_timeout: Duration,
+
+    /// Longest wait for a store's first byte, and then for its next ones
+    #[arg(long, env = "REDUCTIONIST_READ_TIMEOUT", value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    read_timeout: Duration,
+
+    /// Times that a read is repeated after a failure that may pass
+    #[arg(long, env = "REDUCTIONIST_RETRIES", value_name = "COUNT", default_value_t = 3)]
+    retries: usize,
+
+    /// Memory for all chunks and results in flight [default: three quarters of the machine's or container's]
+    #[arg(long, env = "REDUCTIONIST_MEMORY_LIMIT", value_name = "SIZE", value_parser = size)]
+    memory_limit: Option<usize>,
+
+    /// Largest encoded chunk [default: a quarter of --memory-limit, at most 1 GiB]
+    #[arg(long, env = "REDUCTIONIST_MAX_CHUNK_SIZE", value_name = "SIZE", value_parser = size)]
+    max_chunk_size: Option<usize>,
+
+    /// Largest decoded chunk [default: a quarter of --memory-limit, at most 1 GiB]
+    #[arg(long, env = "REDUCTIONIST_MAX_DECODED_SIZE", value_name = "SIZE", value_parser = size)]
+    max_decoded_size: Option<usize>,
+
+    /// Largest request body
+    #[arg(long, env = "REDUCTIONIST_MAX_BODY_SIZE", value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    max_body_size: usize,
+
+    /// Requests to S3 stores at one time [default: no limit]
+    #[arg(long, env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]
+    s3_connection_limit: Option<NonZeroUsize>,
+
+    /// Region that S3 requests are signed for
+    #[arg(long, env = "REDUCTIONIST_S3_REGION", value_name = "REGION", default_value = "us-east-1")]
+    s3_region: String,
+
+    /// S3 clients, one per store and credentials, that are kept for further requests
+    #[arg(long, env = "REDUCTIONIST_S3_CLIENTS", value_name = "COUNT", default_value = "256")]
+    s3_clients: NonZeroUsize,
+
+    /// Threads that decode and reduce [default: one less than the CPUs, at least 1]
+    #[arg(long, env = "REDUCTIONIST_THREAD_LIMIT", value_name = "COUNT")]
+    thread_limit: Option<NonZeroUsize>,
+
+    /// Decode and reduce on a Rayon pool instead of Tokio's blocking threads
+    #[arg(long, env = "REDUCTIONIST_USE_RAYON", value_parser = BoolishValueParser::new())]
+    use_rayon: bool,
+
+    /// Keep reduced axes with length 1 where a request does not say
+    #[arg(long, env = "REDUCTIONIST_KEEPDIMS", value_parser = BoolishValueParser::new())]
+    keepdims: bool,
+
+    /// URL prefix that sources must be below, such as https://store.example/bucket; may be repeated
+    /// (comma-separated in the environment) [default: any source]
+    #[arg(long, env = "REDUCTIONIST_ALLOW_SOURCE", value_name = "URL", value_delimiter = ',')]
+    allow_source: Vec<String>,
+}
+
+/// Where to listen, and how.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Host name or address.
+    pub host: String,
+    /// Port; 0 for any free one.
+    pub port: u16,
+    /// Certificate and key files, for HTTPS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Longest time to drain.
+    pub shutdown_timeout: Duration,
+}
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The listener.
+    pub listen: Listen,
+    /// Shared resources.
+    pub resources: ResourceLimits,
+    /// Whether CPU work runs on Rayon.
+    pub use_rayon: bool,
+    /// Largest chunks.
+    pub size_limits: SizeLimits,
+    /// Largest request body in bytes.
+    pub max_body_size: usize,
+    /// Longest time for a request.
+    pub request_timeout: Duration,
+    /// S3 clients.
+    pub s3: S3Settings,
+    /// Repeated reads.
+    pub retry: RetryPolicy,
+    /// Allowed sources.
+    pub policy: Policy,
+    /// What requests need not say.
+    pub defaults: Defaults,
+}
+
+/// A setting that makes no sense, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// Largest default for one chunk.
+const LARGEST_DEFAULT_CHUNK: usize = 1 << 30;
+
+/// Memory where the system does not say how much it has.
+const UNKNOWN_MEMORY: usize = 4 << 30;
+
+impl Config {
+    /// Checks the settings together.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense.
+    pub fn from_args(args: Args) -> Result<Self, ConfigError> {
+        let memory = args.memory_limit.unwrap_or_else(|| available_memory() / 4 * 3);
+        let default_chunk = (memory / 4).min(LARGEST_DEFAULT_CHUNK);
+        let size_limits = SizeLimits {
+            chunk: args.max_chunk_size.unwrap_or(default_chunk),
+            decoded: args.max_decoded_size.unwrap_or(default_chunk),
+        };
+        for (setting, limit) in [("--max-chunk-size", size_limits.chunk), ("--max-decoded-size", size_limits.decoded)] {
+            if limit > memory {
+                return Err(ConfigError(format!("{setting} {limit} is more than --memory-limit {memory}")));
+            }
+        }
+        let threads = args.thread_limit.unwrap_or_else(default_threads);
+        Ok(Self {
+            resources: ResourceLimits {
+                memory: NonZeroUsize::new(memory),
+                s3_connections: args.s3_connection_limit,
+                threads,
+                queue: args.max_queue,
+                queue_timeout: args.queue_timeout,
+            },
+            use_rayon: args.use_rayon,
+            size_limits,
+            max_body_size: args.max_body_size,
+            request_timeout: args.request_timeout,
+            s3: S3Settings {
+                region: args.s3_region,
+                connect_timeout: args.connect_timeout,
+                read_timeout: args.read_timeout,
+                max_clients: args.s3_clients,
+            },
+            retry: RetryPolicy { retries: args.retries, first_delay: Duration::from_millis(50) },
+            policy: Policy::new(&args.allow_source).map_err(|error| ConfigError(format!("--allow-source: {error}")))?,
+            defaults: Defaults { keepdims: args.keepdims },
+            listen: Listen {
+                tls: tls_files(args.https, args.cert_file, args.key_file)?,
+                host: args.host,
+                port: args.port,
+                shutdown_timeout: args.shutdown_timeout,
+            },
+        })
+    }
+}
+
+impl Listen {
+    /// The addresses that the host name stands for.
+    ///
+    /// # Errors
+    /// If it stands for none.
+    pub async fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+        match tokio::net::lookup_host((self.host.as_str(), self.port)).await {
+            Ok(addresses) => Ok(addresses.collect()),
+            Err(error) => Err(ConfigError(format!("--host {:?} is no address: {error}", self.host))),
+        }
+    }
+}
+
+fn tls_files(
+    https: bool,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+    match (https, cert_file, key_file) {
+        (false, _, _) => Ok(None),
+        (true, Some(cert), Some(key)) => Ok(Some((cert, key))),
+        (true, _, _) => Err(ConfigError("--https needs --cert-file and --key-file".to_owned())),
+    }
+}
+
+fn default_threads() -> NonZeroUsize {
+    let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cpus.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Bytes of memory that the container or the machine has, whichever is less.
+fn available_memory() -> usize {
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let container = container.and_then(|max| max.trim().parse().ok());
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|info| total_memory(&info));
+    container.into_iter().chain(machine).min().unwrap_or(UNKNOWN_MEMORY)
+}
+
+/// `MemTotal` of `/proc/meminfo`, in bytes.
+fn total_memory(meminfo: &str) -> Option<usize> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let ByteSize(bytes) = ByteSize::from_str(text).map_err(|_| format!("{text:?} is no size such as 256MiB"))?;
+    match usize::try_from(bytes) {
+        Ok(0) | Err(_) => Err(format!("{text:?} is not a possible size")),
+        Ok(bytes) => Ok(bytes),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = match text.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration such as 30s"))?,
+    };
+    if duration.is_zero() { Err("a duration must be longer than 0".to_owned()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str]) -> Result<Config, String> {
+        let args = Args::try_parse_from([&["reductionist"], args].concat()).map_err(|error| error.to_string())?;
+        Config::from_args(args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sizes_and_durations_take_units_or_bare_numbers() {
+        let config = config(&[
+            "--memory-limit",
+            "256MiB",
+            "--max-chunk-size",
+            "1000",
+            "--shutdown-timeout",
+            "5",
+            "--request-timeout",
+            "1m 30s",
+        ])
+        .unwrap();
+        assert_eq!(config.resources.memory, NonZeroUsize::new(256 << 20));
+        assert_eq!(config.size_limits.chunk, 1000);
+        assert_eq!(config.size_limits.decoded, 64 << 20);
+        assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(5));
+        assert_eq!(config.request_timeout, Duration::from_secs(90));
+        assert_eq!(size("100GB"), Ok(100_000_000_000));
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_named() {
+        for (args, name) in [
+            (&["--memory-limit", "0"][..], "memory-limit"),
+            (&["--memory-limit", "lots"], "memory-limit"),
+            (&["--memory-limit", "1MiB", "--max-chunk-size", "2MiB"], "--max-chunk-size"),
+            (&["--https"], "--cert-file"),
+            (&["--thread-limit", "0"], "thread-limit"),
+            (&["--request-timeout", "0s"], "request-timeout"),
+            (&["--allow-source", "data"], "--allow-source"),
+            (&["--port", "70000"], "port"),
+        ] {
+            let error = config(args).unwrap_err();
+            assert!(error.contains(name), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn memory_is_read_from_meminfo() {
+        assert_eq!(total_memory("MemTotal:       24689744 kB\nMemFree: 1 kB\n"), Some(24_689_744 * 1024));
+        assert_eq!(total_memory("nothing"), None);
+    }
+}

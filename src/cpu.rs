@@ -1,0 +1,135 @@
+//! Where decoding and reducing run: on threads of their own, never on those that serve connections.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use tokio::sync::oneshot;
+
+use crate::resource_manager::{AdmissionError, ResourceManager};
+
+/// Why work gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CpuError {
+    /// The server is shutting down.
+    #[error(transparent)]
+    NotAdmitted(#[from] AdmissionError),
+    /// The work panicked: a defect, of which the log has the trace.
+    #[error("the work on a CPU thread failed unexpectedly")]
+    Panicked,
+}
+
+/// The two kinds of thread pool that an operator can choose.
+#[derive(Debug)]
+enum Pool {
+    /// Tokio's blocking threads, started when needed.
+    Blocking,
+    /// A Rayon pool.
+    Rayon(rayon::ThreadPool),
+}
+
+/// Runs CPU-bound work on as many threads as the resource manager has permits for.
+#[derive(Debug)]
+pub struct Cpu {
+    pool: Pool,
+    resources: Arc<ResourceManager>,
+}
+
+impl Cpu {
+    /// Work runs on Tokio's blocking threads.
+    #[must_use]
+    pub const fn blocking(resources: Arc<ResourceManager>) -> Self {
+        Self { pool: Pool::Blocking, resources }
+    }
+
+    /// Work runs on a Rayon pool of `threads` threads.
+    ///
+    /// # Errors
+    /// If the system refuses the threads.
+    pub fn rayon(resources: Arc<ResourceManager>, threads: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("reduce-{index}"))
+            .build()?;
+        Ok(Self { pool: Pool::Rayon(pool), resources })
+    }
+
+    /// Runs `work` when a thread is free. If the caller stops waiting before that, it never runs. The
+    /// current span goes with it.
+    ///
+    /// # Errors
+    /// If the work panics.
+    pub async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Result<R, CpuError> {
+        let permit = self.resources.thread().await?;
+        let (sender, receiver) = oneshot::channel();
+        let span = tracing::Span::current();
+        let work = move || {
+            let _permit = permit;
+            // Nothing that the work borrows or owns outlives a panic.
+            let result = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
+            // A caller that has gone needs no answer.
+            drop(sender.send(result));
+        };
+        match &self.pool {
+            Pool::Blocking => drop(tokio::task::spawn_blocking(work)),
+            Pool::Rayon(pool) => pool.spawn(work),
+        }
+        receiver.await.ok().and_then(Result::ok).ok_or(CpuError::Panicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroUsize, time::Duration};
+
+    use super::*;
+    use crate::resource_manager::ResourceLimits;
+
+    fn both() -> [Cpu; 2] {
+        let limits = ResourceLimits {
+            memory: None,
+            s3_connections: None,
+            threads: NonZeroUsize::MIN,
+            queue: 1,
+            queue_timeout: Duration::from_secs(10),
+        };
+        let resources = Arc::new(ResourceManager::new(&limits));
+        [Cpu::blocking(Arc::clone(&resources)), Cpu::rayon(resources, 1).expect("threads")]
+    }
+
+    #[tokio::test]
+    async fn work_runs_on_another_thread() {
+        for cpu in both() {
+            let here = std::thread::current().id();
+            assert_ne!(cpu.run(|| std::thread::current().id()).await.expect("no panic"), here);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error_and_frees_its_thread() {
+        for cpu in both() {
+            let panicked = cpu.run(|| panic!("on purpose")).await;
+            assert!(matches!(panicked, Err(CpuError::Panicked)));
+            assert_eq!(cpu.run(|| 1).await.expect("the thread is free again"), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_never_starts() {
+        for cpu in both() {
+            let (release, wait) = std::sync::mpsc::channel::<()>();
+            let busy = cpu.run(move || wait.recv());
+            tokio::pin!(busy);
+            let abandoned = cpu.run(|| panic!("must not run"));
+            tokio::select! {
+                biased;
+                _ = &mut busy => unreachable!("it waits for its release"),
+                _ = abandoned => unreachable!("the only thread is busy"),
+                () = tokio::task::yield_now() => {}
+            }
+            release.send(()).expect("it waits");
+            assert!(busy.await.is_ok());
+        }
+    }
+}

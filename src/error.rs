@@ -1,0 +1,84 @@
+//! The one error that the API answers with.
+
+use crate::{
+    codec::CodecError,
+    cpu::CpuError,
+    operation::OperationError,
+    request::RequestError,
+    resource_manager::AdmissionError,
+    source::{PolicyError, SourceError},
+};
+
+/// Everything that can keep a request from a result, layer by layer in the order of its way.
+#[derive(Debug, thiserror::Error)]
+pub enum ActiveStorageError {
+    /// No route has this path.
+    #[error("there is no such route; the operations are at /v1/count, /v1/max, /v1/min, /v1/select and /v1/sum")]
+    NotFound,
+    /// The route has another method.
+    #[error("{method} is not possible here; send a POST request")]
+    MethodNotAllowed {
+        /// The method used.
+        method: String,
+    },
+    /// The body does not say that it is JSON.
+    #[error("the request body must be JSON; send the header Content-Type: application/json")]
+    UnsupportedMediaType,
+    /// The body broke off or could not be read.
+    #[error("the request body could not be read: {0}")]
+    UnreadableBody(String),
+    /// The credentials are not HTTP Basic.
+    #[error("the Authorization header must be HTTP Basic: user name (access key) and password (secret key)")]
+    Authorization,
+    /// The body is no valid request.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Something is larger than a limit.
+    #[error("{what} is larger than the limit of {limit} bytes ({setting})")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// How large it may be.
+        limit: usize,
+        /// The setting that says so.
+        setting: &'static str,
+    },
+    /// The operator does not allow the source.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// There is no room for the request.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
+    /// The store was too slow.
+    #[error("the request took longer than {0:?} (--request-timeout); the store may be too slow")]
+    DeadlineExceeded(std::time::Duration),
+    /// The chunk could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The chunk could not be decoded.
+    #[error("the chunk cannot be decoded")]
+    Codec(#[from] CodecError),
+    /// The operation gave no result.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// The work on a CPU thread did not end.
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+    /// The reply cannot be put into the wire form.
+    #[error("{0}")]
+    Reply(String),
+}
+
+impl ActiveStorageError {
+    /// What led to the error, root cause last.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        match self {
+            Self::Request(RequestError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+            Self::Request(RequestError::NotAnObject(cause)) => vec![cause.to_string()],
+            Self::Source(error) => error.causes.clone(),
+            Self::Codec(error) => vec![error.to_string()],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The story of a request.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request as HttpRequest, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tracing::Instrument;
+
+use crate::{
+    app::App,
+    credentials::Credentials,
+    error::ActiveStorageError,
+    operation::{Operation, OperationResult},
+    plan::Plan,
+    request::Request,
+    source::Source,
+    telemetry::Metrics,
+};
+
+use super::{
+    extract::{BasicCredentials, JsonBody},
+    reply,
+};
+
+pub(super) type Shared = Arc<App>;
+
+/// Answers one request for operation `O`.
+pub(super) async fn operation_handler<O: Operation>(
+    State(app): State<Shared>,
+    BasicCredentials(credentials): BasicCredentials,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ActiveStorageError> {
+    let request = Request::from_v1(&body, O::TRAITS, app.defaults)?;
+    let location = &request.location;
+    app.policy.check(&location.endpoint, &format!("{}/{}", location.bucket, location.key))?;
+    let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
+    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, credentials).instrument(span));
+    let result = answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))??;
+    reply::v1(result)
+}
+
+/// Reads, decodes and reduces the chunk.
+async fn execute<O: Operation>(
+    app: &App,
+    request: Request,
+    credentials: Option<Credentials>,
+) -> Result<OperationResult, ActiveStorageError> {
+    let Request { location, range, .. } = &request;
+    let plan = Plan::of::<O>(&request, app.size_limits)?;
+    let mut budget = app.resources.memory(plan.memory_units).await?;
+    let download = tracing::info_span!("download");
+    let fetch = app.s3.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
+    let encoded = fetch.instrument(download).await?;
+    app.cpu
+        .run(move || {
+            let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
+            let _span = tracing::info_span!("operation").entered();
+            Ok(O::run(&request.task, chunk, &mut budget)?)
+        })
+        .await?
+}
+
+/// The Prometheus page.
+pub(super) async fn metrics(State(app): State<Shared>) -> Response {
+    match app.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+pub(super) async fn not_found() -> ActiveStorageError {
+    ActiveStorageError::NotFound
+}
+
+pub(super) async fn method_not_allowed(request: HttpRequest) -> ActiveStorageError {
+    ActiveStorageError::MethodNotAllowed { method: request.method().to_string() }
+}

@@ -1,0 +1,156 @@
+//! Results and errors → the wire.
+
+use std::any::Any;
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    array::{BufferError, ByteOrder},
+    codec::CodecError,
+    cpu::CpuError,
+    error::ActiveStorageError,
+    operation::{OperationError, OperationResult},
+    resource_manager::AdmissionError,
+    source::SourceErrorKind,
+};
+
+/// Longest count header that HTTP clients can be expected to read.
+const MAX_COUNT_HEADER_BYTES: usize = 384 * 1024;
+
+/// Seconds after which an overloaded server may be asked again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// The v1 form: the bytes of the result as the body, everything else in headers.
+pub(super) fn v1(result: OperationResult) -> Result<Response, ActiveStorageError> {
+    let shape = json(&result.shape)?;
+    let counts = result.counts.elements::<i64>();
+    let count = match (result.one_count, counts) {
+        (true, [count]) => json(count)?,
+        _ => json(counts)?,
+    };
+    if count.len() > MAX_COUNT_HEADER_BYTES {
+        return Err(ActiveStorageError::TooLarge {
+            what: format!("the x-activestorage-count header of {} results", counts.len()),
+            limit: MAX_COUNT_HEADER_BYTES,
+            setting: "fixed: what HTTP clients read; reduce over more axes, or select a smaller part",
+        });
+    }
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .header("x-activestorage-dtype", result.dtype.name())
+        .header("x-activestorage-byte-order", ByteOrder::NATIVE.name())
+        .header("x-activestorage-shape", shape)
+        .header("x-activestorage-count", count)
+        // The buffer's memory permit goes with it, to the last byte sent.
+        .body(Body::from(Bytes::from_owner(result.values)))
+        .map_err(|error| ActiveStorageError::Reply(error.to_string()))
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, ActiveStorageError> {
+    serde_json::to_string(value).map_err(|error| ActiveStorageError::Reply(error.to_string()))
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorDetail<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caused_by: Vec<String>,
+}
+
+impl IntoResponse for ActiveStorageError {
+    fn into_response(self) -> Response {
+        let status = status(&self);
+        let message = self.to_string();
+        let mut caused_by = self.causes();
+        caused_by.retain(|cause| *cause != message);
+        caused_by.dedup();
+        if status.is_server_error() {
+            tracing::warn!(status = status.as_u16(), ?caused_by, "{message}");
+        } else {
+            tracing::debug!(status = status.as_u16(), ?caused_by, "{message}");
+        }
+        let mut response = error_response(status, &message, caused_by);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+/// What a panic in a handler is answered with: the details are in the log alone.
+pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    error_response(StatusCode::INTERNAL_SERVER_ERROR, "the server failed unexpectedly", Vec::new())
+}
+
+fn error_response(status: StatusCode, message: &str, caused_by: Vec<String>) -> Response {
+    let body = ErrorBody { error: ErrorDetail { message, caused_by } };
+    match serde_json::to_vec(&body) {
+        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The status of every error there is.
+fn status(error: &ActiveStorageError) -> StatusCode {
+    use ActiveStorageError as E;
+    match error {
+        E::NotFound => StatusCode::NOT_FOUND,
+        E::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        E::UnreadableBody(_) | E::Authorization | E::Request(_) => StatusCode::BAD_REQUEST,
+        E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        E::Policy(_) => StatusCode::FORBIDDEN,
+        E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
+        E::DeadlineExceeded(_) => StatusCode::GATEWAY_TIMEOUT,
+        E::Source(error) => source_status(error.kind),
+        E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
+        | E::Operation(OperationError::WrongLength(_) | OperationError::Overflow { .. }) => StatusCode::BAD_REQUEST,
+        E::Codec(CodecError::Buffer(error)) | E::Operation(OperationError::Buffer(error)) => buffer_status(error),
+        E::Operation(OperationError::Defect(_)) | E::Cpu(CpuError::Panicked) | E::Reply(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+fn buffer_status(error: &BufferError) -> StatusCode {
+    match error {
+        BufferError::OutOfMemory { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        BufferError::NotAdmitted { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn admission_status(error: &AdmissionError) -> StatusCode {
+    match error {
+        AdmissionError::NeverFits { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        AdmissionError::QueueFull(_) | AdmissionError::WaitedTooLong { .. } | AdmissionError::Closed => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+fn source_status(kind: SourceErrorKind) -> StatusCode {
+    match kind {
+        SourceErrorKind::NotFound | SourceErrorKind::OutsideObject | SourceErrorKind::Refused => {
+            StatusCode::BAD_REQUEST
+        }
+        SourceErrorKind::AccessDenied => StatusCode::UNAUTHORIZED,
+        SourceErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        SourceErrorKind::Unavailable | SourceErrorKind::Nonsense => StatusCode::BAD_GATEWAY,
+        SourceErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        SourceErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        SourceErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

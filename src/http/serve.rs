@@ -1,0 +1,137 @@
+//! Connections: accept, TLS, and draining at the end.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+/// Longest time for the head of a request, and for a TLS handshake.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause after a failed accept, which is mostly a lack of file descriptors that passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The server's own certificate.
+#[derive(Clone)]
+pub struct Tls(TlsAcceptor);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+/// A certificate that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read as PEM.
+    #[error("{file}: {error}")]
+    Pem {
+        /// Path of the file.
+        file: String,
+        /// What is wrong with it.
+        error: rustls::pki_types::pem::Error,
+    },
+    /// Certificate and key do not fit together, or are of an unsupported kind.
+    #[error("certificate and key cannot be used: {0}")]
+    Certificate(#[from] rustls::Error),
+}
+
+impl Tls {
+    /// Reads a certificate chain and its private key, both PEM files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the two do not fit together.
+    pub fn from_files(cert_file: &Path, key_file: &Path) -> Result<Self, TlsError> {
+        let pem = |file: &Path, error| TlsError::Pem { file: file.display().to_string(), error };
+        let chain = CertificateDer::pem_file_iter(cert_file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| pem(cert_file, error))?;
+        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| pem(key_file, error))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+/// Serves connections until `shutdown`; then accepts no more, finishes the requests in flight and returns,
+/// `drain_timeout` later at the latest.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Tls>,
+    shutdown: impl Future<Output = ()>,
+    drain_timeout: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone(), tls.clone(), graceful.watcher()))),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!(?drain_timeout, "gave up on requests that are still in flight");
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, tls: Option<Tls>, watcher: Watcher) {
+    let outcome = match tls {
+        None => http(nodelay(stream), router, watcher).await,
+        Some(Tls(acceptor)) => match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(nodelay(stream))).await {
+            Ok(Ok(stream)) => http(stream, router, watcher).await,
+            Ok(Err(error)) => Err(error.into()),
+            Err(elapsed) => Err(io::Error::from(elapsed).into()),
+        },
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(error, "connection ended early");
+    }
+}
+
+/// Replies are small and written whole: waiting to fill a packet would only delay them.
+fn nodelay(stream: TcpStream) -> TcpStream {
+    // A connection that is gone already says so when it is read.
+    drop(stream.set_nodelay(true));
+    stream
+}
+
+async fn http<S>(stream: S, router: Router, watcher: Watcher) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    Ok(watcher.watch(connection).await?)
+}

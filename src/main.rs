@@ -1,0 +1,51 @@
+//! Reads the configuration, starts the service, and stops it on a signal.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use reductionist::{
+    app::App,
+    config::{Args, Config},
+    http::{self, Tls},
+    telemetry,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    telemetry::start_logs();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reductionist: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+#[tokio::main]
+async fn run(args: Args) -> Outcome {
+    let config = Config::from_args(args)?;
+    let tls = config.listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
+    let addresses = config.listen.addresses().await?;
+    let listener = TcpListener::bind(addresses.as_slice())
+        .await
+        .map_err(|error| format!("cannot listen on {}:{}: {error}", config.listen.host, config.listen.port))?;
+    let app = Arc::new(App::new(&config).await?);
+    if app.policy.is_open() {
+        tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
+    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: no new connections, requests in flight are finished");
+    };
+    tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
+    http::serve(listener, http::router(app), tls, shutdown, config.listen.shutdown_timeout).await;
+    Ok(())
+}

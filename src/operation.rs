@@ -1,0 +1,264 @@
+//! What a route runs: a decoded chunk in, a small array and its counts out.
+
+use ndarray::{ArrayViewD, ArrayViewMutD, ShapeBuilder};
+
+use crate::{
+    array::{
+        Budget, Buffer, BufferError, ByteOrder, DType, Element, MAX_ELEMENTS, Missing, MissingRules, Number, Order,
+        Slice, dtype::with_dtype, memory_units, select, to_native,
+    },
+    reduce::{Count, ReduceError, Reduced, Reduction, reduce},
+};
+
+/// What a request asks of a decoded chunk. Everything in it fits together: one slice per dimension, one
+/// entry of `reduced` per dimension, missing values that the dtype can hold.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Their byte order.
+    pub byte_order: ByteOrder,
+    /// Length of each dimension; None for one dimension of as many elements as there are.
+    pub shape: Option<Vec<usize>>,
+    /// Layout of the chunk and of the result.
+    pub order: Order,
+    /// The part of the chunk to work on; None for all of it.
+    pub selection: Option<Vec<Slice>>,
+    /// Which elements are missing.
+    pub missing: Missing<Number>,
+    /// For each dimension, whether to reduce it; None for all.
+    pub reduced: Option<Vec<bool>>,
+    /// dtype of the result where the request names one.
+    pub result_dtype: Option<DType>,
+    /// Whether reduced dimensions stay, with length one.
+    pub keepdims: bool,
+}
+
+/// What an operation answers: an array in the native byte order and the order of the request.
+#[derive(Debug)]
+pub struct OperationResult {
+    /// Type of the values.
+    pub dtype: DType,
+    /// Shape of the values.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub values: Buffer,
+    /// Non-missing elements behind each value, as `i64`; for `select`, one number for all of them.
+    pub counts: Buffer,
+    /// Whether one count stands for the whole request.
+    pub one_count: bool,
+}
+
+/// Why an operation gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// The decoded chunk is not what dtype and shape say.
+    #[error("{0}")]
+    WrongLength(String),
+    /// More elements than the accumulators are proved for.
+    #[error("the chunk has {0} elements; at most {MAX_ELEMENTS} can be reduced in one request")]
+    TooManyElements(usize),
+    /// An integer sum does not fit.
+    #[error("integer overflow: the sum does not fit {dtype}; ask for a wider result_dtype, such as {wider}")]
+    Overflow {
+        /// The dtype that is too narrow.
+        dtype: &'static str,
+        /// One that is wide enough for anything.
+        wider: &'static str,
+    },
+    /// No memory for the result.
+    #[error(transparent)]
+    Buffer(#[from] BufferError),
+    /// Something that checked requests rule out.
+    #[error("defect: {0}")]
+    Defect(&'static str),
+}
+
+impl From<ReduceError> for OperationError {
+    fn from(error: ReduceError) -> Self {
+        match error {
+            ReduceError::Buffer(error) => error.into(),
+            ReduceError::Overflow { dtype } => {
+                let is_narrow = dtype != DType::Int64.name() && dtype != DType::UInt64.name();
+                Self::Overflow { dtype, wider: if is_narrow { "int64, uint64 or float64" } else { "float64" } }
+            }
+        }
+    }
+}
+
+/// Which optional fields of a request an operation heeds.
+#[derive(Clone, Copy, Debug)]
+pub struct Traits {
+    /// `axis`; ignored otherwise.
+    pub uses_axis: bool,
+    /// `result_dtype`; refused otherwise.
+    pub takes_result_dtype: bool,
+}
+
+/// An operation on elements of a known type.
+pub trait NumOperation: Send + Sync + 'static {
+    /// The last part of its route.
+    const NAME: &'static str;
+    /// What it heeds.
+    const TRAITS: Traits;
+
+    /// Works on a chunk in native byte order whose length is right.
+    ///
+    /// # Errors
+    /// If a result does not fit its dtype, or there is no memory for it.
+    fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError>;
+}
+
+/// An operation whatever the dtype: every [`NumOperation`] is one.
+pub trait Operation: Send + Sync + 'static {
+    /// The last part of its route.
+    const NAME: &'static str;
+    /// What it heeds.
+    const TRAITS: Traits;
+
+    /// Works on a decoded chunk.
+    ///
+    /// # Errors
+    /// If the chunk has another length than dtype and shape say, a result does not fit its dtype, or there
+    /// is no memory for it.
+    fn run(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError>;
+}
+
+impl<N: NumOperation> Operation for N {
+    const NAME: &'static str = N::NAME;
+    const TRAITS: Traits = N::TRAITS;
+
+    fn run(task: &Task, mut chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+        task.check_len(chunk.bytes().len())?;
+        with_dtype!(task.dtype, T => {
+            to_native(chunk.elements_mut::<T>(), task.byte_order);
+            N::apply::<T>(task, chunk, budget)
+        })
+    }
+}
+
+/// Every reduction is an operation.
+impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
+    const NAME: &'static str = R::NAME;
+    const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE };
+
+    fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+        let view = task.view::<T>(&chunk)?;
+        let reduced = task.reduced_mask(view.ndim());
+        let one_count = reduced.iter().all(|&reduced| reduced) && (task.reduced.is_none() || !reduced.is_empty());
+        let shape = task.result_shape(view.shape(), &reduced);
+        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &task.missing_rules()?, dtype, budget)?;
+        Ok(OperationResult { dtype, shape, values, counts, one_count })
+    }
+}
+
+/// The selected elements themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Select;
+
+impl NumOperation for Select {
+    const NAME: &'static str = "select";
+    const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false };
+
+    fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+        let view = task.view::<T>(&chunk)?;
+        let shape = task.in_request_order(view.shape().to_vec());
+        let is_whole = view.is_standard_layout() && view.len() == chunk.elements::<T>().len();
+        let copy = if is_whole { None } else { Some(copied(&view, budget)?) };
+        let all = vec![true; view.ndim()];
+        let Reduced { counts, .. } = reduce::<Count, T>(view, &all, &task.missing_rules()?, DType::Int64, budget)?;
+        let values = copy.unwrap_or(chunk);
+        Ok(OperationResult { dtype: task.dtype, shape, values, counts, one_count: true })
+    }
+}
+
+fn copied<T: Element>(view: &ArrayViewD<'_, T>, budget: &mut Budget) -> Result<Buffer, OperationError> {
+    let mut copy = budget.allocate(view.len() * size_of::<T>())?;
+    ArrayViewMutD::from_shape(view.shape(), copy.elements_mut::<T>())
+        .map_err(|_| OperationError::Defect("a copy has another length than its original"))?
+        .assign(view);
+    Ok(copy)
+}
+
+impl Task {
+    /// Length of the decoded chunk in bytes, where the shape says it; saturating.
+    #[must_use]
+    pub fn decoded_len(&self) -> Option<usize> {
+        let shape = self.shape.as_ref()?;
+        Some(shape.iter().fold(self.dtype.size(), |len, &dimension| len.saturating_mul(dimension)))
+    }
+
+    /// Memory units that the result takes at most, for a decoded chunk of at most `decoded_len` bytes.
+    #[must_use]
+    pub fn result_memory_units<O: Operation>(&self, decoded_len: usize) -> usize {
+        let selected = match (&self.shape, &self.selection) {
+            (Some(shape), Some(selection)) => {
+                shape.iter().zip(selection).map(|(&len, slice)| slice.len_of(len)).collect()
+            }
+            (Some(shape), None) => shape.clone(),
+            (None, _) => vec![decoded_len / self.dtype.size()],
+        };
+        let mask = self.reduced_mask(selected.len());
+        let is_kept = |axis: usize| !O::TRAITS.uses_axis || !mask.get(axis).unwrap_or(&true);
+        let results = selected
+            .iter()
+            .enumerate()
+            .filter(|(axis, _)| is_kept(*axis))
+            .fold(1_usize, |results, (_, &len)| results.saturating_mul(len));
+        // No dtype is wider than 8 bytes, and a count has as many.
+        let per_array = memory_units(results.saturating_mul(8));
+        per_array.saturating_mul(2).saturating_add(1)
+    }
+
+    fn check_len(&self, len: usize) -> Result<(), OperationError> {
+        let size = self.dtype.size();
+        let dtype = self.dtype.name();
+        match (&self.shape, self.decoded_len()) {
+            (Some(shape), Some(expected)) if expected != len => Err(OperationError::WrongLength(format!(
+                "the chunk has {len} bytes after decoding, but shape {shape:?} of {dtype} has {expected}"
+            ))),
+            (None, _) if !len.is_multiple_of(size) => Err(OperationError::WrongLength(format!(
+                "the chunk has {len} bytes after decoding, which is not a whole number of {dtype} elements"
+            ))),
+            _ if len / size >= MAX_ELEMENTS => Err(OperationError::TooManyElements(len / size)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The selected part of the chunk, its axes in the order in which the result is laid out: an array in F
+    /// order is one in C order with its axes reversed.
+    fn view<'a, T: Element>(&self, chunk: &'a Buffer) -> Result<ArrayViewD<'a, T>, OperationError> {
+        let elements = chunk.elements::<T>();
+        let shape = self.shape.clone().unwrap_or_else(|| vec![elements.len()]);
+        let is_f = self.order == Order::F;
+        let mut view = ArrayViewD::from_shape(shape.set_f(is_f), elements)
+            .map_err(|_| OperationError::Defect("the chunk does not fit its shape"))?;
+        select(&mut view, self.selection.as_deref().unwrap_or_default());
+        Ok(if is_f { view.reversed_axes() } else { view })
+    }
+
+    /// Axes as the request numbers them ↔ axes of [`view`](Self::view).
+    fn in_request_order<A>(&self, mut axes: Vec<A>) -> Vec<A> {
+        if self.order == Order::F {
+            axes.reverse();
+        }
+        axes
+    }
+
+    fn reduced_mask(&self, dimensions: usize) -> Vec<bool> {
+        self.in_request_order(self.reduced.clone().unwrap_or_else(|| vec![true; dimensions]))
+    }
+
+    /// The shape of the result, from shape and mask of the view.
+    fn result_shape(&self, shape: &[usize], reduced: &[bool]) -> Vec<usize> {
+        let axes = shape.iter().zip(reduced);
+        let kept = axes.filter(|&(_, &reduced)| self.keepdims || !reduced);
+        self.in_request_order(kept.map(|(&len, &reduced)| if reduced { 1 } else { len }).collect())
+    }
+
+    fn missing_rules<T: Element>(&self) -> Result<MissingRules<T>, OperationError> {
+        let missing = self.missing.typed().ok_or(OperationError::Defect("a missing value does not fit the dtype"))?;
+        Ok(missing.into())
+    }
+}

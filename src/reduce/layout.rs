@@ -1,0 +1,139 @@
+//! From a view with some axes to reduce to rows: which axis they lie along, and in which order they come.
+
+use ndarray::{ArrayViewD, Axis};
+
+/// Rows shorter than this are avoided if those along the other kind of axis are not.
+const SHORT: usize = 32;
+
+/// The kind of axis that rows lie along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// A row folds into one result.
+    Reduced,
+    /// Each element of a row belongs to a result of its own.
+    Kept,
+}
+
+/// A view whose last axis is that of the rows. Before it come the kept axes in their old order, then the
+/// reduced ones, so that all rows of one result (or of one row of results) follow each other.
+#[derive(Debug)]
+pub(super) struct Layout<'a, T> {
+    pub(super) view: ArrayViewD<'a, T>,
+    pub(super) rows: Rows,
+    /// Consecutive rows that belong to the same results.
+    pub(super) rows_per_result: usize,
+}
+
+impl<'a, T> Layout<'a, T> {
+    /// Arranges a view that is not empty. `reduced` has one entry per axis.
+    pub(super) fn of(view: ArrayViewD<'a, T>, reduced: &[bool]) -> Self {
+        let (mut view, kept) = kept_axes_first(view, reduced);
+        for axis in kept..view.ndim() {
+            // The order of reduced elements means nothing, and forward is faster than backward.
+            if view.stride_of(Axis(axis)) < 0 {
+                view.invert_axis(Axis(axis));
+            }
+        }
+        let ndim = view.ndim();
+        merge_neighbours(&mut view, 0..kept);
+        merge_neighbours(&mut view, kept..ndim);
+        let all_kept = (0..ndim).map(|axis| axis >= kept).collect::<Vec<_>>();
+        let (view, kept) = kept_axes_first(view, &all_kept);
+        Self::with_rows(view, kept)
+    }
+
+    /// Takes a view of `kept` kept axes followed by reduced ones.
+    fn with_rows(mut view: ArrayViewD<'a, T>, kept: usize) -> Self {
+        if view.ndim() == 0 {
+            view.insert_axis_inplace(Axis(0));
+        }
+        let ndim = view.ndim();
+        let rows = choose_rows(&view, kept);
+        let rows_per_result = match rows {
+            Rows::Reduced => view.shape().iter().take(ndim - 1).skip(kept).product(),
+            Rows::Kept => view.shape().iter().skip(kept).product(),
+        };
+        if rows == Rows::Kept {
+            let row_axis = kept - 1;
+            let order: Vec<_> = (0..ndim).filter(|&axis| axis != row_axis).chain([row_axis]).collect();
+            view = view.permuted_axes(order);
+        }
+        Self { view, rows, rows_per_result }
+    }
+
+    /// The axis that the rows lie along.
+    pub(super) fn row_axis(&self) -> Axis {
+        Axis(self.view.ndim().saturating_sub(1))
+    }
+}
+
+/// Moves the reduced axes behind the kept ones and drops those of length one. Returns the number of kept
+/// axes that are left.
+fn kept_axes_first<'a, T>(view: ArrayViewD<'a, T>, reduced: &[bool]) -> (ArrayViewD<'a, T>, usize) {
+    let is_reduced = |axis: &usize| reduced.get(*axis).copied().unwrap_or(false);
+    let (units, longer): (Vec<usize>, Vec<usize>) = (0..view.ndim()).partition(|&axis| view.len_of(Axis(axis)) == 1);
+    let (reduced, kept): (Vec<usize>, Vec<usize>) = longer.iter().partition(|axis| is_reduced(axis));
+    let left = longer.len();
+    let order: Vec<usize> = kept.iter().copied().chain(reduced).chain(units).collect();
+    let mut view = view.permuted_axes(order);
+    while view.ndim() > left {
+        view = view.index_axis_move(Axis(left), 0);
+    }
+    (view, kept.len())
+}
+
+/// Makes one axis of neighbours that lie in memory as one; what has been merged is left with length one.
+fn merge_neighbours<T>(view: &mut ArrayViewD<'_, T>, axes: std::ops::Range<usize>) {
+    let mut into = axes.end.saturating_sub(1);
+    for axis in axes.rev().skip(1) {
+        if !view.merge_axes(Axis(axis), Axis(into)) {
+            into = axis;
+        }
+    }
+}
+
+fn choose_rows<T>(view: &ArrayViewD<'_, T>, kept: usize) -> Rows {
+    if kept == 0 {
+        return Rows::Reduced;
+    }
+    if kept == view.ndim() {
+        return Rows::Kept;
+    }
+    let (last_kept, last_reduced) = (Axis(kept - 1), Axis(view.ndim() - 1));
+    let is_short = |axis| view.len_of(axis) < SHORT;
+    match (is_short(last_kept), is_short(last_reduced)) {
+        (true, false) => Rows::Reduced,
+        (false, true) => Rows::Kept,
+        _ if view.stride_of(last_kept).abs() < view.stride_of(last_reduced).abs() => Rows::Kept,
+        _ => Rows::Reduced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(shape: &[usize], reduced: &[bool]) -> (Rows, Vec<usize>, usize) {
+        let data = vec![0_u8; shape.iter().product()];
+        let layout = Layout::of(ArrayViewD::from_shape(shape, &data).unwrap(), reduced);
+        (layout.rows, layout.view.shape().to_vec(), layout.rows_per_result)
+    }
+
+    #[test]
+    fn a_whole_array_is_one_row() {
+        assert_eq!(layout(&[4, 5, 6], &[true, true, true]), (Rows::Reduced, vec![120], 1));
+        assert_eq!(layout(&[4, 5, 6], &[false, false, false]), (Rows::Kept, vec![120], 1));
+        assert_eq!(layout(&[1, 1], &[true, false]), (Rows::Reduced, vec![1], 1));
+        assert_eq!(layout(&[], &[]), (Rows::Reduced, vec![1], 1));
+    }
+
+    #[test]
+    fn rows_lie_along_the_nearest_axis_unless_it_is_short() {
+        assert_eq!(layout(&[40, 50, 60], &[true, false, false]), (Rows::Kept, vec![40, 3000], 40));
+        assert_eq!(layout(&[40, 50, 60], &[false, true, false]), (Rows::Kept, vec![40, 50, 60], 50));
+        assert_eq!(layout(&[40, 50, 60], &[false, false, true]), (Rows::Reduced, vec![2000, 60], 1));
+        assert_eq!(layout(&[40, 50, 60], &[true, false, true]), (Rows::Reduced, vec![50, 40, 60], 40));
+        assert_eq!(layout(&[1000, 3], &[false, true]), (Rows::Kept, vec![3, 1000], 3));
+        assert_eq!(layout(&[1000, 3], &[true, false]), (Rows::Reduced, vec![3, 1000], 1));
+    }
+}

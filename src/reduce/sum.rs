@@ -1,0 +1,57 @@
+//! Sums, exact for integers and in twice the precision of `float64` for floats.
+
+use crate::array::{DType, Element, Kind, Total, dtype::with_dtype};
+
+use super::{Overflow, Reduction, store};
+
+/// The sum of the elements; 0 if there are none. NaN and ∞ are added as IEEE 754 says.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum;
+
+impl Reduction for Sum {
+    const NAME: &'static str = "sum";
+    const TAKES_RESULT_DTYPE: bool = true;
+    type State<T: Element> = T::Total;
+
+    #[inline(always)]
+    fn identity<T: Element>() -> T::Total {
+        T::Total::ZERO
+    }
+
+    #[inline(always)]
+    fn neutral<T: Element>() -> T {
+        T::NOTHING
+    }
+
+    #[inline(always)]
+    fn push<T: Element>(total: T::Total, element: T) -> T::Total {
+        total.add(element)
+    }
+
+    #[inline(always)]
+    fn merge<T: Element>(a: T::Total, b: T::Total) -> T::Total {
+        a.merge(b)
+    }
+
+    /// The same for 32 and 64 bits, for narrower ones the widest integer of the kind, or `float32`.
+    fn default_dtype(dtype: DType) -> DType {
+        match (dtype.kind(), dtype.size()) {
+            (_, 4..) => dtype,
+            (Kind::Signed, _) => DType::Int64,
+            (Kind::Unsigned, _) => DType::UInt64,
+            (Kind::Float, _) => DType::Float32,
+        }
+    }
+
+    fn finish<T: Element>(
+        totals: &[T::Total],
+        counts: &[i64],
+        dtype: DType,
+        results: &mut [u8],
+    ) -> Result<(), Overflow> {
+        with_dtype!(dtype, U => store(results, totals.iter().zip(counts).map(|(&total, &count)| {
+            // The sum of nothing is plain 0, not the −0.0 that sums start from.
+            if count == 0 { Some(bytemuck::Zeroable::zeroed()) } else { U::from_sum(total.sum()) }
+        })))
+    }
+}

@@ -1,0 +1,203 @@
+//! The rules that bind several fields of a request, each with the field that a message names.
+//!
+//! A rule says nothing while a field that it rests on is itself at fault: that field has its own message.
+
+use std::borrow::Cow;
+
+use validator::ValidationError;
+
+use super::data::RequestData;
+use crate::{
+    array::{DType, Element, MAX_DIMENSIONS, Missing, Number, dtype::with_dtype},
+    operation::Traits,
+};
+
+/// What the rules need to know beside the body.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Of the operation that is asked for.
+    pub operation: Traits,
+}
+
+type Checked = Result<(), ValidationError>;
+
+/// A broken rule. The field stands in the code, where [`violations`](super::violations) looks for it.
+fn broken(field: &'static str, problem: impl Into<Cow<'static, str>>) -> Checked {
+    Err(ValidationError::new(field).with_message(problem.into()))
+}
+
+pub(super) fn shape(shape: &[u64]) -> Checked {
+    if shape.contains(&0) {
+        return broken("shape", "every dimension must be at least 1");
+    }
+    if shape.len() > MAX_DIMENSIONS {
+        return broken("shape", format!("has {} dimensions, at most {MAX_DIMENSIONS} are possible", shape.len()));
+    }
+    if elements(shape).is_none() {
+        return broken("shape", "has more elements than can be counted");
+    }
+    Ok(())
+}
+
+fn elements(shape: &[u64]) -> Option<u64> {
+    shape.iter().try_fold(1_u64, |elements, &len| elements.checked_mul(len))
+}
+
+pub(super) fn size(data: &RequestData, _: &Rules) -> Checked {
+    let (Some(size), Some(dtype)) = (data.size, data.dtype) else { return Ok(()) };
+    if data.is_given("compression") || size == 0 {
+        return Ok(());
+    }
+    let item_size = dtype.size() as u64;
+    match &data.shape {
+        Some(shape) if rules_hold(shape) => {
+            match elements(shape).and_then(|elements| elements.checked_mul(item_size)) {
+                Some(expected) if expected == size => Ok(()),
+                Some(expected) => broken(
+                    "size",
+                    format!(
+                        "is {size} bytes, but shape {shape:?} of {} has {expected} bytes and no compression is given",
+                        dtype.name()
+                    ),
+                ),
+                None => broken("shape", "has more bytes than can be counted"),
+            }
+        }
+        None if !data.is_given("shape") && !size.is_multiple_of(item_size) => {
+            broken("size", format!("is {size} bytes, not a whole number of {} elements", dtype.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rules_hold(dimensions: &[u64]) -> bool {
+    shape(dimensions).is_ok()
+}
+
+pub(super) fn range_end(data: &RequestData, _: &Rules) -> Checked {
+    match (data.offset.unwrap_or(0)).checked_add(data.size.unwrap_or(0)) {
+        Some(_) => Ok(()),
+        None => broken("offset", "offset + size is more than any object can have"),
+    }
+}
+
+pub(super) fn selection(data: &RequestData, _: &Rules) -> Checked {
+    let Some(selection) = &data.selection else { return Ok(()) };
+    if selection.iter().any(|slice| slice.0[2] == Some(0)) {
+        return broken("selection", "a stride must not be 0");
+    }
+    match &data.shape {
+        None if data.is_given("shape") => Ok(()),
+        None => broken("selection", "needs shape"),
+        Some(shape) if shape.len() != selection.len() => {
+            broken("selection", format!("has {} slices, but shape has {} dimensions", selection.len(), shape.len()))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+pub(super) fn axis(data: &RequestData, rules: &Rules) -> Checked {
+    let (Some(axis), true) = (&data.axis, rules.operation.uses_axis) else { return Ok(()) };
+    match &data.shape {
+        None if data.is_given("shape") => Ok(()),
+        None => broken("axis", "needs shape"),
+        Some(shape) => reduced_axes(&axis.0, shape.len()).map(drop).or_else(|problem| broken("axis", problem)),
+    }
+}
+
+/// For every dimension, whether it is one of `axes`.
+pub(super) fn reduced_axes(axes: &[i64], dimensions: usize) -> Result<Vec<bool>, String> {
+    let mut reduced = vec![false; dimensions];
+    for &axis in axes {
+        let from_start = if axis < 0 { i128::from(axis) + dimensions as i128 } else { axis.into() };
+        let slot = usize::try_from(from_start).ok().and_then(|axis| reduced.get_mut(axis));
+        match slot {
+            None => return Err(format!("{axis} is outside a shape of {dimensions} dimensions")),
+            Some(true) => return Err(format!("{axis} is there more than once")),
+            Some(slot) => *slot = true,
+        }
+    }
+    Ok(reduced)
+}
+
+pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
+    let (Some(missing), Some(dtype)) = (&data.missing, data.dtype) else { return Ok(()) };
+    let bounds =
+        [missing.valid_min, missing.valid_max].into_iter().chain(missing.valid_range.into_iter().flatten().map(Some));
+    let values = missing.missing_value.iter().chain(missing.missing_values.iter().flatten());
+    for &number in values.clone().chain(bounds.clone().flatten().collect::<Vec<_>>().iter()) {
+        if with_dtype!(dtype, T => T::from_number(number).is_none()) {
+            return broken("missing", format!("{} is not a value of {}", shown(number), dtype.name()));
+        }
+    }
+    if bounds.flatten().any(is_nan) {
+        return broken("missing", "NaN bounds nothing: use a number for valid_min, valid_max and valid_range");
+    }
+    match missing.valid_range {
+        Some([low, high]) if !with_dtype!(dtype, T => T::from_number(low) < T::from_number(high)) => broken(
+            "missing",
+            format!("valid_range [{}, {}] must go from a lower to a higher value", shown(low), shown(high)),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn is_nan(number: Number) -> bool {
+    matches!(number, Number::Float(float) if float.is_nan())
+}
+
+fn shown(number: Number) -> String {
+    match number {
+        Number::Integer(integer) => integer.to_string(),
+        Number::Float(float) => format!("{float:?}"),
+    }
+}
+
+/// The rules for missing data in one form: a range is a minimum and a maximum, the narrower of two wins.
+pub(super) fn missing_rules(data: &super::data::MissingData) -> Missing<Number> {
+    let [low, high] = data.valid_range.map_or([None; 2], |range| range.map(Some));
+    let narrower = |a: Option<Number>, b: Option<Number>, keep: std::cmp::Ordering| match (a, b) {
+        (Some(a), Some(b)) => Some(if compare(a, b) == keep { a } else { b }),
+        (a, b) => a.or(b),
+    };
+    Missing {
+        values: data.missing_value.into_iter().chain(data.missing_values.iter().flatten().copied()).collect(),
+        min: narrower(data.valid_min, low, std::cmp::Ordering::Greater),
+        max: narrower(data.valid_max, high, std::cmp::Ordering::Less),
+    }
+}
+
+/// By value. Numbers of one request that passed the rules are comparable: integers of an integer dtype, or
+/// numbers that a `float64` holds.
+fn compare(a: Number, b: Number) -> std::cmp::Ordering {
+    let float = |number| match number {
+        Number::Integer(integer) => integer as f64,
+        Number::Float(float) => float,
+    };
+    match (a, b) {
+        (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
+        (a, b) => float(a).total_cmp(&float(b)),
+    }
+}
+
+pub(super) fn result_dtype(data: &RequestData, rules: &Rules) -> Checked {
+    let Some(result) = data.result_dtype else { return Ok(()) };
+    if !rules.operation.takes_result_dtype {
+        return broken("result_dtype", "is for sum only");
+    }
+    match data.dtype {
+        Some(dtype) if !can_sum_to(dtype, result) => broken(
+            "result_dtype",
+            format!(
+                "{} cannot be the result of a sum of {}: it must be of the same kind and at least as wide, or float64",
+                result.name(),
+                dtype.name()
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn can_sum_to(dtype: DType, result: DType) -> bool {
+    result == DType::Float64 || (dtype.kind() == result.kind() && result.size() >= dtype.size())
+}

@@ -1,0 +1,222 @@
+//! What requests share and must not exhaust: connections to stores, memory, CPU threads.
+//!
+//! Each is a Tokio semaphore, first come, first served; a permit is a value that lives in what it protects.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use crate::array::{Budget, MEMORY_UNIT};
+
+/// The bounds of what is shared; None for no bound.
+#[derive(Clone, Copy, Debug)]
+pub struct ResourceLimits {
+    /// Bytes of all encoded and decoded chunks and results in flight.
+    pub memory: Option<NonZeroUsize>,
+    /// Requests to S3 stores at one time.
+    pub s3_connections: Option<NonZeroUsize>,
+    /// Threads that decode and reduce.
+    pub threads: NonZeroUsize,
+    /// Requests that may wait for memory at one time.
+    pub queue: usize,
+    /// Longest wait for any of them.
+    pub queue_timeout: Duration,
+}
+
+/// Why a request was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    /// It would need more than there is, now and always.
+    #[error("the request needs {needed} bytes of memory, more than the limit of {limit} bytes (--memory-limit)")]
+    NeverFits {
+        /// Bytes needed.
+        needed: usize,
+        /// All there are.
+        limit: usize,
+    },
+    /// Too many wait already.
+    #[error("the server is overloaded: {0} requests wait for memory (--max-queue)")]
+    QueueFull(usize),
+    /// It waited too long.
+    #[error("the server is overloaded: the request waited {waited:?} for {resource} (--queue-timeout)")]
+    WaitedTooLong {
+        /// What for.
+        resource: &'static str,
+        /// How long.
+        waited: Duration,
+    },
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Closed,
+}
+
+/// The semaphores.
+#[derive(Debug)]
+pub struct ResourceManager {
+    memory: Arc<Semaphore>,
+    memory_units: usize,
+    s3_connections: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
+    queue: usize,
+    queue_timeout: Duration,
+    waiting: AtomicUsize,
+}
+
+/// Permission to use one connection to a store.
+#[derive(Debug)]
+pub struct ConnectionPermit {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Permission to keep one thread busy.
+#[derive(Debug)]
+pub struct ThreadPermit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ResourceManager {
+    /// Semaphores of these sizes.
+    #[must_use]
+    pub fn new(limits: &ResourceLimits) -> Self {
+        let permits = |limit: Option<usize>| limit.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        let memory_units = permits(limits.memory.map(|bytes| bytes.get() / MEMORY_UNIT));
+        Self {
+            memory: Arc::new(Semaphore::new(memory_units)),
+            memory_units,
+            s3_connections: Arc::new(Semaphore::new(permits(limits.s3_connections.map(NonZeroUsize::get)))),
+            threads: Arc::new(Semaphore::new(permits(Some(limits.threads.get())))),
+            queue: limits.queue,
+            queue_timeout: limits.queue_timeout,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until `units` of memory are free and takes them.
+    ///
+    /// # Errors
+    /// At once if there will never be as many, or if too many requests are waiting already; otherwise if the
+    /// wait is too long.
+    pub async fn memory(&self, units: usize) -> Result<Budget, AdmissionError> {
+        let never_fits = AdmissionError::NeverFits {
+            needed: units.saturating_mul(MEMORY_UNIT),
+            limit: self.memory_units.saturating_mul(MEMORY_UNIT),
+        };
+        let permits = u32::try_from(units).map_err(|_| never_fits)?;
+        if units > self.memory_units {
+            return Err(never_fits);
+        }
+        if let Ok(permit) = Arc::clone(&self.memory).try_acquire_many_owned(permits) {
+            return Ok(Budget::new(permit));
+        }
+        let _place = self.take_place()?;
+        self.wait("memory", Arc::clone(&self.memory).acquire_many_owned(permits)).await.map(Budget::new)
+    }
+
+    /// Waits for a connection to an S3 store.
+    ///
+    /// # Errors
+    /// If the wait is too long.
+    pub async fn s3_connection(&self) -> Result<ConnectionPermit, AdmissionError> {
+        let permit = self.wait("a connection to the store", Arc::clone(&self.s3_connections).acquire_owned()).await?;
+        Ok(ConnectionPermit { _permit: permit })
+    }
+
+    /// Waits for a thread.
+    ///
+    /// # Errors
+    /// If the wait is too long.
+    pub async fn thread(&self) -> Result<ThreadPermit, AdmissionError> {
+        let permit = self.wait("a CPU thread", Arc::clone(&self.threads).acquire_owned()).await?;
+        Ok(ThreadPermit { _permit: permit })
+    }
+
+    async fn wait(
+        &self,
+        resource: &'static str,
+        permit: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
+    ) -> Result<OwnedSemaphorePermit, AdmissionError> {
+        match tokio::time::timeout(self.queue_timeout, permit).await {
+            Ok(permit) => permit.map_err(|_| AdmissionError::Closed),
+            Err(_) => Err(AdmissionError::WaitedTooLong { resource, waited: self.queue_timeout }),
+        }
+    }
+
+    fn take_place(&self) -> Result<Place<'_>, AdmissionError> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Place { waiting: &self.waiting };
+        if before < self.queue { Ok(place) } else { Err(AdmissionError::QueueFull(before)) }
+    }
+}
+
+/// One of the waiting requests, until it is dropped.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manager(memory_units: usize, queue: usize) -> ResourceManager {
+        ResourceManager::new(&ResourceLimits {
+            memory: NonZeroUsize::new(memory_units * MEMORY_UNIT),
+            s3_connections: None,
+            threads: NonZeroUsize::MIN,
+            queue,
+            queue_timeout: Duration::from_secs(10),
+        })
+    }
+
+    #[tokio::test]
+    async fn what_can_never_fit_is_refused_at_once() {
+        let manager = manager(4, 10);
+        assert!(matches!(manager.memory(5).await, Err(AdmissionError::NeverFits { .. })));
+        assert!(matches!(manager.memory(usize::MAX).await, Err(AdmissionError::NeverFits { .. })));
+        assert!(manager.memory(4).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn beyond_the_queue_requests_are_refused_and_places_come_back() {
+        let manager = manager(4, 1);
+        let held = manager.memory(4).await.expect("free");
+        let first = manager.memory(1);
+        tokio::pin!(first);
+        assert!(poll_once(&mut first).await.is_none());
+        assert_eq!(manager.memory(1).await.err(), Some(AdmissionError::QueueFull(1)));
+        drop(held);
+        assert!(first.await.is_ok());
+        assert_eq!(manager.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_with_the_queue_timeout() {
+        let manager = manager(4, 1);
+        let _held = manager.memory(4).await.expect("free");
+        let _thread = manager.thread().await.expect("free");
+        assert!(matches!(manager.memory(1).await, Err(AdmissionError::WaitedTooLong { resource: "memory", .. })));
+        assert!(matches!(manager.thread().await, Err(AdmissionError::WaitedTooLong { .. })));
+    }
+
+    /// Polls once.
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut future = std::pin::Pin::new(future);
+        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+            std::task::Poll::Pending => std::task::Poll::Ready(None),
+        })
+        .await
+    }
+}

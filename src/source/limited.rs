@@ -1,0 +1,36 @@
+//! A source that uses no more connections than the resource manager allows.
+
+use std::sync::Arc;
+
+use super::{ByteRange, Source, SourceError, SourceErrorKind};
+use crate::{
+    array::{Budget, Buffer},
+    credentials::Credentials,
+    resource_manager::{AdmissionError, ResourceManager},
+};
+
+/// Waits for a connection permit before each read and keeps it until the last byte is in.
+#[derive(Debug)]
+pub struct Limited<S> {
+    /// The source to read from.
+    pub source: S,
+    /// Where the permits come from.
+    pub resources: Arc<ResourceManager>,
+}
+
+impl<S: Source> Source for Limited<S> {
+    type Location = S::Location;
+
+    async fn fetch(
+        &self,
+        location: &S::Location,
+        range: ByteRange,
+        max_len: usize,
+        credentials: Option<&Credentials>,
+        budget: &mut Budget,
+    ) -> Result<Buffer, SourceError> {
+        let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
+        let _permit = self.resources.s3_connection().await.map_err(busy)?;
+        self.source.fetch(location, range, max_len, credentials, budget).await
+    }
+}

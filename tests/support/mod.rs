@@ -1,0 +1,238 @@
+//! The service and an S3 store inside this process, on loopback, and a client that speaks HTTP to them.
+//!
+//! Shared by tests, benches and the quickstart, each of which uses a part of it.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::missing_panics_doc, clippy::pedantic, clippy::unwrap_used)]
+
+pub mod store;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use clap::Parser;
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Request, StatusCode, header};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use reductionist::{
+    app::App,
+    config::{Args, Config},
+    http,
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use store::Store;
+
+pub const ACCESS_KEY: &str = "storekeeper";
+pub const SECRET_KEY: &str = "not-so-secret";
+/// Readable with the keys only.
+pub const PRIVATE_BUCKET: &str = "private";
+/// Readable by everybody.
+pub const PUBLIC_BUCKET: &str = "public";
+
+/// An S3 endpoint, until it is dropped.
+pub struct S3 {
+    pub address: SocketAddr,
+    pub store: Store,
+    task: JoinHandle<()>,
+}
+
+impl S3 {
+    /// Starts a store with an empty private and an empty public bucket; port 0 stands for any free port.
+    pub async fn start(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+        let address = listener.local_addr().expect("bound");
+        let store = Store::new(ACCESS_KEY, SECRET_KEY);
+        store.make_public(PUBLIC_BUCKET);
+        let task = tokio::spawn(store::serve(listener, store.clone()));
+        Self { address, store, task }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Puts an object into both buckets.
+    pub fn put(&self, key: &str, body: impl Into<Bytes>) {
+        let body = body.into();
+        self.store.put(PRIVATE_BUCKET, key, body.clone());
+        self.store.put(PUBLIC_BUCKET, key, body);
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The service, until it is dropped.
+pub struct Service {
+    pub address: SocketAddr,
+    pub app: Arc<App>,
+    shutdown: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Service {
+    /// Starts the service with these flags on any free port.
+    pub async fn start(flags: &[&str]) -> Self {
+        Self::start_at(0, flags).await
+    }
+
+    pub async fn start_at(port: u16, flags: &[&str]) -> Self {
+        let args = Args::parse_from([&["reductionist"], flags].concat());
+        let config = Config::from_args(args).expect("sensible flags");
+        let app = Arc::new(App::new(&config).await.expect("an app"));
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+        let address = listener.local_addr().expect("bound");
+        let (shutdown, stopped) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopped.await) };
+        let router = http::router(Arc::clone(&app));
+        let task = tokio::spawn(http::serve(listener, router, None, stopped, Duration::from_secs(10)));
+        Self { address, app, shutdown: Some(shutdown), task }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Drains and waits for the end.
+    pub async fn stop(mut self) {
+        drop(self.shutdown.take());
+        (&mut self.task).await.expect("no panic");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// An HTTP client that keeps its connections.
+#[derive(Clone)]
+pub struct Client {
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self { http: legacy::Client::builder(TokioExecutor::new()).build(connector) }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Client {
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let response = self.http.request(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// POSTs JSON with the store's keys.
+    pub async fn post(&self, url: &str, body: &Value) -> Answer {
+        self.post_as(url, body, Some((ACCESS_KEY, SECRET_KEY))).await
+    }
+
+    /// POSTs JSON with other credentials, or none.
+    pub async fn post_as(&self, url: &str, body: &Value, credentials: Option<(&str, &str)>) -> Answer {
+        self.send(json_request(url, body.to_string(), credentials)).await
+    }
+
+    pub async fn get(&self, url: &str) -> Answer {
+        self.send(Request::get(url).body(Full::default()).expect("a request")).await
+    }
+}
+
+/// A POST request with a body that claims to be JSON.
+pub fn json_request(url: &str, body: impl Into<Bytes>, credentials: Option<(&str, &str)>) -> Request<Full<Bytes>> {
+    let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
+    if let Some((user, password)) = credentials {
+        use headers::HeaderMapExt;
+        let basic = headers::Authorization::basic(user, password);
+        request.headers_mut().expect("no error so far").typed_insert(basic);
+    }
+    request.body(Full::new(body.into())).expect("a request")
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// A header that holds JSON.
+    pub fn json_header(&self, name: &str) -> Value {
+        serde_json::from_str(self.header(name)).unwrap_or(Value::Null)
+    }
+
+    pub fn shape(&self) -> Value {
+        self.json_header("x-activestorage-shape")
+    }
+
+    pub fn count(&self) -> Value {
+        self.json_header("x-activestorage-count")
+    }
+
+    /// The body as numbers of this machine's byte order.
+    pub fn values<T: bytemuck::AnyBitPattern>(&self) -> Vec<T> {
+        self.body.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+    }
+
+    /// The only number of the body.
+    pub fn value<T: bytemuck::AnyBitPattern>(&self) -> T {
+        let values = self.values();
+        assert_eq!((values.len(), self.status), (1, StatusCode::OK), "{self:?}");
+        values[0]
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The message of an error and everything that caused it, as one text.
+    pub fn error(&self) -> String {
+        let error = &self.json()["error"];
+        let causes = error["caused_by"].as_array().cloned().unwrap_or_default();
+        let texts = std::iter::once(&error["message"]).chain(&causes).map(|text| text.as_str().expect("text"));
+        texts.collect::<Vec<_>>().join(" | ")
+    }
+}
+
+/// A service and a store beside it.
+pub struct Fixture {
+    pub s3: S3,
+    pub service: Service,
+    pub client: Client,
+}
+
+impl Fixture {
+    pub async fn start(flags: &[&str]) -> Self {
+        Self { s3: S3::start(0).await, service: Service::start(flags).await, client: Client::default() }
+    }
+
+    /// A request body for an object of the private bucket, with more fields merged in.
+    pub fn request(&self, key: &str, dtype: &str, fields: Value) -> Value {
+        let mut body = json!({"source": self.s3.url(), "bucket": PRIVATE_BUCKET, "object": key, "dtype": dtype});
+        for (field, value) in fields.as_object().expect("fields") {
+            body[field] = value.clone();
+        }
+        body
+    }
+
+    pub async fn post(&self, operation: &str, body: &Value) -> Answer {
+        self.client.post(&format!("{}/v1/{operation}", self.service.url()), body).await
+    }
+}
