@@ -75,9 +75,10 @@ fn rules_hold(dimensions: &[u64]) -> bool {
 }
 
 pub(super) fn range_end(data: &RequestData, _: &Rules) -> Checked {
-    match (data.offset.unwrap_or(0)).checked_add(data.size.unwrap_or(0)) {
-        Some(_) => Ok(()),
-        None => broken("offset", "offset + size is more than any object can have"),
+    // Stores count in signed 64-bit numbers.
+    match data.offset.unwrap_or(0).checked_add(data.size.unwrap_or(0)) {
+        Some(end) if i64::try_from(end).is_ok() => Ok(()),
+        _ => broken("offset", "offset + size is more than any object can have"),
     }
 }
 

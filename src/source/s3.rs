@@ -73,7 +73,7 @@ impl S3Source {
             if piece.len() > free.len() && part.len.is_none() {
                 return Err(SourceError::new(
                     SourceErrorKind::TooLarge,
-                    format!("the chunk has more than {} bytes", room.len()),
+                    format!("the chunk is larger than the limit of {} bytes (--max-chunk-size)", room.len()),
                 ));
             }
             let taken = piece.len().min(free.len());
@@ -147,7 +147,10 @@ fn buffer_len(part: Part, max_len: usize) -> Result<usize, SourceError> {
         Some(Ok(len)) if len <= max_len => Ok(len),
         Some(_) => Err(SourceError::new(
             SourceErrorKind::TooLarge,
-            format!("the chunk has {} bytes, more than the {max_len} allowed", part.len.unwrap_or_default()),
+            format!(
+                "the chunk has {} bytes, more than the limit of {max_len} bytes (--max-chunk-size)",
+                part.len.unwrap_or_default()
+            ),
         )),
     }
 }

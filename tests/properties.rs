@@ -1,0 +1,565 @@
+//! The whole product of dtype, shape, order, byte order, selection, axes, keepdims, missing data, result dtype
+//! and operation, against an oracle that walks indices one by one and knows nothing of strides, blocks or lanes.
+
+use std::sync::Arc;
+
+use half::f16;
+use proptest::{
+    prelude::*,
+    sample::{Index, select},
+    test_runner::FileFailurePersistence,
+};
+use reductionist::{
+    array::{Budget, Buffer, ByteOrder, DType, Kind},
+    operation::{Operation, OperationError, OperationResult, Select},
+    reduce::{Count, Max, Min, Sum},
+    request::{Defaults, Request},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+/// An element or a result, exactly: every float of the dtypes is a `float64`.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    Integer(i128),
+    Float(f64),
+}
+use Number::{Float, Integer};
+
+impl Number {
+    /// The element of this dtype that a random code stands for: often small, sometimes anything.
+    fn from_code(dtype: DType, code: u64) -> Self {
+        let bits = 8 * dtype.size() as u32;
+        let small = (code >> 8) as i64 % 100;
+        match (dtype.kind(), code % 4) {
+            (Kind::Signed, 0) => Integer((code as i64 >> (64 - bits)).into()),
+            (Kind::Signed, _) => Integer(small.into()),
+            (Kind::Unsigned, 0) => Integer((code >> (64 - bits)).into()),
+            (Kind::Unsigned, _) => Integer(small.unsigned_abs().into()),
+            (Kind::Float, _) => Float(float_from_code(dtype, code)),
+        }
+    }
+
+    /// The bytes of this number as an element of `dtype`, little-endian.
+    fn to_le_bytes(self, dtype: DType) -> Vec<u8> {
+        match (self, dtype) {
+            (Integer(integer), _) => integer.to_le_bytes()[..dtype.size()].to_vec(),
+            (Float(float), DType::Float16) => f16::from_f64(float).to_le_bytes().to_vec(),
+            (Float(float), DType::Float32) => (float as f32).to_le_bytes().to_vec(),
+            (Float(float), _) => float.to_le_bytes().to_vec(),
+        }
+    }
+
+    fn from_ne_bytes(bytes: &[u8], dtype: DType) -> Self {
+        let mut le = bytes.to_vec();
+        if cfg!(target_endian = "big") {
+            le.reverse();
+        }
+        let is_negative = dtype.kind() == Kind::Signed && le.last().is_some_and(|last| last & 0x80 != 0);
+        let mut wide = [if is_negative { 0xff } else { 0 }; 16];
+        wide[..le.len()].copy_from_slice(&le);
+        match dtype {
+            DType::Float16 => Float(f16::from_le_bytes([le[0], le[1]]).to_f64()),
+            DType::Float32 => Float(f32::from_le_bytes(le.try_into().unwrap()).into()),
+            DType::Float64 => Float(f64::from_le_bytes(le.try_into().unwrap())),
+            _ => Integer(i128::from_le_bytes(wide)),
+        }
+    }
+
+    fn to_json(self) -> Value {
+        match self {
+            Integer(integer) => serde_json::from_str(&integer.to_string()).unwrap(),
+            Float(float) if float.is_nan() => json!("NaN"),
+            Float(float) if float == f64::INFINITY => json!("Infinity"),
+            Float(float) if float == f64::NEG_INFINITY => json!("-Infinity"),
+            Float(float) => json!(float),
+        }
+    }
+
+    /// As elements compare: NaN with nothing.
+    fn less(self, other: Self) -> bool {
+        match (self, other) {
+            (Integer(a), Integer(b)) => a < b,
+            (Float(a), Float(b)) => a < b,
+            _ => unreachable!("one dtype"),
+        }
+    }
+
+    fn is_nan(self) -> bool {
+        matches!(self, Float(float) if float.is_nan())
+    }
+
+    /// As results compare: bit by bit, every NaN the same.
+    fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Integer(a), Integer(b)) => a == b,
+            (Float(a), Float(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
+            _ => false,
+        }
+    }
+}
+
+/// A float that the dtype holds, with few enough bits that sums of thousands fit 127 bits of fixed point.
+fn float_from_code(dtype: DType, code: u64) -> f64 {
+    let (mantissa_bits, exponents) = match dtype {
+        DType::Float16 => (11, 4),
+        DType::Float32 => (24, 20),
+        _ => (53, 10),
+    };
+    match code % 64 {
+        0 => f64::NAN,
+        1 => f64::INFINITY,
+        2 => f64::NEG_INFINITY,
+        3 | 4 => -0.0,
+        5 | 6 => 0.0,
+        7..24 => ((code >> 8) as i64 % 8) as f64,
+        _ => {
+            let mantissa = (code >> 11) as i64 >> (53 - mantissa_bits);
+            let exponent = ((code >> 6) % 32) as i32 % (2 * exponents) - exponents;
+            let sign = if code & (1 << 63) == 0 { 1.0 } else { -1.0 };
+            sign * mantissa as f64 * 2f64.powi(exponent - mantissa_bits)
+        }
+    }
+}
+
+/// Digits after the binary point of exact sums.
+const FIXED_POINT: i32 = 72;
+
+/// The exact sum in fixed point, and what special values make of it.
+fn float_sum(elements: &[f64]) -> Result<i128, f64> {
+    let has = |special: f64| elements.contains(&special);
+    if elements.iter().any(|x| x.is_nan()) || (has(f64::INFINITY) && has(f64::NEG_INFINITY)) {
+        return Err(f64::NAN);
+    }
+    if let Some(&infinity) = elements.iter().find(|x| x.is_infinite()) {
+        return Err(infinity);
+    }
+    if !elements.is_empty() && elements.iter().all(|x| *x == 0.0 && x.is_sign_negative()) {
+        return Err(-0.0);
+    }
+    Ok(elements
+        .iter()
+        .map(|&x| {
+            let fixed = x * 2f64.powi(FIXED_POINT);
+            assert!(fixed.abs() < 2f64.powi(115) && fixed.fract() == 0.0, "{x} is outside what the oracle can add");
+            fixed as i128
+        })
+        .sum())
+}
+
+/// The elements that Python's `range(*slice(start, end, stride).indices(len))` names, after its documentation.
+fn python_slice(slice: &[Option<i64>; 3], len: usize) -> Vec<usize> {
+    let len = len as i128;
+    let step = i128::from(slice[2].unwrap_or(1));
+    let wrapped = |index: i64| if index < 0 { i128::from(index) + len } else { i128::from(index) };
+    let start = match (slice[0].map(wrapped), step > 0) {
+        (None, true) => 0,
+        (None, false) => len - 1,
+        (Some(start), true) => start.max(0),
+        (Some(start), false) => start.min(len - 1),
+    };
+    let end = match (slice[1].map(wrapped), step > 0) {
+        (None, true) => len,
+        (None, false) => -1,
+        (Some(end), true) => end.min(len),
+        (Some(end), false) => end.max(-1),
+    };
+    let mut picked = Vec::new();
+    let mut index = start;
+    while (step > 0 && index < end) || (step < 0 && index > end) {
+        picked.push(index as usize);
+        index += step;
+    }
+    picked
+}
+
+/// All indices of a shape, the last dimension fastest.
+fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
+    shape.iter().fold(vec![vec![]], |heads, &len| {
+        heads.iter().flat_map(|head| (0..len).map(|i| [head.as_slice(), &[i]].concat())).collect()
+    })
+}
+
+/// Where an index is in memory.
+fn position(index: &[usize], shape: &[usize], order: &str) -> usize {
+    let fold = |position, (i, len): (&usize, &usize)| position * len + i;
+    let axes = index.iter().zip(shape);
+    if order == "C" { axes.fold(0, fold) } else { axes.rev().fold(0, fold) }
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    operation: &'static str,
+    dtype: DType,
+    byte_order: &'static str,
+    order: &'static str,
+    shape: Vec<usize>,
+    elements: Vec<Number>,
+    selection: Option<Vec<[Option<i64>; 3]>>,
+    axis: Option<Vec<usize>>,
+    /// Whether each axis is written as a negative number.
+    negative_axes: bool,
+    keepdims: Option<bool>,
+    missing: Missing,
+    result_dtype: Option<DType>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Missing {
+    value: Option<Number>,
+    values: Option<Vec<Number>>,
+    min: Option<Number>,
+    max: Option<Number>,
+    range: Option<[Number; 2]>,
+}
+
+impl Missing {
+    fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Option<Value>| drop(value.map(|value| fields.insert(name.to_owned(), value)));
+        put("missing_value", self.value.map(Number::to_json));
+        put("missing_values", self.values.as_ref().map(|list| list.iter().map(|value| value.to_json()).collect()));
+        put("valid_min", self.min.map(Number::to_json));
+        put("valid_max", self.max.map(Number::to_json));
+        put("valid_range", self.range.map(|range| range.map(Number::to_json).into_iter().collect()));
+        fields.into()
+    }
+
+    fn is_missing(&self, element: Number) -> bool {
+        let equals = |value: &Number| match (*value, element) {
+            (Integer(a), Integer(b)) => a == b,
+            (Float(a), Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            _ => unreachable!("one dtype"),
+        };
+        self.value.iter().chain(self.values.iter().flatten()).any(equals)
+            || self.min.is_some_and(|min| element.less(min))
+            || self.max.is_some_and(|max| max.less(element))
+            || self.range.is_some_and(|[low, high]| element.less(low) || high.less(element))
+    }
+}
+
+/// What is expected: shape, results and counts in the request's order; None for an overflow.
+struct Expected {
+    dtype: DType,
+    shape: Vec<usize>,
+    results: Option<Vec<Number>>,
+    counts: Vec<i64>,
+}
+
+impl Case {
+    fn body(&self) -> Vec<u8> {
+        let dimensions = self.shape.len() as i64;
+        let axis = self.axis.as_ref().map(|axes| {
+            let sign = if self.negative_axes { dimensions } else { 0 };
+            axes.iter().map(|&axis| axis as i64 - sign).collect::<Vec<_>>()
+        });
+        let body = json!({
+            "source": "http://store", "bucket": "bucket", "object": "object",
+            "dtype": self.dtype, "byte_order": self.byte_order, "order": self.order, "shape": self.shape,
+            "selection": self.selection, "axis": axis, "keepdims": self.keepdims, "missing": self.missing.to_json(),
+            "result_dtype": if self.operation == "sum" { self.result_dtype } else { None },
+        });
+        body.to_string().into_bytes()
+    }
+
+    fn chunk(&self) -> Vec<u8> {
+        let element = |number: &Number| {
+            let mut bytes = number.to_le_bytes(self.dtype);
+            if self.byte_order == "big" {
+                bytes.reverse();
+            }
+            bytes
+        };
+        self.elements.iter().flat_map(element).collect()
+    }
+
+    fn expected(&self) -> Expected {
+        let whole = vec![[None; 3]; self.shape.len()];
+        let slices = self.selection.as_ref().unwrap_or(&whole);
+        let picked: Vec<Vec<usize>> =
+            slices.iter().zip(&self.shape).map(|(slice, &len)| python_slice(slice, len)).collect();
+        let selected_shape: Vec<usize> = picked.iter().map(Vec::len).collect();
+        let element_at = |index: &[usize]| {
+            let source: Vec<usize> = index.iter().zip(&picked).map(|(&i, picked)| picked[i]).collect();
+            self.elements[position(&source, &self.shape, self.order)]
+        };
+        if self.operation == "select" {
+            let all = indices(&selected_shape);
+            let mut results = vec![Integer(0); all.len()];
+            for index in &all {
+                results[position(index, &selected_shape, self.order)] = element_at(index);
+            }
+            let count = results.iter().filter(|element| !self.missing.is_missing(**element)).count();
+            return Expected {
+                dtype: self.dtype,
+                shape: selected_shape,
+                results: Some(results),
+                counts: vec![count as i64],
+            };
+        }
+        let is_reduced = |axis: &usize| self.axis.as_ref().is_none_or(|axes| axes.contains(axis));
+        let kept_shape: Vec<usize> =
+            selected_shape.iter().enumerate().map(|(axis, &len)| if is_reduced(&axis) { 1 } else { len }).collect();
+        let mut groups = vec![Vec::new(); kept_shape.iter().product()];
+        for index in indices(&selected_shape) {
+            let kept: Vec<usize> =
+                index.iter().enumerate().map(|(axis, &i)| if is_reduced(&axis) { 0 } else { i }).collect();
+            let element = element_at(&index);
+            if !self.missing.is_missing(element) {
+                groups[position(&kept, &kept_shape, self.order)].push(element);
+            }
+        }
+        let dtype = self.expected_dtype();
+        let keepdims = self.keepdims.unwrap_or(false);
+        let axes = kept_shape.iter().enumerate();
+        let shape = axes.filter(|(axis, _)| keepdims || !is_reduced(axis)).map(|(_, &len)| len).collect();
+        let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
+        Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
+    }
+
+    fn expected_dtype(&self) -> DType {
+        match (self.operation, self.result_dtype, self.dtype.kind(), self.dtype.size()) {
+            ("count", ..) => DType::Int64,
+            ("sum", Some(result_dtype), ..) => result_dtype,
+            ("sum", None, Kind::Signed, 1 | 2) => DType::Int64,
+            ("sum", None, Kind::Unsigned, 1 | 2) => DType::UInt64,
+            ("sum", None, Kind::Float, 2) => DType::Float32,
+            _ => self.dtype,
+        }
+    }
+
+    fn reduced(&self, group: &[Number], dtype: DType) -> Option<Number> {
+        match self.operation {
+            "count" => Some(Integer(group.len() as i128)),
+            "sum" => sum(group, dtype),
+            operation => Some(extremum(group, operation == "max", self.dtype)),
+        }
+    }
+}
+
+fn range_of(dtype: DType) -> (i128, i128) {
+    let bits = 8 * dtype.size() as u32;
+    match dtype.kind() {
+        Kind::Signed => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+        _ => (0, (1 << bits) - 1),
+    }
+}
+
+fn extremum(group: &[Number], is_max: bool, dtype: DType) -> Number {
+    let identity = match (dtype.kind(), is_max) {
+        (Kind::Float, true) => Float(f64::NEG_INFINITY),
+        (Kind::Float, false) => Float(f64::INFINITY),
+        (_, true) => Integer(range_of(dtype).0),
+        (_, false) => Integer(range_of(dtype).1),
+    };
+    let further = |best: Number, element: Number| match (best, element) {
+        _ if best.is_nan() || element.is_nan() => Float(f64::NAN),
+        (Float(a), Float(b)) if a == b => {
+            let positive = if a.is_sign_positive() { a } else { b };
+            let negative = if a.is_sign_negative() { a } else { b };
+            Float(if is_max { positive } else { negative })
+        }
+        _ if is_max == best.less(element) => element,
+        _ => best,
+    };
+    group.iter().copied().fold(identity, further)
+}
+
+fn sum(group: &[Number], dtype: DType) -> Option<Number> {
+    let integers: Option<Vec<i128>> =
+        group.iter().map(|number| if let Integer(integer) = number { Some(*integer) } else { None }).collect();
+    let floats: Vec<f64> =
+        group.iter().filter_map(|number| if let Float(float) = number { Some(*float) } else { None }).collect();
+    let scale = 2f64.powi(-FIXED_POINT);
+    match (integers, dtype) {
+        (Some(integers), DType::Float64) if floats.is_empty() && !integers.is_empty() => {
+            Some(Float(integers.iter().sum::<i128>() as f64))
+        }
+        (_, dtype) if dtype.kind() == Kind::Float => Some(Float(match (float_sum(&floats), dtype) {
+            (Err(special), _) => special,
+            (Ok(exact), DType::Float32) => f64::from(exact as f32) * scale,
+            (Ok(exact), DType::Float16) => f16::from_f64(exact as f64 * scale).to_f64(),
+            (Ok(exact), _) => exact as f64 * scale,
+        })),
+        (integers, dtype) => {
+            let sum: i128 = integers.unwrap_or_default().iter().sum();
+            let (low, high) = range_of(dtype);
+            (low <= sum && sum <= high).then_some(Integer(sum))
+        }
+    }
+}
+
+/// Dimensions small enough to walk, and now and then one that is longer than the kernels' blocks.
+fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        6 => prop::collection::vec(1..7_usize, 1..=4),
+        2 => (prop::collection::vec(1..4_usize, 0..=3), any::<Index>(), 30..1300_usize).prop_map(|(mut shape, at, long)| {
+            shape.insert(at.index(shape.len() + 1), long);
+            shape
+        }),
+        1 => prop::collection::vec(20..70_usize, 2),
+    ]
+}
+
+fn slice(len: usize) -> impl Strategy<Value = [Option<i64>; 3]> {
+    let len = len as i64;
+    let near = prop_oneof![8 => -len - 2..len + 3, 1 => Just(i64::MIN), 1 => Just(i64::MAX), 1 => i64::MIN..i64::MAX];
+    let index = prop::option::weighted(0.8, near);
+    let stride = prop_oneof![4 => Just(1_i64), 2 => Just(-1), 3 => -4..5_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
+    let whole = Just([Some(0), Some(len), Some(1)]);
+    let any = (index.clone(), index, prop::option::weighted(0.9, stride.prop_filter("not 0", |stride| *stride != 0)));
+    prop_oneof![1 => whole, 2 => any.prop_map(|(start, end, stride)| [start, end, stride])]
+}
+
+fn missing(dtype: DType, elements: Vec<Number>) -> impl Strategy<Value = Missing> {
+    let element = {
+        let elements = elements.clone();
+        prop_oneof![
+            any::<Index>().prop_map(move |at| elements[at.index(elements.len())]),
+            any::<u64>().prop_map(move |code| Number::from_code(dtype, code)),
+        ]
+    };
+    let bound = element.clone().prop_filter("NaN bounds nothing", |bound| !bound.is_nan());
+    let range = (bound.clone(), bound.clone()).prop_map(|(a, b)| {
+        if a.less(b) {
+            Some([a, b])
+        } else if b.less(a) {
+            Some([b, a])
+        } else {
+            None
+        }
+    });
+    let list =
+        prop_oneof![prop::collection::vec(element.clone(), 0..5), prop::collection::vec(element.clone(), 15..40)];
+    (
+        prop::option::weighted(0.3, element),
+        prop::option::weighted(0.2, list),
+        prop::option::weighted(0.15, bound.clone()),
+        prop::option::weighted(0.15, bound),
+        prop_oneof![4 => Just(None), 1 => range],
+    )
+        .prop_map(|(value, values, min, max, range)| Missing { value, values, min, max, range })
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let what = (select(&["count", "max", "min", "select", "sum"][..]), select(DType::ALL), shapes());
+    what.prop_flat_map(|(operation, dtype, shape)| {
+        let len: usize = shape.iter().product();
+        let codes = prop::collection::vec(any::<u64>(), len);
+        // NaN and infinities in every other chunk only: they hide everything else.
+        let calm = any::<bool>();
+        let elements = (codes, calm).prop_map(move |(codes, calm)| {
+            codes
+                .into_iter()
+                .map(|code| Number::from_code(dtype, if calm && code % 64 < 3 { code + 5 } else { code }))
+                .collect::<Vec<_>>()
+        });
+        let slices: Vec<_> = shape.iter().map(|&len| slice(len)).collect();
+        let axes = prop::sample::subsequence((0..shape.len()).collect::<Vec<_>>(), 0..=shape.len()).prop_shuffle();
+        let results: Vec<DType> = DType::ALL
+            .iter()
+            .copied()
+            .filter(|result| {
+                *result == DType::Float64 || (result.kind() == dtype.kind() && result.size() >= dtype.size())
+            })
+            .collect();
+        (elements, slices).prop_flat_map(move |(elements, slices)| {
+            (
+                select(&["little", "big"][..]),
+                select(&["C", "F"][..]),
+                prop_oneof![1 => Just(None), 3 => Just(Some(slices))],
+                prop::option::weighted(0.7, axes.clone()),
+                any::<bool>(),
+                prop::option::of(any::<bool>()),
+                missing(dtype, elements.clone()),
+                prop::option::of(select(results.clone())),
+                Just((operation, dtype, shape.clone(), elements)),
+            )
+        })
+    })
+    .prop_map(|(byte_order, order, selection, axis, negative_axes, keepdims, missing, result_dtype, what)| {
+        let (operation, dtype, shape, elements) = what;
+        Case {
+            operation,
+            dtype,
+            byte_order,
+            order,
+            shape,
+            elements,
+            selection,
+            axis,
+            negative_axes,
+            keepdims,
+            missing,
+            result_dtype,
+        }
+    })
+}
+
+fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
+    let request = Request::from_v1(body, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
+    let permits = Arc::new(Semaphore::new(1 << 20));
+    let mut budget = Budget::new(permits.try_acquire_many_owned(1 << 20).expect("free"));
+    let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
+    buffer.bytes_mut().copy_from_slice(chunk);
+    O::run(&request.task, buffer, &mut budget)
+}
+
+fn check(case: &Case) -> Result<(), TestCaseError> {
+    let (body, chunk, expected) = (case.body(), case.chunk(), case.expected());
+    let result = match case.operation {
+        "count" => run::<Count>(&body, &chunk),
+        "max" => run::<Max>(&body, &chunk),
+        "min" => run::<Min>(&body, &chunk),
+        "select" => run::<Select>(&body, &chunk),
+        _ => run::<Sum>(&body, &chunk),
+    };
+    let Some(expected_results) = expected.results else {
+        prop_assert!(matches!(result, Err(OperationError::Overflow { .. })), "expected an overflow, got {result:?}");
+        return Ok(());
+    };
+    let result = result.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert_eq!(result.dtype, expected.dtype);
+    prop_assert_eq!(&result.shape, &expected.shape);
+    prop_assert_eq!(result.counts.elements::<i64>(), expected.counts);
+    let size = expected.dtype.size();
+    let results: Vec<Number> =
+        result.values.bytes().chunks(size).map(|bytes| Number::from_ne_bytes(bytes, expected.dtype)).collect();
+    prop_assert_eq!(results.len(), expected_results.len());
+    for (at, (result, expected)) in results.iter().zip(&expected_results).enumerate() {
+        prop_assert!(result.is_same(*expected), "result {at} is {result:?}, expected {expected:?}");
+    }
+    let is_one = case.operation == "select" || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
+    prop_assert_eq!(result.one_count, is_one);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(3000),
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/properties.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_result_is_that_of_walking_the_indices_one_by_one(case in cases()) {
+        check(&case)?;
+    }
+}
+
+#[test]
+fn the_oracle_knows_python_slices() {
+    // From an interactive Python: list(range(5))[slice]
+    for (slice, picked) in [
+        ([None, None, Some(-1)], vec![4, 3, 2, 1, 0]),
+        ([Some(-2), None, None], vec![3, 4]),
+        ([Some(10), Some(-10), Some(-3)], vec![4, 1]),
+        ([Some(-1), Some(0), Some(1)], vec![]),
+        ([Some(1), Some(100), Some(2)], vec![1, 3]),
+        ([Some(3), Some(-1), Some(-1)], vec![]),
+    ] {
+        assert_eq!(python_slice(&slice, 5), picked);
+    }
+    assert_eq!(ByteOrder::NATIVE.name(), if cfg!(target_endian = "little") { "little" } else { "big" });
+}
