@@ -1,0 +1,391 @@
+//! Stores that fail, lie, stall or vanish: each request ends with the status of the table, and the service goes on.
+
+mod support;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use support::{Answer, Client, Service};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// What a faulty store does with one request, whose head it has read.
+type Script = Arc<dyn Fn(usize, String) -> Reply + Send + Sync>;
+
+/// Bytes to send, and what to do then.
+enum Reply {
+    /// Close the connection.
+    Close(Vec<u8>),
+    /// Send nothing more, but stay.
+    Stall(Vec<u8>),
+}
+
+/// A store that answers its n-th request as scripted: a fault that no real store makes on demand.
+struct FaultyStore {
+    url: String,
+    requests: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl FaultyStore {
+    async fn start(script: impl Fn(usize, String) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (counter, script): (_, Script) = (Arc::clone(&requests), Arc::new(script));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                drop(tokio::spawn(answer(stream, Arc::clone(&counter), Arc::clone(&script))));
+            }
+        });
+        Self { url, requests, task }
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for FaultyStore {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(mut stream: TcpStream, counter: Arc<AtomicUsize>, script: Script) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let number = counter.fetch_add(1, Ordering::SeqCst);
+    match script(number, String::from_utf8_lossy(&head).into_owned()) {
+        Reply::Close(bytes) => stream.write_all(&bytes).await?,
+        Reply::Stall(bytes) => {
+            stream.write_all(&bytes).await?;
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+        }
+    }
+    stream.shutdown().await
+}
+
+fn response(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
+    for header in headers {
+        head.push_str(header);
+        head.push_str("\r\n");
+    }
+    if !headers.iter().any(|header| header.to_lowercase().starts_with("content-length")) {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    [head.as_bytes(), b"\r\n", body].concat()
+}
+
+fn whole_answer(
+    status: &'static str,
+    headers: &'static [&'static str],
+    body: &[u8],
+) -> impl Fn(usize, String) -> Reply + use<> {
+    let bytes = response(status, headers, body);
+    move |_, _| Reply::Close(bytes.clone())
+}
+
+const DATA: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+struct Faulty {
+    store: FaultyStore,
+    service: Service,
+    client: Client,
+}
+
+impl Faulty {
+    async fn start(script: impl Fn(usize, String) -> Reply + Send + Sync + 'static) -> Self {
+        let flags =
+            ["--read-timeout", "300ms", "--connect-timeout", "300ms", "--request-timeout", "3s", "--retries", "2"];
+        Self {
+            store: FaultyStore::start(script).await,
+            service: Service::start(&flags).await,
+            client: Client::default(),
+        }
+    }
+
+    /// Asks for bytes 2 to 5 of the object.
+    async fn sum(&self) -> Answer {
+        self.sum_with(json!({"offset": 2, "size": 4})).await
+    }
+
+    async fn sum_with(&self, fields: Value) -> Answer {
+        let mut body = json!({"source": self.store.url, "bucket": "bucket", "object": "object", "dtype": "uint8"});
+        for (field, value) in fields.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        self.client.post(&format!("{}/v1/sum", self.service.url()), &body).await
+    }
+}
+
+#[track_caller]
+fn assert_status(answer: &Answer, status: u16, text: &str) {
+    assert_eq!(answer.status, status, "{}", answer.error());
+    assert!(answer.error().contains(text), "{text:?} is not in {:?}", answer.error());
+}
+
+#[tokio::test]
+async fn the_right_bytes_are_cut_out_of_an_answer_that_has_more() {
+    for (status, headers) in [
+        ("200 OK", &[][..]),
+        ("200 OK", &["Content-Range: bytes 0-9/10"]),
+        ("206 Partial Content", &["Content-Range: bytes 0-9/10"]),
+    ] {
+        let faulty = Faulty::start(whole_answer(status, headers, DATA)).await;
+        assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6, "{status} {headers:?}");
+        assert_eq!(faulty.sum_with(json!({"offset": 2})).await.value::<u64>(), 52, "{status} {headers:?}");
+    }
+    let faulty =
+        Faulty::start(whole_answer("206 Partial Content", &["Content-Range: bytes 1-6/10"], &DATA[1..7])).await;
+    assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6);
+    let faulty =
+        Faulty::start(whole_answer("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6])).await;
+    assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6);
+}
+
+#[tokio::test]
+async fn an_answer_with_other_bytes_is_never_reduced() {
+    for (headers, body, status) in [
+        (&["Content-Range: bytes 3-6/10"][..], &DATA[3..7], 502),
+        (&["Content-Range: bytes 0-3/10"], &DATA[0..4], 502),
+        (&["Content-Range: bytes 2-4/10"], &DATA[2..5], 502),
+        (&["Content-Range: nonsense"], &DATA[2..6], 502),
+        (&["Content-Range: bytes 2-5/10"], &DATA[2..5], 502),
+        (&["Content-Range: bytes 2-4/5"], &DATA[2..5], 400),
+        (&[], &DATA[2..5], 400),
+    ] {
+        let faulty = Faulty::start(whole_answer("206 Partial Content", headers, body)).await;
+        let answer = faulty.sum().await;
+        assert_eq!(answer.status, status, "{headers:?}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn a_body_shorter_than_announced_is_an_error_after_retries() {
+    let faulty = Faulty::start(whole_answer(
+        "206 Partial Content",
+        &["Content-Range: bytes 2-5/10", "Content-Length: 4"],
+        &DATA[2..4],
+    ))
+    .await;
+    assert_status(&faulty.sum().await, 502, "store");
+    assert_eq!(faulty.store.requests(), 3);
+}
+
+#[tokio::test]
+async fn transient_failures_are_retried_and_others_are_not() {
+    let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
+    for failure in ["429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late"] {
+        let good = good.clone();
+        let faulty = Faulty::start(move |number, _| {
+            Reply::Close(if number < 2 { response(failure, &[], b"") } else { good.clone() })
+        })
+        .await;
+        assert_eq!(faulty.sum().await.value::<u64>(), 18, "{failure}");
+        assert_eq!(faulty.store.requests(), 3, "{failure}");
+    }
+    // The connection is lost before, and in the middle of, an answer.
+    for lost in [
+        &b""[..],
+        b"HTTP/1.1 206 Par",
+        b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03",
+    ] {
+        let good = good.clone();
+        let faulty =
+            Faulty::start(move |number, _| Reply::Close(if number == 0 { lost.to_vec() } else { good.clone() })).await;
+        assert_eq!(faulty.sum().await.value::<u64>(), 18);
+    }
+    for (status, expected) in
+        [("400 Bad Request", 400), ("404 Not Found", 400), ("403 Forbidden", 401), ("418 Teapot", 400)]
+    {
+        let faulty = Faulty::start(whole_answer(status, &[], b"")).await;
+        assert_eq!(faulty.sum().await.status, expected, "{status}");
+        assert_eq!(faulty.store.requests(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_failing_is_a_502() {
+    for failure in ["429 Slow", "500 Oops", "503 Busy"] {
+        let xml = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+        let faulty = Faulty::start(whole_answer(failure, &[], xml)).await;
+        assert_status(&faulty.sum().await, 502, "SlowDown: Please reduce your request rate.");
+        assert_eq!(faulty.store.requests(), 3, "{failure}");
+    }
+    let faulty = Faulty::start(whole_answer("301 Moved Permanently", &["Location: http://127.0.0.1:1/"], b"")).await;
+    assert_status(&faulty.sum().await, 502, "301");
+    let faulty = Faulty::start(|_, _| Reply::Close(b"what?\r\n\r\n".to_vec())).await;
+    assert_eq!(faulty.sum().await.status, 502);
+}
+
+#[tokio::test]
+async fn refusals_are_401_whatever_their_body() {
+    let without_message: &[u8] =
+        b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><RequestId>1</RequestId></Error>";
+    let long =
+        [b"<Error><Code>InvalidAccessKeyId</Code><Message>".as_slice(), &[b'x'; 9], b"</Message></Error>"].concat();
+    for (status, body, text) in [
+        ("403 Forbidden", &b""[..], "Access Denied"),
+        ("401 Unauthorized", b"", "Access Denied"),
+        ("403 Forbidden", b"<html>no</html>", "Access Denied"),
+        ("403 Forbidden", b"\xff\xfe\x00", "Access Denied"),
+        ("403 Forbidden", without_message, "AccessDenied"),
+        ("400 Bad Request", &long, "InvalidAccessKeyId: xxxxxxxxx"),
+    ] {
+        let faulty = Faulty::start(whole_answer(status, &[], body)).await;
+        let answer = faulty.sum().await;
+        assert_status(&answer, 401, "Access Denied");
+        assert!(answer.error().contains(text), "{}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn a_silent_store_is_a_504_within_the_time_out() {
+    let half = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03";
+    for sent in [&b""[..], b"HTTP/1.1 206", half] {
+        let faulty = Faulty::start(move |_, _| Reply::Stall(sent.to_vec())).await;
+        let start = Instant::now();
+        assert_status(&faulty.sum().await, 504, "");
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_a_502() {
+    let service = Service::start(&["--connect-timeout", "300ms", "--retries", "1"]).await;
+    for source in ["http://127.0.0.1:1", "http://no-such-host.invalid"] {
+        let body = json!({"source": source, "bucket": "bucket", "object": "object", "dtype": "int8"});
+        let answer = Client::default().post(&format!("{}/v1/sum", service.url()), &body).await;
+        assert_status(&answer, 502, "the store cannot be reached");
+    }
+}
+
+#[tokio::test]
+async fn a_trickling_store_is_stopped_by_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = format!("http://{}", listener.local_addr().unwrap());
+    let trickle = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").await?;
+        loop {
+            stream.write_all(b"x").await?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        #[expect(unreachable_code, reason = "names the type of the errors")]
+        std::io::Result::Ok(())
+    });
+    let service = Service::start(&["--request-timeout", "1s", "--read-timeout", "500ms"]).await;
+    let body = json!({"source": source, "bucket": "bucket", "object": "object", "dtype": "int8"});
+    let start = Instant::now();
+    let answer = Client::default().post(&format!("{}/v1/sum", service.url()), &body).await;
+    assert_status(&answer, 504, "--request-timeout");
+    assert!(start.elapsed() < Duration::from_secs(3));
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn requests_beyond_the_queue_are_told_to_come_back() {
+    let faulty = FaultyStore::start(|_, _| Reply::Stall(Vec::new())).await;
+    let flags = [
+        "--memory-limit",
+        "1MiB",
+        "--max-queue",
+        "1",
+        "--queue-timeout",
+        "500ms",
+        "--read-timeout",
+        "3s",
+        "--retries",
+        "0",
+    ];
+    let service = Service::start(&flags).await;
+    let url = format!("{}/v1/sum", service.url());
+    let body = json!({"source": faulty.url, "bucket": "bucket", "object": "object", "dtype": "uint8", "size": 200_000, "shape": [200_000], "axis": 0});
+    // Each takes 200 000 bytes twice: two fit, one waits, the others cannot even wait.
+    let requests: Vec<_> = (0..6)
+        .map(|_| (Client::default(), url.clone(), body.clone()))
+        .map(|(client, url, body)| tokio::spawn(async move { client.post(&url, &body).await }))
+        .collect();
+    let mut statuses = Vec::new();
+    for request in requests {
+        let answer = request.await.unwrap();
+        if answer.status == 503 {
+            assert_eq!(answer.header("retry-after"), "1");
+            assert!(answer.error().contains("overloaded"), "{}", answer.error());
+        }
+        statuses.push(answer.status.as_u16());
+    }
+    assert!(statuses.iter().all(|status| [503, 504].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&503) && statuses.contains(&504), "{statuses:?}");
+    // Everything is given back.
+    let small = json!({"source": faulty.url, "bucket": "bucket", "object": "object", "dtype": "uint8", "size": 1});
+    assert_eq!(Client::default().post(&url, &small).await.status, 504);
+}
+
+#[tokio::test]
+async fn a_drained_service_finishes_what_it_has_and_takes_no_more() {
+    let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
+    let release = Arc::new(tokio::sync::Notify::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = format!("http://{}", listener.local_addr().unwrap());
+    let (started, released) = (Arc::new(tokio::sync::Notify::new()), Arc::clone(&release));
+    let has_started = Arc::clone(&started);
+    let store = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).await.unwrap();
+        started.notify_one();
+        released.notified().await;
+        stream.write_all(&good).await.unwrap();
+    });
+    let service = Service::start(&[]).await;
+    let (url, address) = (service.url(), service.address);
+    let body =
+        json!({"source": source, "bucket": "bucket", "object": "object", "dtype": "uint8", "offset": 2, "size": 4});
+    let in_flight = tokio::spawn(async move { Client::default().post(&format!("{url}/v1/sum"), &body).await });
+    has_started.notified().await;
+    let stopping = tokio::spawn(service.stop());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    release.notify_one();
+    assert_eq!(in_flight.await.unwrap().value::<u64>(), 18);
+    stopping.await.unwrap();
+    store.await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_go_away_leave_nothing_behind() {
+    let faulty = FaultyStore::start(|_, _| Reply::Stall(Vec::new())).await;
+    let service = Service::start(&["--memory-limit", "1MiB", "--max-queue", "0", "--read-timeout", "20s"]).await;
+    let body = json!({"source": faulty.url, "bucket": "bucket", "object": "object", "dtype": "uint8", "size": 200_000, "compression": {"id": "zlib"}, "shape": [200_000]}).to_string();
+    for round in 1..=10 {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        let head = format!(
+            "POST /v1/sum HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&Bytes::from([head.as_bytes(), body.as_bytes()].concat())).await.unwrap();
+        // Only when the store has been asked is the memory taken; were it not given back, later rounds would be
+        // refused before they get there.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while faulty.requests() < round {
+            assert!(Instant::now() < deadline, "round {round} never reached the store");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}

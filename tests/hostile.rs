@@ -1,0 +1,217 @@
+//! Random and mutated bodies, and mutated chunks: the service answers all of them, never with a wrong number and
+//! never with a defect of its own.
+
+mod support;
+
+use std::io::Write;
+
+use flate2::{
+    Compression,
+    write::{GzEncoder, ZlibEncoder},
+};
+use serde_json::{Value, json};
+use support::{Answer, Client, Fixture, S3, Service};
+
+const CASES: u64 = 10_000;
+const CLIENTS: u64 = 8;
+
+/// SplitMix64 (Steele, Lea and Flood, 2014): the same cases in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    /// Flips, overwrites, inserts, removes, repeats or cuts off some bytes.
+    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len());
+            match self.below(8) {
+                _ if bytes.is_empty() => bytes.push(self.next() as u8),
+                0..3 => bytes[at] ^= 1 << self.below(8),
+                3 => bytes[at] = self.next() as u8,
+                4 => bytes.insert(at, self.next() as u8),
+                5 => drop(bytes.remove(at)),
+                6 => {
+                    let end = at + self.below(bytes.len() - at);
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => bytes.truncate(at),
+            }
+        }
+    }
+}
+
+/// Policy and time-outs keep mutated sources from being asked.
+async fn fixture() -> Fixture {
+    let s3 = S3::start(0).await;
+    let source = s3.url();
+    let flags = ["--allow-source", &source, "--max-decoded-size", "16MiB", "--memory-limit", "1GiB", "--retries", "0"];
+    let service = Service::start(&flags).await;
+    Fixture { s3, service, client: Client::default() }
+}
+
+#[track_caller]
+fn assert_in_table(answer: &Answer, sent: &dyn std::fmt::Debug) {
+    let status = answer.status.as_u16();
+    assert!([200, 400, 401, 403, 404, 405, 413, 415].contains(&status), "{status} {:?} to {sent:?}", answer.error());
+    if status != 200 {
+        assert!(!answer.json()["error"]["message"].as_str().unwrap_or_default().is_empty(), "{sent:?}");
+    }
+}
+
+fn nasty(random: &mut Random) -> Value {
+    let pool = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(2),
+        json!(i64::MIN),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(1e308),
+        json!(-0.0),
+        json!(0.5),
+        json!(""),
+        json!("NaN"),
+        json!("-Infinity"),
+        json!("float32"),
+        json!("int8"),
+        json!("big"),
+        json!("F"),
+        json!("zlib"),
+        json!("\u{0}\u{7f}é"),
+        json!("x".repeat(300)),
+        json!([]),
+        json!([0]),
+        json!([[]]),
+        json!([null]),
+        json!([[0, 1, 1]]),
+        json!([[i64::MAX, i64::MIN, i64::MIN], [u64::MAX, 0, -1]]),
+        json!([4, 8]),
+        json!([1, 32]),
+        json!([u64::MAX, 2]),
+        json!([-1, 0]),
+        json!({}),
+        json!({"id": "zlib"}),
+        json!({"id": "gzip", "level": "x"}),
+        json!([{"id": "shuffle", "element_size": u64::MAX}]),
+        json!([{"id": "shuffle", "element_size": 2}, {"id": "shuffle", "elementsize": 4}]),
+        json!({"missing_value": 1}),
+        json!({"missing_values": [1, 2, "NaN"]}),
+        json!({"valid_range": [-1, 1]}),
+        json!({"valid_min": 1e39}),
+    ];
+    random.pick(&pool).clone()
+}
+
+const FIELDS: &[&str] = &[
+    "source",
+    "bucket",
+    "object",
+    "dtype",
+    "byte_order",
+    "offset",
+    "size",
+    "shape",
+    "order",
+    "selection",
+    "axis",
+    "compression",
+    "filters",
+    "missing",
+    "result_dtype",
+    "keepdims",
+    "other",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_hostile_bodies_get_an_answer_of_the_table() {
+    let fixture = fixture().await;
+    fixture.s3.put("data", (0..128).collect::<Vec<u8>>());
+    let valid = fixture.request(
+        "data",
+        "float32",
+        json!({"shape": [4, 8], "size": 128, "selection": [[0, 4, 1], [7, 0, -2]], "axis": [0], "missing": {"missing_value": 3}}),
+    );
+    let send = async |seed: u64| {
+        let mut random = Random(seed);
+        for _ in 0..CASES / CLIENTS {
+            let mut body = valid.clone();
+            for _ in 0..random.below(4) {
+                body[*random.pick(FIELDS)] = nasty(&mut random);
+            }
+            let mut text = body.to_string().into_bytes();
+            if random.below(2) == 0 {
+                random.mutate(&mut text);
+            }
+            let operation = random.pick(&["count", "min", "max", "sum", "select"]);
+            let url = format!("{}/v1/{operation}", fixture.service.url());
+            let credentials = random.pick(&[None, Some((support::ACCESS_KEY, support::SECRET_KEY))]);
+            let answer = fixture.client.send(support::json_request(&url, text.clone(), *credentials)).await;
+            assert_in_table(&answer, &String::from_utf8_lossy(&text));
+        }
+    };
+    all(CLIENTS, send).await;
+    assert_eq!(fixture.post("count", &valid).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_mutated_chunks_give_no_wrong_number() {
+    let fixture = fixture().await;
+    let values: Vec<f32> = (0..600).map(|i| (i * i % 97) as f32 + 273.0).collect();
+    let data: &[u8] = bytemuck::cast_slice(&values);
+    let shuffled: Vec<u8> = (0..4).flat_map(|offset| data.iter().skip(offset).step_by(4).copied()).collect();
+    let sum: f32 = values.iter().sum();
+    let (mut zlib, mut gzip) =
+        (ZlibEncoder::new(Vec::new(), Compression::new(4)), GzEncoder::new(Vec::new(), Compression::new(4)));
+    zlib.write_all(&shuffled).unwrap();
+    gzip.write_all(&shuffled).unwrap();
+    let chunks = [("zlib", zlib.finish().unwrap()), ("gzip", gzip.finish().unwrap())];
+    let send = async |seed: u64| {
+        let mut random = Random(seed);
+        for case in 0..CASES / CLIENTS {
+            let (id, chunk) = random.pick(&chunks);
+            let mut mutated = chunk.clone();
+            random.mutate(&mut mutated);
+            let key = format!("{seed}-{}", case % 2);
+            fixture.s3.put(&key, mutated.clone());
+            let mut fields = json!({"compression": {"id": id}, "filters": [{"id": "shuffle", "element_size": 4}]});
+            if random.below(2) == 0 {
+                fields["shape"] = json!([20, 30]);
+            }
+            let answer = fixture.post("sum", &fixture.request(&key, "float32", fields)).await;
+            assert_in_table(&answer, &(id, &mutated));
+            // Checksums leave only mutations that change no data, such as a gzip header's time.
+            if answer.status == 200 {
+                assert_eq!(answer.value::<f32>(), sum, "{id} {mutated:?}");
+            }
+        }
+    };
+    all(CLIENTS, send).await;
+}
+
+/// Runs `send` with as many seeds at one time.
+async fn all<F: Future<Output = ()>>(count: u64, send: impl Fn(u64) -> F) {
+    let mut running: Vec<_> = (1..=count).map(|seed| Box::pin(send(seed))).collect();
+    std::future::poll_fn(|context| {
+        running.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
