@@ -4,6 +4,12 @@
 //!
 //! Files are there under their names in two buckets: `private`, read with access key `storekeeper` and secret key
 //! `not-so-secret`, and `public`, read by anybody. More can be uploaded with any S3 client.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    reason = "an example that stops at what it does not expect"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

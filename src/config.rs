@@ -107,7 +107,7 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_KEEPDIMS", value_parser = BoolishValueParser::new())]
     keepdims: bool,
 
-    /// URL prefix that sources must be below, such as https://store.example/bucket; may be repeated
+    /// URL prefix that sources must be below, such as <https://store.example/bucket>; may be repeated
     /// (comma-separated in the environment) [default: any source]
     #[arg(long, env = "REDUCTIONIST_ALLOW_SOURCE", value_name = "URL", value_delimiter = ',')]
     allow_source: Vec<String>,

@@ -1,4 +1,14 @@
 //! Stores that fail, lie, stall or vanish: each request ends with the status of the table, and the service goes on.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

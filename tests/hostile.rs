@@ -1,5 +1,15 @@
 //! Random and mutated bodies, and mutated chunks: the service answers all of them, never with a wrong number and
 //! never with a defect of its own.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

@@ -1,4 +1,14 @@
 //! Chunks written by numcodecs and h5py (`scripts/make-codec-vectors`) decode to what went in.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::{path::Path, sync::Arc};
 

@@ -3,6 +3,12 @@
 //!
 //!     cargo run --release --example quickstart             # then paste the curl lines it prints
 //!     cargo run --release --example quickstart -- --exit   # ends when the results have been compared
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    reason = "an example that stops at what it does not expect"
+)]
 
 #[path = "../../tests/support/mod.rs"]
 mod support;

@@ -120,6 +120,12 @@ integers! {
     u8 in u64, u16 in u64, u32 in u64, u64 in i128,
 }
 
+/// The nearest `float32`; rounding is what the cast is for.
+#[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, to infinity beyond the range")]
+fn f32_from_f64(float: f64) -> f32 {
+    float as f32
+}
+
 macro_rules! floats {
     ($($type:ident: $from_f64:expr, $from_total:expr;)*) => {$(
         impl Element for $type {
@@ -189,7 +195,7 @@ macro_rules! floats {
 
 floats! {
     f16: f16::from_f64, |total: FloatTotal| f16::from_f64(total.rounded_to_odd()).canonical();
-    f32: |float: f64| float as f32, |total: FloatTotal| (total.rounded_to_odd() as f32).canonical();
+    f32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
     f64: |float: f64| float, |total: FloatTotal| total.rounded();
 }
 

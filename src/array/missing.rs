@@ -84,10 +84,10 @@ impl<T: Element> MissingRules<T> {
             keep(&|x: T| !x.is_nan());
         }
         if let Some(min) = self.min {
-            keep(&move |x: T| !(x < min));
+            keep(&move |x: T| x >= min || x.is_nan());
         }
         if let Some(max) = self.max {
-            keep(&move |x: T| !(x > max));
+            keep(&move |x: T| x <= max || x.is_nan());
         }
     }
 }

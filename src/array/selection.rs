@@ -70,7 +70,7 @@ fn forward(first: usize, len: usize, step: isize) -> ndarray::Slice {
     }
     let reach = (len - 1) * step.unsigned_abs();
     let (low, high) = if step < 0 { (first - reach, first) } else { (first, first + reach) };
-    ndarray::Slice::new(low as isize, Some(high as isize + 1), step)
+    ndarray::Slice::new(low.cast_signed(), Some(high.cast_signed() + 1), step)
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
 
     fn picked(slice: Slice, axis_len: usize) -> Vec<usize> {
         let Indices { first, len, step } = slice.indices(axis_len);
-        (0..len).map(|i| first.strict_add_signed(i as isize * step)).collect()
+        (0..len).map(|i| first.strict_add_signed(i.cast_signed() * step)).collect()
     }
 
     fn slice(start: i128, end: i128, stride: i128) -> Slice {

@@ -38,7 +38,7 @@ macro_rules! integer_totals {
 
             #[inline(always)]
             fn add(self, element: $element) -> Self {
-                self.wrapping_add(element as $total)
+                self.wrapping_add($total::from(element))
             }
 
             #[inline(always)]
@@ -47,7 +47,7 @@ macro_rules! integer_totals {
             }
 
             fn sum(self) -> Sum {
-                Sum::Integer(self as i128)
+                Sum::Integer(self.into())
             }
         }
     )*};

@@ -90,7 +90,8 @@ impl Deflate {
 
 fn progress(inflate: &Decompress) -> Progress {
     // Both count bytes of slices, whose lengths are usize.
-    Progress { read: inflate.total_in() as usize, written: inflate.total_out() as usize }
+    let bytes = |count| usize::try_from(count).unwrap_or(usize::MAX);
+    Progress { read: bytes(inflate.total_in()), written: bytes(inflate.total_out()) }
 }
 
 #[cfg(test)]
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn a_stream_decodes_into_exact_and_into_more_room() {
         for len in [0, 1, 1000, 100_000] {
-            let data: Vec<u8> = (0..len).map(|i| (i * i % 251) as u8).collect();
+            let data: Vec<u8> = (0..len).map(|i| u8::try_from(i * i % 251).unwrap()).collect();
             for room in [len, len + 1, 2 * len + 100] {
                 assert_eq!(decode(Deflate::Zlib, &zlib(&data), room).unwrap(), data);
                 assert_eq!(decode(Deflate::Gzip, &gzip(&data), room).unwrap(), data);

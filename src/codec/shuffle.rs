@@ -43,6 +43,7 @@ impl Codec for Shuffle {
 }
 
 /// Both slices hold the same number of whole elements of `SIZE` bytes.
+#[expect(clippy::indexing_slicing, reason = "arrays of SIZE and BLOCK, indexed below SIZE and BLOCK")]
 fn unshuffle<const SIZE: usize>(shuffled: &[u8], elements: &mut [u8]) {
     let (elements, _) = elements.as_chunks_mut::<SIZE>();
     let planes: [&[u8]; SIZE] = planes(shuffled, elements.len());
@@ -105,7 +106,7 @@ mod tests {
     fn every_size_and_length_comes_back() {
         for size in [1, 2, 3, 4, 5, 8, 12, 16, 1000] {
             for count in [0, 1, 2, 63, 64, 65, 200] {
-                let elements: Vec<u8> = (0..size * count).map(|i| (i * 7 % 253) as u8).collect();
+                let elements: Vec<u8> = (0..size * count).map(|i| u8::try_from(i * 7 % 253).unwrap()).collect();
                 assert_eq!(decode(&shuffle(&elements, size), size).unwrap(), elements, "{size} x {count}");
             }
         }

@@ -107,7 +107,6 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::NotFound => StatusCode::NOT_FOUND,
         E::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        E::UnreadableBody(_) | E::Authorization | E::Request(_) => StatusCode::BAD_REQUEST,
         E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         E::Policy(_) => StatusCode::FORBIDDEN,
         E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
@@ -116,7 +115,10 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
+        E::UnreadableBody(_)
+        | E::Authorization
+        | E::Request(_)
+        | E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
         | E::Operation(OperationError::WrongLength(_) | OperationError::Overflow { .. }) => StatusCode::BAD_REQUEST,
         E::Codec(CodecError::Buffer(error)) | E::Operation(OperationError::Buffer(error)) => buffer_status(error),
         E::Operation(OperationError::Defect(_)) | E::Cpu(CpuError::Panicked) | E::Reply(_) => {

@@ -134,14 +134,14 @@ fn fold_rows<R: Reduction, T: Element>(
         let mut lanes = [R::identity::<T>(); LANES];
         let mut count = 0;
         for row in rows.by_ref().take(layout.rows_per_result) {
-            for piece in blocks(row) {
-                let (elements, valid) = block.load(piece, missing);
+            for piece in blocks(&row) {
+                let (elements, valid) = block.load(&piece, missing);
                 count += valid.map_or(elements.len(), |valid| valid.iter().filter(|valid| **valid).count());
                 push_lanes::<R, T>(&mut lanes, elements);
             }
         }
         let total = lanes.into_iter().fold(R::identity(), R::merge::<T>);
-        output.write(result, &[total], &[count as i64])?;
+        output.write(result, &[total], &[as_count(count)])?;
     }
     Ok(())
 }
@@ -179,10 +179,10 @@ fn fold_columns<R: Reduction, T: Element>(
             let mut counts = [0; BLOCK];
             let (states, counts) = (part(&mut states, 0, width), part(&mut counts, 0, width));
             if missing.is_empty() {
-                counts.fill(layout.rows_per_result as i64);
+                counts.fill(as_count(layout.rows_per_result));
             }
             for row in rows.by_ref().take(layout.rows_per_result) {
-                let (elements, valid) = block.load(row, missing);
+                let (elements, valid) = block.load(&row, missing);
                 for (state, &element) in states.iter_mut().zip(elements) {
                     *state = R::push(*state, element);
                 }
@@ -196,8 +196,8 @@ fn fold_columns<R: Reduction, T: Element>(
     Ok(())
 }
 
-fn blocks<T>(row: ArrayView1<'_, T>) -> impl Iterator<Item = ArrayView1<'_, T>> {
-    let mut rest = row;
+fn blocks<'a, T>(row: &ArrayView1<'a, T>) -> impl Iterator<Item = ArrayView1<'a, T>> + use<'a, T> {
+    let mut rest = *row;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -206,6 +206,11 @@ fn blocks<T>(row: ArrayView1<'_, T>) -> impl Iterator<Item = ArrayView1<'_, T>> 
         rest = after;
         Some(block)
     })
+}
+
+/// Elements of a chunk, of which there are fewer than 2³².
+fn as_count(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
 }
 
 /// Scratch memory for one block.
@@ -222,7 +227,7 @@ impl<T: Element> Block<T> {
 
     /// The elements of `piece`, missing ones replaced, and which of them are not missing; None if all
     /// are there. Contiguous memory without missing rules is not copied.
-    fn load<'a>(&'a mut self, piece: ArrayView1<'a, T>, missing: &MissingRules<T>) -> (&'a [T], Option<&'a [bool]>) {
+    fn load<'a>(&'a mut self, piece: &ArrayView1<'a, T>, missing: &MissingRules<T>) -> (&'a [T], Option<&'a [bool]>) {
         let source = piece.to_slice();
         if let (Some(source), true) = (source, missing.is_empty()) {
             return (source, None);

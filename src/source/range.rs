@@ -124,6 +124,7 @@ mod tests {
         ByteRange { offset, size: None }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a whole result")]
     fn part(skip: u64, len: u64) -> Result<Part, SourceErrorKind> {
         Ok(Part { skip, len: Some(len) })
     }
