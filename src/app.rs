@@ -40,14 +40,14 @@ impl App {
     ///
     /// # Errors
     /// If threads cannot be started or metrics not be registered.
-    pub async fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let resources = Arc::new(ResourceManager::new(&config.resources));
         let cpu = if config.use_rayon {
             Cpu::rayon(Arc::clone(&resources), config.resources.threads.get())?
         } else {
             Cpu::blocking(Arc::clone(&resources))
         };
-        let s3 = S3Source::new(S3ClientMap::new(&config.s3).await, config.s3.read_timeout);
+        let s3 = S3Source::new(S3ClientMap::new(&config.s3), config.s3.read_timeout);
         Ok(Self {
             s3: Retry { source: Limited { source: s3, resources: Arc::clone(&resources) }, policy: config.retry },
             cpu,

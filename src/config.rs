@@ -47,9 +47,9 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     request_timeout: Duration,
 
-    /// Longest wait for memory, a connection or a thread
-    #[arg(long, env = "REDUCTIONIST_QUEUE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    queue_timeout: Duration,
+    /// Longest wait for memory, a connection or a thread [default: half of --request-timeout]
+    #[arg(long, env = "REDUCTIONIST_QUEUE_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    queue_timeout: Option<Duration>,
 
     /// Requests that may wait for memory; more are told to come back later
     #[arg(long, env = "REDUCTIONIST_MAX_QUEUE", value_name = "COUNT", default_value_t = 1024)]
@@ -159,6 +159,9 @@ pub struct ConfigError(String);
 /// Largest default for one chunk.
 const LARGEST_DEFAULT_CHUNK: usize = 1 << 30;
 
+/// Least memory that makes sense.
+const LEAST_MEMORY: usize = 64 << 10;
+
 /// Memory where the system does not say how much it has.
 const UNKNOWN_MEMORY: usize = 4 << 30;
 
@@ -179,6 +182,18 @@ impl Config {
                 return Err(ConfigError(format!("{setting} {limit} is more than --memory-limit {memory}")));
             }
         }
+        if memory < LEAST_MEMORY {
+            return Err(ConfigError(format!(
+                "--memory-limit {memory} is less than {LEAST_MEMORY} bytes, which no chunk fits"
+            )));
+        }
+        if args.s3_region.is_empty() {
+            return Err(ConfigError("--s3-region must not be empty".to_owned()));
+        }
+        let queue_timeout = args.queue_timeout.unwrap_or(args.request_timeout / 2);
+        if queue_timeout >= args.request_timeout {
+            return Err(ConfigError("--queue-timeout must be shorter than --request-timeout".to_owned()));
+        }
         let threads = args.thread_limit.unwrap_or_else(default_threads);
         Ok(Self {
             resources: ResourceLimits {
@@ -186,7 +201,7 @@ impl Config {
                 s3_connections: args.s3_connection_limit,
                 threads,
                 queue: args.max_queue,
-                queue_timeout: args.queue_timeout,
+                queue_timeout,
             },
             use_rayon: args.use_rayon,
             size_limits,
@@ -243,10 +258,11 @@ fn default_threads() -> NonZeroUsize {
 
 /// Bytes of memory that the container or the machine has, whichever is less.
 fn available_memory() -> usize {
-    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let container = container.and_then(|max| max.trim().parse().ok());
+    // Version 2 of control groups, and version 1.
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let container = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|info| total_memory(&info));
-    container.into_iter().chain(machine).min().unwrap_or(UNKNOWN_MEMORY)
+    container.chain(machine).min().unwrap_or(UNKNOWN_MEMORY)
 }
 
 /// `MemTotal` of `/proc/meminfo`, in bytes.
@@ -312,6 +328,10 @@ mod tests {
             (&["--thread-limit", "0"], "thread-limit"),
             (&["--request-timeout", "0s"], "request-timeout"),
             (&["--allow-source", "data"], "--allow-source"),
+            (&["--allow-source", "ftp://store"], "--allow-source"),
+            (&["--memory-limit", "100"], "--memory-limit"),
+            (&["--s3-region", ""], "--s3-region"),
+            (&["--queue-timeout", "60s"], "--queue-timeout"),
             (&["--port", "70000"], "port"),
         ] {
             let error = config(args).unwrap_err();

@@ -15,28 +15,49 @@ use tokio::{
 };
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return stopped(&first_line(&error.to_string())),
+    };
     telemetry::start_logs();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("reductionist: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => stopped(&error.to_string()),
     }
+}
+
+/// One line says why the service does not run.
+fn stopped(reason: &str) -> ExitCode {
+    eprintln!("reductionist: {reason}");
+    ExitCode::FAILURE
+}
+
+/// Of what clap says of a setting, the part before its hints, on one line.
+fn first_line(message: &str) -> String {
+    let paragraph = message.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ")
 }
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-#[tokio::main]
-async fn run(args: Args) -> Outcome {
+fn run(args: Args) -> Outcome {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(serve(args));
+    // Work on CPU threads that nobody waits for any more does not delay the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: Args) -> Outcome {
     let config = Config::from_args(args)?;
     let tls = config.listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
     let addresses = config.listen.addresses().await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", config.listen.host, config.listen.port))?;
-    let app = Arc::new(App::new(&config).await?);
+    let app = Arc::new(App::new(&config)?);
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }

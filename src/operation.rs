@@ -4,8 +4,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ShapeBuilder};
 
 use crate::{
     array::{
-        Budget, Buffer, BufferError, ByteOrder, DType, Element, MAX_ELEMENTS, Missing, MissingRules, Number, Order,
-        Slice, dtype::with_dtype, memory_units, select, to_native,
+        Budget, Buffer, BufferError, ByteOrder, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number,
+        Order, Slice, dtype::with_dtype, memory_units, select, to_native,
     },
     reduce::{Count, ReduceError, Reduced, Reduction, reduce},
 };
@@ -78,10 +78,14 @@ impl From<ReduceError> for OperationError {
     fn from(error: ReduceError) -> Self {
         match error {
             ReduceError::Buffer(error) => error.into(),
-            ReduceError::Overflow { dtype } => {
-                let is_narrow = dtype != DType::Int64.name() && dtype != DType::UInt64.name();
-                Self::Overflow { dtype, wider: if is_narrow { "int64, uint64 or float64" } else { "float64" } }
-            }
+            ReduceError::Overflow { dtype } => Self::Overflow {
+                dtype: dtype.name(),
+                wider: match (dtype.kind(), dtype.size()) {
+                    (Kind::Signed, ..8) => "int64 or float64",
+                    (Kind::Unsigned, ..8) => "uint64 or float64",
+                    _ => "float64",
+                },
+            },
         }
     }
 }
@@ -107,6 +111,9 @@ pub trait NumOperation: Send + Sync + 'static {
     /// # Errors
     /// If a result does not fit its dtype, or there is no memory for it.
     fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError>;
+
+    /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
+    fn memory_units(task: &Task, decoded_len: usize) -> usize;
 }
 
 /// An operation whatever the dtype: every [`NumOperation`] is one.
@@ -122,6 +129,9 @@ pub trait Operation: Send + Sync + 'static {
     /// If the chunk has another length than dtype and shape say, a result does not fit its dtype, or there
     /// is no memory for it.
     fn run(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError>;
+
+    /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
+    fn memory_units(task: &Task, decoded_len: usize) -> usize;
 }
 
 impl<N: NumOperation> Operation for N {
@@ -134,6 +144,10 @@ impl<N: NumOperation> Operation for N {
             to_native(chunk.elements_mut::<T>(), task.byte_order);
             N::apply::<T>(task, chunk, budget)
         })
+    }
+
+    fn memory_units(task: &Task, decoded_len: usize) -> usize {
+        N::memory_units(task, decoded_len)
     }
 }
 
@@ -151,6 +165,14 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &task.missing_rules()?, dtype, budget)?;
         Ok(OperationResult { dtype, shape, values, counts, one_count })
     }
+
+    fn memory_units(task: &Task, decoded_len: usize) -> usize {
+        let selected = task.selected_shape(decoded_len);
+        let kept = task.reduced.as_deref().unwrap_or_default();
+        let results = selected.iter().zip(kept).filter(|(_, reduced)| !**reduced).map(|(&len, _)| len);
+        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        array_units(results.clone(), dtype).saturating_add(array_units(results, DType::Int64))
+    }
 }
 
 /// The selected elements themselves.
@@ -165,12 +187,25 @@ impl NumOperation for Select {
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
         let is_whole = view.is_standard_layout() && view.len() == chunk.elements::<T>().len();
+        // The chunk itself is the answer if nothing is cut away.
         let copy = if is_whole { None } else { Some(copied(&view, budget)?) };
         let all = vec![true; view.ndim()];
         let Reduced { counts, .. } = reduce::<Count, T>(view, &all, &task.missing_rules()?, DType::Int64, budget)?;
         let values = copy.unwrap_or(chunk);
         Ok(OperationResult { dtype: task.dtype, shape, values, counts, one_count: true })
     }
+
+    fn memory_units(task: &Task, decoded_len: usize) -> usize {
+        let selected =
+            task.selection.is_some().then(|| array_units(task.selected_shape(decoded_len).into_iter(), task.dtype));
+        // A count, and its value, for all.
+        selected.unwrap_or_default().saturating_add(2)
+    }
+}
+
+/// Memory units of an array of this shape.
+fn array_units(shape: impl Iterator<Item = usize>, dtype: DType) -> usize {
+    memory_units(shape.fold(dtype.size(), usize::saturating_mul))
 }
 
 fn copied<T: Element>(view: &ArrayViewD<'_, T>, budget: &mut Budget) -> Result<Buffer, OperationError> {
@@ -189,26 +224,13 @@ impl Task {
         Some(shape.iter().fold(self.dtype.size(), |len, &dimension| len.saturating_mul(dimension)))
     }
 
-    /// Memory units that the result takes at most, for a decoded chunk of at most `decoded_len` bytes.
-    #[must_use]
-    pub fn result_memory_units<O: Operation>(&self, decoded_len: usize) -> usize {
-        let selected = match (&self.shape, &self.selection) {
-            (Some(shape), Some(selection)) => {
-                shape.iter().zip(selection).map(|(&len, slice)| slice.len_of(len)).collect()
-            }
-            (Some(shape), None) => shape.clone(),
-            (None, _) => vec![decoded_len / self.dtype.size()],
-        };
-        let mask = self.reduced_mask(selected.len());
-        let is_kept = |axis: usize| !O::TRAITS.uses_axis || !mask.get(axis).unwrap_or(&true);
-        let results = selected
-            .iter()
-            .enumerate()
-            .filter(|(axis, _)| is_kept(*axis))
-            .fold(1_usize, |results, (_, &len)| results.saturating_mul(len));
-        // No dtype is wider than 8 bytes, and a count has as many.
-        let per_array = memory_units(results.saturating_mul(8));
-        per_array.saturating_mul(2).saturating_add(1)
+    /// The shape of the part that is selected, of a decoded chunk of at most `decoded_len` bytes.
+    fn selected_shape(&self, decoded_len: usize) -> Vec<usize> {
+        let shape = self.shape.clone().unwrap_or_else(|| vec![decoded_len / self.dtype.size()]);
+        match &self.selection {
+            Some(selection) => shape.iter().zip(selection).map(|(&len, slice)| slice.len_of(len)).collect(),
+            None => shape,
+        }
     }
 
     fn check_len(&self, len: usize) -> Result<(), OperationError> {
@@ -221,7 +243,7 @@ impl Task {
             (None, _) if !len.is_multiple_of(size) => Err(OperationError::WrongLength(format!(
                 "the chunk has {len} bytes after decoding, which is not a whole number of {dtype} elements"
             ))),
-            _ if len / size >= MAX_ELEMENTS => Err(OperationError::TooManyElements(len / size)),
+            _ if len / size > MAX_ELEMENTS => Err(OperationError::TooManyElements(len / size)),
             _ => Ok(()),
         }
     }

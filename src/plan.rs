@@ -1,7 +1,12 @@
 //! What a request will take, known before it holds anything.
 
 use crate::{
-    array::memory_units, codec::DecodedLen, error::ActiveStorageError, operation::Operation, request::Request,
+    array::{MAX_ELEMENTS, memory_units},
+    codec::{DecodedLen, FilterPipeline},
+    error::ActiveStorageError,
+    operation::{Operation, OperationError},
+    request::Request,
+    source::{SourceError, SourceErrorKind},
 };
 
 /// The largest chunks that an operator lets requests name.
@@ -20,36 +25,84 @@ pub struct Plan {
     pub max_encoded_len: usize,
     /// Length of the decoded chunk.
     pub decoded_len: DecodedLen,
-    /// Most memory held at one time, in units.
-    pub memory_units: usize,
+    /// What a longer encoded chunk breaks.
+    bound: Bound,
+    /// Memory units that the operation takes beside the decoded chunk.
+    operation_units: usize,
+}
+
+/// Why an encoded chunk cannot be longer.
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    /// It is as long as shape and dtype say.
+    Shape,
+    /// This setting forbids it.
+    Setting(&'static str),
 }
 
 impl Plan {
-    /// Plans a request for operation `O`. First the encoded chunk is decoded stage by stage, then the
-    /// decoded chunk is reduced; what both phases need is never there at the same time.
+    /// Plans a request for operation `O`.
     ///
     /// # Errors
     /// If a size that the request states, or that follows from its shape, is above a limit.
     pub fn of<O: Operation>(request: &Request, limits: SizeLimits) -> Result<Self, ActiveStorageError> {
-        let max_encoded_len = match request.range.size.map(usize::try_from) {
-            None => limits.chunk,
-            Some(Ok(size)) if size <= limits.chunk => size,
-            Some(_) => return Err(too_large("size", request.range.size, limits.chunk, "--max-chunk-size")),
+        let keeps_length = request.pipeline.keeps_length();
+        let decoded_len = decoded_len(request, limits)?;
+        let (limit, setting) = match (keeps_length, limits.decoded < limits.chunk) {
+            (true, true) => (limits.decoded, "--max-decoded-size"),
+            _ => (limits.chunk, "--max-chunk-size"),
         };
-        let decoded_len = match request.task.decoded_len() {
-            Some(len) if len <= limits.decoded => DecodedLen::Exactly(len),
-            Some(len) => {
-                return Err(too_large("the decoded chunk", Some(len as u64), limits.decoded, "--max-decoded-size"));
+        let (len, bound) = match (request.range.size, decoded_len) {
+            (Some(size), _) => (usize::try_from(size).unwrap_or(usize::MAX), Bound::Setting(setting)),
+            (None, DecodedLen::Exactly(len)) if keeps_length => (len, Bound::Shape),
+            (None, _) => (limit, Bound::Setting(setting)),
+        };
+        if len > limit {
+            return Err(too_large(&format!("the chunk, {len} bytes,"), limit, setting));
+        }
+        let stage_len = if keeps_length { len } else { decoded_len.max() };
+        let operation_units = O::memory_units(&request.task, stage_len);
+        Ok(Self { max_encoded_len: len, decoded_len, bound, operation_units })
+    }
+
+    /// Most memory held at one time, in units, for an encoded chunk of this length. First the chunk is decoded
+    /// stage by stage, then it is reduced; what both phases need is never there at the same time.
+    #[must_use]
+    pub fn memory_units(&self, pipeline: &FilterPipeline, encoded_len: usize) -> usize {
+        let decoded_len = if pipeline.keeps_length() { encoded_len } else { self.decoded_len.max() };
+        let reducing = memory_units(decoded_len).saturating_add(self.operation_units);
+        pipeline.peak_memory_units(encoded_len, decoded_len).max(reducing)
+    }
+
+    /// What a failed read of the chunk means for the request.
+    #[must_use]
+    pub fn explain(&self, error: SourceError) -> ActiveStorageError {
+        match (error.kind, self.bound) {
+            (SourceErrorKind::TooLarge, Bound::Setting(setting)) => {
+                too_large("the chunk", self.max_encoded_len, setting)
             }
-            None => DecodedLen::AtMost(limits.decoded),
-        };
-        let stage_len = if request.pipeline.keeps_length() { max_encoded_len } else { decoded_len.max() };
-        let decoding = request.pipeline.peak_memory_units(max_encoded_len, stage_len);
-        let reducing = memory_units(stage_len).saturating_add(request.task.result_memory_units::<O>(stage_len));
-        Ok(Self { max_encoded_len, decoded_len, memory_units: decoding.max(reducing) })
+            (SourceErrorKind::TooLarge, Bound::Shape) => {
+                let expected = self.max_encoded_len;
+                let problem =
+                    format!("{}: shape and dtype need {expected}; give the size if the object goes on", error.message);
+                OperationError::WrongLength(problem).into()
+            }
+            _ => error.into(),
+        }
     }
 }
 
-fn too_large(what: &str, bytes: Option<u64>, limit: usize, setting: &'static str) -> ActiveStorageError {
-    ActiveStorageError::TooLarge { what: format!("{what}, {} bytes,", bytes.unwrap_or_default()), limit, setting }
+fn decoded_len(request: &Request, limits: SizeLimits) -> Result<DecodedLen, ActiveStorageError> {
+    let Some(len) = request.task.decoded_len() else { return Ok(DecodedLen::AtMost(limits.decoded)) };
+    if len > limits.decoded {
+        return Err(too_large(&format!("the decoded chunk, {len} bytes,"), limits.decoded, "--max-decoded-size"));
+    }
+    match len / request.task.dtype.size() {
+        elements if elements > MAX_ELEMENTS => Err(OperationError::TooManyElements(elements).into()),
+        _ => Ok(DecodedLen::Exactly(len)),
+    }
+}
+
+fn too_large(what: &str, limit: usize, setting: &'static str) -> ActiveStorageError {
+    ActiveStorageError::TooLarge { what: what.to_owned(), limit, setting }
 }

@@ -22,6 +22,7 @@ use proptest::{
 use reductionist::{
     array::{Budget, Buffer, ByteOrder, DType, Kind},
     operation::{Operation, OperationError, OperationResult, Select},
+    plan::{Plan, SizeLimits},
     reduce::{Count, Max, Min, Sum},
     request::{Defaults, Request},
 };
@@ -130,6 +131,18 @@ fn float_from_code(dtype: DType, code: u64) -> f64 {
             sign * mantissa as f64 * 2f64.powi(exponent - mantissa_bits)
         }
     }
+}
+
+/// The nearest float16, found by looking at the neighbours of one that is near; a tie goes to the even one.
+fn nearest_f16(float: f64) -> f64 {
+    let near = f16::from_f32(float as f32).to_bits();
+    let candidates = [near.saturating_sub(1), near, near.saturating_add(1)].map(f16::from_bits);
+    // Infinity stands where the next number would be.
+    let place = |half: f16| if half.is_infinite() { 65536f64.copysign(half.to_f64()) } else { half.to_f64() };
+    let distance = |half: &f16| (place(*half) - float).abs();
+    let is_better =
+        |a: &f16, b: &f16| distance(a).total_cmp(&distance(b)).then((a.to_bits() & 1).cmp(&(b.to_bits() & 1)));
+    candidates.into_iter().filter(|half| !half.is_nan()).min_by(is_better).unwrap().to_f64()
 }
 
 /// Digits after the binary point of exact sums.
@@ -388,7 +401,7 @@ fn sum(group: &[Number], dtype: DType) -> Option<Number> {
         (_, dtype) if dtype.kind() == Kind::Float => Some(Float(match (float_sum(&floats), dtype) {
             (Err(special), _) => special,
             (Ok(exact), DType::Float32) => f64::from(exact as f32) * scale,
-            (Ok(exact), DType::Float16) => f16::from_f64(exact as f64 * scale).to_f64(),
+            (Ok(exact), DType::Float16) => nearest_f16(exact as f64 * scale),
             (Ok(exact), _) => exact as f64 * scale,
         })),
         (integers, dtype) => {
@@ -508,10 +521,14 @@ fn cases() -> impl Strategy<Value = Case> {
 
 fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
     let request = Request::from_v1(body, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
-    let permits = Arc::new(Semaphore::new(1 << 20));
-    let mut budget = Budget::new(permits.try_acquire_many_owned(1 << 20).expect("free"));
+    // The plan must be enough, and is all there is.
+    let plan = Plan::of::<O>(&request, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
+    let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
+    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
+    let mut budget = Budget::new(permit);
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
+    budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
     O::run(&request.task, buffer, &mut budget)
 }
 

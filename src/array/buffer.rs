@@ -60,6 +60,12 @@ impl Budget {
         Ok(Buffer { lines, len, permit })
     }
 
+    /// Gives back what exceeds `units` when a buffer that is part of them has been handed out.
+    pub fn shrink_around(&mut self, buffer: &Buffer, units: usize) {
+        let left = units.saturating_sub(buffer.permit.num_permits());
+        drop(self.permit.split(self.permit.num_permits().saturating_sub(left)));
+    }
+
     /// Frees a buffer and takes its permit back, for the next one of the same request.
     pub fn reclaim(&mut self, buffer: Buffer) {
         let Buffer { lines, permit, .. } = buffer;
@@ -151,6 +157,16 @@ mod tests {
         assert_eq!(semaphore.available_permits(), 7);
         drop((a, b));
         assert_eq!(semaphore.available_permits(), 10);
+    }
+
+    #[test]
+    fn a_budget_shrinks_to_what_a_buffer_leaves_of_it() {
+        let semaphore = Arc::new(Semaphore::new(10));
+        let mut budget = budget(&semaphore, 10);
+        let buffer = budget.allocate(2 * MEMORY_UNIT).expect("admitted");
+        budget.shrink_around(&buffer, 5);
+        assert_eq!(semaphore.available_permits(), 5);
+        assert!(budget.allocate(3 * MEMORY_UNIT).is_ok());
     }
 
     #[test]

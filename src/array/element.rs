@@ -126,6 +126,15 @@ fn f32_from_f64(float: f64) -> f32 {
     float as f32
 }
 
+/// The nearest `float16`, by way of a `float32` that was rounded to odd (see [`FloatTotal`]): two roundings to
+/// nearest could end up one off, and `half`'s own conversion differs from machine to machine.
+fn f16_from_f64(float: f64) -> f16 {
+    let nearest = f32_from_f64(float);
+    let is_inexact = nearest.is_finite() && f64::from(nearest) != float;
+    let towards_zero = nearest.to_bits() - u32::from(is_inexact && f64::from(nearest).abs() > float.abs());
+    f16::from_f32(f32::from_bits(towards_zero | u32::from(is_inexact)))
+}
+
 macro_rules! floats {
     ($($type:ident: $from_f64:expr, $from_total:expr;)*) => {$(
         impl Element for $type {
@@ -194,7 +203,7 @@ macro_rules! floats {
 }
 
 floats! {
-    f16: f16::from_f64, |total: FloatTotal| f16::from_f64(total.rounded_to_odd()).canonical();
+    f16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
     f32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
     f64: |float: f64| float, |total: FloatTotal| total.rounded();
 }
@@ -220,6 +229,31 @@ mod tests {
         }
         assert!(f32::NAN.larger(1.0).is_nan() && 1.0_f32.larger(f32::NAN).is_nan());
         assert!(f16::NAN.smaller(f16::ONE).is_nan() && f16::ONE.smaller(f16::NAN).is_nan());
+    }
+
+    #[test]
+    fn a_float16_is_rounded_once() {
+        // Half an ulp of 1 is a tie; anything more rounds up, however little.
+        let half_ulp = 2f64.powi(-11);
+        for (float, bits) in [
+            (1.0 + half_ulp, 0x3c00),
+            (1.0 + half_ulp + 2f64.powi(-40), 0x3c01),
+            (1.0 + half_ulp - 2f64.powi(-40), 0x3c00),
+            (1.0 + 3.0 * half_ulp - 2f64.powi(-52), 0x3c01),
+            (-1.0 - half_ulp - 2f64.powi(-52), 0xbc01),
+            (65519.999, 0x7bff),
+            (65520.0, 0x7c00),
+            (1e300, 0x7c00),
+            (1e-300, 0),
+            (2f64.powi(-25), 0),
+            (2f64.powi(-25) * 1.000_001, 1),
+        ] {
+            assert_eq!(f16_from_f64(float).to_bits(), bits, "{float}");
+        }
+        for bits in 0..=u16::MAX {
+            let float = f16::from_bits(bits);
+            assert!(float.is_nan() || f16_from_f64(float.to_f64()).to_bits() == bits);
+        }
     }
 
     #[test]

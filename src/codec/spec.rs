@@ -17,17 +17,22 @@ pub struct CodecSpec {
     pub element_size: Option<u64>,
 }
 
-const COMPRESSIONS: &[(&str, Deflate)] = &[("gzip", Deflate::Gzip), ("zlib", Deflate::Zlib)];
+/// Makes a codec of what a client wrote.
+type Make = fn(&CodecSpec) -> Result<Box<dyn Codec>, String>;
+
+/// Codecs that `compression` can name.
+const COMPRESSIONS: &[(&str, Make)] =
+    &[("gzip", |_| Ok(Box::new(Deflate::Gzip))), ("zlib", |_| Ok(Box::new(Deflate::Zlib)))];
+
+/// Codecs that `filters` can name.
+const FILTERS: &[(&str, Make)] = &[("shuffle", |spec| Ok(Box::new(Shuffle { element_size: element_size(spec)? })))];
 
 /// The codec that `compression` names.
 ///
 /// # Errors
 /// If there is none of that name; the message lists those that there are.
 pub fn compression(spec: &CodecSpec) -> Result<Box<dyn Codec>, String> {
-    match COMPRESSIONS.iter().find(|(id, _)| *id == spec.id) {
-        Some(&(_, codec)) => Ok(Box::new(codec)),
-        None => Err(format!("unsupported compression {:?}; supported: gzip, zlib", spec.id)),
-    }
+    named("compression", COMPRESSIONS, spec)
 }
 
 /// The codec that one of the `filters` names.
@@ -35,10 +40,15 @@ pub fn compression(spec: &CodecSpec) -> Result<Box<dyn Codec>, String> {
 /// # Errors
 /// If there is none of that name, or a parameter that it needs is absent or makes no sense.
 pub fn filter(spec: &CodecSpec) -> Result<Box<dyn Codec>, String> {
-    match spec.id.as_str() {
-        "shuffle" => Ok(Box::new(Shuffle { element_size: element_size(spec)? })),
-        id => Err(format!("unsupported filter {id:?}; supported: shuffle")),
-    }
+    named("filter", FILTERS, spec)
+}
+
+fn named(kind: &str, table: &[(&str, Make)], spec: &CodecSpec) -> Result<Box<dyn Codec>, String> {
+    let Some((_, make)) = table.iter().find(|(id, _)| *id == spec.id) else {
+        let ids: Vec<_> = table.iter().map(|(id, _)| *id).collect();
+        return Err(format!("unsupported {kind} {:?}; supported: {}", spec.id, ids.join(", ")));
+    };
+    make(spec)
 }
 
 fn element_size(spec: &CodecSpec) -> Result<NonZeroUsize, String> {

@@ -27,7 +27,12 @@ impl FromRequest<Shared> for JsonBody {
         if !is_json(request.headers()) {
             return Err(ActiveStorageError::UnsupportedMediaType);
         }
-        Bytes::from_request(request, app).await.map(Self).map_err(|rejection| match rejection {
+        let body = tokio::time::timeout(app.request_timeout, Bytes::from_request(request, app)).await;
+        let too_slow = |_| {
+            let timeout = app.request_timeout;
+            ActiveStorageError::UnreadableBody(format!("it did not arrive within {timeout:?} (--request-timeout)"))
+        };
+        body.map_err(too_slow)?.map(Self).map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
                 ActiveStorageError::TooLarge {
                     what: "the request body".to_owned(),

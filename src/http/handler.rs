@@ -50,10 +50,11 @@ async fn execute<O: Operation>(
 ) -> Result<OperationResult, ActiveStorageError> {
     let Request { location, range, .. } = &request;
     let plan = Plan::of::<O>(&request, app.size_limits)?;
-    let mut budget = app.resources.memory(plan.memory_units).await?;
+    let mut budget = app.resources.memory(plan.memory_units(&request.pipeline, plan.max_encoded_len)).await?;
     let download = tracing::info_span!("download");
     let fetch = app.s3.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
-    let encoded = fetch.instrument(download).await?;
+    let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
+    budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
     app.cpu
         .run(move || {
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;

@@ -76,10 +76,10 @@ pub struct Overflow;
 #[derive(Debug, thiserror::Error)]
 pub enum ReduceError {
     /// A result does not fit its dtype.
-    #[error("integer overflow: a result does not fit {dtype}")]
+    #[error("integer overflow: a result does not fit {}", dtype.name())]
     Overflow {
-        /// Name of the dtype of the results.
-        dtype: &'static str,
+        /// The dtype of the results.
+        dtype: DType,
     },
     /// No room for the results.
     #[error(transparent)]
@@ -270,7 +270,7 @@ impl<R: Reduction, T: Element> Output<R, T> {
         let size = self.dtype.size();
         let values = part(self.values.bytes_mut(), first * size, states.len() * size);
         R::finish(states, counts, self.dtype, values)
-            .map_err(|Overflow| ReduceError::Overflow { dtype: self.dtype.name() })?;
+            .map_err(|Overflow| ReduceError::Overflow { dtype: self.dtype })?;
         for (slot, &count) in part(self.counts.elements_mut(), first, counts.len()).iter_mut().zip(counts) {
             *slot = count;
         }

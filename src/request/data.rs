@@ -21,6 +21,7 @@ use crate::{
 #[validate(context = rules::Rules)]
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::strides, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::selection, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::axis, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::missing, use_context, skip_on_field_errors = false))]
@@ -29,8 +30,8 @@ pub struct RequestData {
     /// URL of the S3 endpoint.
     #[validate(required(message = "is required"))]
     pub source: Option<String>,
-    /// Name of the bucket.
-    #[validate(required(message = "is required"), length(min = 1, message = "must not be empty"))]
+    /// Name of the bucket; slashes around it mean nothing.
+    #[validate(required(message = "is required"), custom(function = rules::bucket))]
     pub bucket: Option<String>,
     /// Key of the object.
     #[validate(required(message = "is required"), length(min = 1, message = "must not be empty"))]
@@ -150,15 +151,16 @@ impl Fields<'_> {
     /// The value of a field; None, with a problem noted where there is one, if it cannot be used.
     fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
         self.known.push(field);
-        let mut values = self.rest.extract_if(.., |(name, _)| name == field);
-        let value = values.next()?.1;
-        if values.next().is_some() {
-            drop(values);
-            self.given.push(field);
-            self.problems.push(Problem::new(field, "is given more than once"));
-            return None;
-        }
-        drop(values);
+        let values: Vec<_> = self.rest.extract_if(.., |(name, _)| name == field).map(|(_, value)| value).collect();
+        let value = match values.as_slice() {
+            [] => return None,
+            [value] => value,
+            _ => {
+                self.given.push(field);
+                self.problems.push(Problem::new(field, "is given more than once"));
+                return None;
+            }
+        };
         match serde_json::from_str::<Option<T>>(value.get()) {
             Ok(None) => None,
             Ok(value) => {
@@ -175,10 +177,10 @@ impl Fields<'_> {
 
     fn into_problems(self) -> Vec<Problem> {
         let Self { rest, known, mut problems, .. } = self;
-        problems.extend(
-            rest.into_iter()
-                .map(|(name, _)| Problem::new(&name, format!("unknown field; the fields are {}", known.join(", ")))),
-        );
+        problems.extend(rest.iter().map(|(name, _)| Problem::new(name, "unknown field")));
+        if !rest.is_empty() {
+            problems.push(Problem::new("the fields", format!("are {}", known.join(", "))));
+        }
         problems
     }
 }
@@ -266,10 +268,25 @@ struct Index(i128);
 
 impl<'de> Deserialize<'de> for Index {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Number::deserialize(deserializer)? {
-            Number::Integer(index) => Ok(Self(index)),
-            Number::Float(float) => Err(de::Error::invalid_type(de::Unexpected::Float(float), &"an integer")),
+        struct IndexVisitor;
+
+        impl Visitor<'_> for IndexVisitor {
+            type Value = Index;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer or null")
+            }
+
+            fn visit_i64<E>(self, index: i64) -> Result<Index, E> {
+                Ok(Index(index.into()))
+            }
+
+            fn visit_u64<E>(self, index: u64) -> Result<Index, E> {
+                Ok(Index(index.into()))
+            }
         }
+
+        deserializer.deserialize_any(IndexVisitor)
     }
 }
 

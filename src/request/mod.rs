@@ -3,7 +3,7 @@
 mod data;
 mod rules;
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use validator::{ValidateArgs, ValidationErrors, ValidationErrorsKind};
 
@@ -31,14 +31,17 @@ pub struct Request {
 }
 
 /// One thing that is wrong with a request, and the field that it concerns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     field: String,
     problem: String,
 }
 
-/// Longest text of a client's that a message repeats.
-const MAX_QUOTED_CHARS: usize = 200;
+/// Longest text that one problem has, whatever a client wrote.
+const MAX_PROBLEM_CHARS: usize = 300;
+
+/// Most problems that one answer tells.
+const MAX_PROBLEMS: usize = 64;
 
 impl Problem {
     /// A problem with `field`; both are cut if a client made them long.
@@ -48,7 +51,7 @@ impl Problem {
 }
 
 fn shortened(text: String) -> String {
-    match text.char_indices().nth(MAX_QUOTED_CHARS) {
+    match text.char_indices().nth(MAX_PROBLEM_CHARS) {
         Some((end, _)) => format!("{}…", text.split_at(end).0),
         None => text,
     }
@@ -88,7 +91,7 @@ impl Request {
         problems.extend(violations(&data, Rules { operation }));
         match Self::checked(data, operation, defaults, &mut problems) {
             Some(request) if problems.is_empty() => Ok(request),
-            _ => Err(RequestError::Invalid(problems)),
+            _ => Err(RequestError::Invalid(told(problems))),
         }
     }
 
@@ -101,8 +104,17 @@ impl Request {
             .and_then(|source| S3Location::endpoint(source).map_err(|problem| noted("source", problem)).ok());
         let compression = data.compression.as_ref().map(codec::compression).transpose();
         let compression = compression.map_err(|problem| noted("compression", problem)).ok();
-        let filters: Result<Vec<_>, _> = data.filters.iter().flatten().map(codec::filter).collect();
-        let filters = filters.map_err(|problem| noted("filters", problem)).ok();
+        let mut filters = Some(Vec::new());
+        for filter in data.filters.iter().flatten().map(codec::filter) {
+            match (filter, &mut filters) {
+                (Ok(filter), Some(filters)) => filters.push(filter),
+                (Ok(_), None) => {}
+                (Err(problem), _) => {
+                    noted("filters", problem);
+                    filters = None;
+                }
+            }
+        }
         let shape = data.shape.as_ref().map(|shape| shape.iter().map(|&len| usize::try_from(len)).collect());
         let shape = shape.transpose().map_err(|_| noted("shape", "is too large".to_owned())).ok()?;
 
@@ -121,12 +133,31 @@ impl Request {
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),
         };
         Some(Self {
-            location: S3Location { endpoint: endpoint?, bucket: data.bucket?, key: data.object? },
+            location: S3Location {
+                endpoint: endpoint?,
+                bucket: data.bucket?.trim_matches('/').to_owned(),
+                key: data.object?,
+            },
             range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size },
             pipeline: FilterPipeline::new(filters?, compression?),
             task,
         })
     }
+}
+
+/// Each problem once, and not more of them than a person would read.
+fn told(problems: Vec<Problem>) -> Vec<Problem> {
+    let (mut told, mut seen) = (Vec::new(), HashSet::new());
+    for problem in problems {
+        if seen.insert(problem.clone()) {
+            told.push(problem);
+        }
+    }
+    if told.len() > MAX_PROBLEMS {
+        let rest = told.split_off(MAX_PROBLEMS).len();
+        told.push(Problem::new("and", format!("{rest} more")));
+    }
+    told
 }
 
 /// The rules that `data` breaks. A field that could not be read has been complained of already and is not

@@ -26,6 +26,15 @@ fn broken(field: &'static str, problem: impl Into<Cow<'static, str>>) -> Checked
     Err(ValidationError::new(field).with_message(problem.into()))
 }
 
+pub(super) fn bucket(bucket: &str) -> Checked {
+    match bucket.trim_matches('/') {
+        "" => broken("bucket", "must not be empty"),
+        "." | ".." => broken("bucket", "must be the name of a bucket"),
+        name if name.contains('/') => broken("bucket", "must not have a slash in it; the rest belongs to object"),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn shape(shape: &[u64]) -> Checked {
     if shape.contains(&0) {
         return broken("shape", "every dimension must be at least 1");
@@ -84,9 +93,6 @@ pub(super) fn range_end(data: &RequestData, _: &Rules) -> Checked {
 
 pub(super) fn selection(data: &RequestData, _: &Rules) -> Checked {
     let Some(selection) = &data.selection else { return Ok(()) };
-    if selection.iter().any(|slice| slice.0[2] == Some(0)) {
-        return broken("selection", "a stride must not be 0");
-    }
     match &data.shape {
         None if data.is_given("shape") => Ok(()),
         None => broken("selection", "needs shape"),
@@ -95,6 +101,13 @@ pub(super) fn selection(data: &RequestData, _: &Rules) -> Checked {
         }
         Some(_) => Ok(()),
     }
+}
+
+pub(super) fn strides(data: &RequestData, _: &Rules) -> Checked {
+    if data.selection.iter().flatten().any(|slice| slice.0[2] == Some(0)) {
+        return broken("selection", "a stride must not be 0");
+    }
+    Ok(())
 }
 
 pub(super) fn axis(data: &RequestData, rules: &Rules) -> Checked {
@@ -106,41 +119,43 @@ pub(super) fn axis(data: &RequestData, rules: &Rules) -> Checked {
     }
 }
 
-/// For every dimension, whether it is one of `axes`.
+/// For every dimension, whether it is one of `axes`; or all that is wrong with `axes`.
 pub(super) fn reduced_axes(axes: &[i64], dimensions: usize) -> Result<Vec<bool>, String> {
     let mut reduced = vec![false; dimensions];
+    let mut problems = Vec::new();
     for &axis in axes {
         let from_start = if axis < 0 { i128::from(axis) + dimensions as i128 } else { axis.into() };
         let slot = usize::try_from(from_start).ok().and_then(|axis| reduced.get_mut(axis));
         match slot {
-            None => return Err(format!("{axis} is outside a shape of {dimensions} dimensions")),
-            Some(true) => return Err(format!("{axis} is there more than once")),
+            None => problems.push(format!("{axis} is outside a shape of {dimensions} dimensions")),
+            Some(true) => problems.push(format!("{axis} is there more than once")),
             Some(slot) => *slot = true,
         }
     }
-    Ok(reduced)
+    if problems.is_empty() { Ok(reduced) } else { Err(problems.join("; ")) }
 }
 
 pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
     let (Some(missing), Some(dtype)) = (&data.missing, data.dtype) else { return Ok(()) };
     let bounds =
-        [missing.valid_min, missing.valid_max].into_iter().chain(missing.valid_range.into_iter().flatten().map(Some));
+        missing.valid_min.into_iter().chain(missing.valid_max).chain(missing.valid_range.into_iter().flatten());
+    let bounds: Vec<Number> = bounds.collect();
     let values = missing.missing_value.iter().chain(missing.missing_values.iter().flatten());
-    for &number in values.clone().chain(bounds.clone().flatten().collect::<Vec<_>>().iter()) {
-        if with_dtype!(dtype, T => T::from_number(number).is_none()) {
-            return broken("missing", format!("{} is not a value of {}", shown(number), dtype.name()));
-        }
+    let does_not_fit = |number: &&Number| with_dtype!(dtype, T => T::from_number(**number).is_none());
+    let mut problems: Vec<String> = values
+        .chain(&bounds)
+        .filter(does_not_fit)
+        .map(|&number| format!("{} is not a value of {}", shown(number), dtype.name()))
+        .collect();
+    if problems.is_empty() && bounds.iter().copied().any(is_nan) {
+        problems.push("NaN bounds nothing: use a number for valid_min, valid_max and valid_range".to_owned());
     }
-    if bounds.flatten().any(is_nan) {
-        return broken("missing", "NaN bounds nothing: use a number for valid_min, valid_max and valid_range");
+    if let (true, Some([low, high])) = (problems.is_empty(), missing.valid_range)
+        && !with_dtype!(dtype, T => T::from_number(low) < T::from_number(high))
+    {
+        problems.push(format!("valid_range [{}, {}] must go from a lower to a higher value", shown(low), shown(high)));
     }
-    match missing.valid_range {
-        Some([low, high]) if !with_dtype!(dtype, T => T::from_number(low) < T::from_number(high)) => broken(
-            "missing",
-            format!("valid_range [{}, {}] must go from a lower to a higher value", shown(low), shown(high)),
-        ),
-        _ => Ok(()),
-    }
+    if problems.is_empty() { Ok(()) } else { broken("missing", problems.join("; ")) }
 }
 
 fn is_nan(number: Number) -> bool {

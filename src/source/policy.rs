@@ -1,5 +1,7 @@
 //! Which sources the operator lets clients read.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 /// URL prefixes that sources must be below; none for any source.
@@ -58,7 +60,7 @@ impl Policy {
     /// # Errors
     /// If it is below none of the prefixes, or has `.` or `..` in its path, which some stores resolve.
     pub fn check(&self, endpoint: &Url, path: &str) -> Result<(), PolicyError> {
-        let full = format!("{}/{path}", endpoint.path().trim_end_matches('/'));
+        let full = format!("{}/{path}", decoded(endpoint.path()).trim_end_matches('/'));
         let climbs = full.split('/').any(|segment| matches!(segment, "." | ".."));
         let is_allowed = !climbs && self.allowed.iter().any(|prefix| prefix.covers(&endpoint.into(), &full));
         if self.is_open() || is_allowed {
@@ -69,13 +71,20 @@ impl Policy {
     }
 }
 
+/// A path as it is meant: what URLs write as `%20` is a space.
+fn decoded(path: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy()
+}
+
 impl Prefix {
     fn parse(prefix: &str) -> Result<Self, String> {
         let url = Url::parse(prefix).map_err(|error| format!("{prefix:?} is not a URL: {error}"))?;
-        if url.host_str().is_none() {
-            return Err(format!("{prefix:?} has no host"));
+        let has_more =
+            !url.username().is_empty() || url.password().is_some() || url.query().or(url.fragment()).is_some();
+        if !matches!(url.scheme(), "http" | "https") || has_more {
+            return Err(format!("{prefix:?} is not a plain http or https URL"));
         }
-        Ok(Self { endpoint: (&url).into(), path: url.path().trim_end_matches('/').to_owned() })
+        Ok(Self { endpoint: (&url).into(), path: decoded(url.path()).trim_end_matches('/').to_owned() })
     }
 
     /// A prefix ends where a segment of the path ends.
@@ -101,6 +110,14 @@ mod tests {
         assert!(!allows("http://store:9000/data", "http://store:9000", "data-private/key"));
         assert!(allows("http://store:9000", "http://store:9000", "anything/at/all"));
         assert!(allows("http://store/a/b", "http://store/a", "b/c"));
+    }
+
+    #[test]
+    fn escapes_mean_what_they_stand_for() {
+        for prefix in ["http://store/open/with space", "http://store/open/with%20space"] {
+            assert!(allows(prefix, "http://store", "open/with space/key"));
+            assert!(!allows(prefix, "http://store", "open/with%20space/key"));
+        }
     }
 
     #[test]

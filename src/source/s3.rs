@@ -73,7 +73,7 @@ impl S3Source {
             if piece.len() > free.len() && part.len.is_none() {
                 return Err(SourceError::new(
                     SourceErrorKind::TooLarge,
-                    format!("the chunk is larger than the limit of {} bytes (--max-chunk-size)", room.len()),
+                    format!("the chunk has more than {} bytes", room.len()),
                 ));
             }
             let taken = piece.len().min(free.len());
@@ -147,10 +147,7 @@ fn buffer_len(part: Part, max_len: usize) -> Result<usize, SourceError> {
         Some(Ok(len)) if len <= max_len => Ok(len),
         Some(_) => Err(SourceError::new(
             SourceErrorKind::TooLarge,
-            format!(
-                "the chunk has {} bytes, more than the limit of {max_len} bytes (--max-chunk-size)",
-                part.len.unwrap_or_default()
-            ),
+            format!("the chunk has {} bytes, more than {max_len}", part.len.unwrap_or_default()),
         )),
     }
 }
@@ -183,6 +180,9 @@ fn refused(error: &SdkError<GetObjectError>, range: ByteRange, has_credentials: 
         SourceErrorKind::Unavailable if status.is_none() => "the store cannot be reached".to_owned(),
         SourceErrorKind::Unavailable => "the store failed".to_owned(),
         SourceErrorKind::Refused => "the store cannot be asked for this object".to_owned(),
+        _ if status.is_some_and(|status| (300..400).contains(&status)) => {
+            "the store redirects elsewhere: is its URL, or its region, another one?".to_owned()
+        }
         _ => "the store's answer makes no sense".to_owned(),
     };
     SourceError { causes: error_causes(error, status), status, ..SourceError::new(kind, message) }

@@ -10,8 +10,12 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
+use aws_sdk_s3::config::{
+    RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
+    endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint},
+};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::endpoint::EndpointAuthScheme;
 use lru::LruCache;
 use url::Url;
 
@@ -43,21 +47,22 @@ pub struct S3ClientMap {
 
 impl S3ClientMap {
     /// An empty map. The clients that it will make share one pool of connections.
-    pub async fn new(settings: &S3Settings) -> Self {
+    #[must_use]
+    pub fn new(settings: &S3Settings) -> Self {
         let http_client =
             aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let timeouts =
             TimeoutConfig::builder().connect_timeout(settings.connect_timeout).read_timeout(settings.read_timeout);
+        // Built by hand, not loaded: nothing in the environment of the process is to change what requests mean.
         // Retries and stalled bodies are dealt with where the deadline of the request is known.
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .no_credentials()
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
             .http_client(http_client)
             .timeout_config(timeouts.build())
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .load()
-            .await;
+            .build();
         Self { config, clients: Mutex::new(LruCache::new(settings.max_clients)) }
     }
 
@@ -70,9 +75,10 @@ impl S3ClientMap {
     }
 
     fn new_client(&self, endpoint: &Url, credentials: Option<&Credentials>) -> S3Client {
+        let region = self.config.region().map(ToString::to_string).unwrap_or_default();
         let mut config = aws_sdk_s3::config::Builder::from(&self.config)
-            .endpoint_url(endpoint.as_str())
-            .force_path_style(true)
+            .endpoint_resolver(PathStyle { endpoint: endpoint.clone(), region })
+            .allow_no_auth()
             // A range has no checksum of its own.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -97,6 +103,28 @@ impl S3ClientMap {
     /// True if no client is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Sends every request below the endpoint that was named, and nowhere else: the SDK's own rules give some bucket
+/// names other hosts.
+#[derive(Debug)]
+struct PathStyle {
+    endpoint: Url,
+    region: String,
+}
+
+impl ResolveEndpoint for PathStyle {
+    fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(params.bucket().unwrap_or_default());
+        }
+        let signing = EndpointAuthScheme::with_capacity("sigv4", 3)
+            .put("disableDoubleEncoding", true)
+            .put("signingName", "s3")
+            .put("signingRegion", self.region.clone());
+        EndpointFuture::ready(Ok(Endpoint::builder().url(String::from(url)).auth_scheme(signing).build()))
     }
 }
 

@@ -94,7 +94,7 @@ impl Service {
     pub async fn start_at(port: u16, flags: &[&str]) -> Self {
         let args = Args::parse_from([&["reductionist"], flags].concat());
         let config = Config::from_args(args).expect("sensible flags");
-        let app = Arc::new(App::new(&config).await.expect("an app"));
+        let app = Arc::new(App::new(&config).expect("an app"));
         let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
         let address = listener.local_addr().expect("bound");
         let (shutdown, stopped) = oneshot::channel::<()>();
