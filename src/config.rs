@@ -113,6 +113,26 @@ pub struct Args {
     allow_source: Vec<String>,
 }
 
+/// Variables that existing deployments may set and that have no effect in this version.
+const WITHOUT_EFFECT: &[&str] = &[
+    "REDUCTIONIST_CHUNK_CACHE_AGE",
+    "REDUCTIONIST_CHUNK_CACHE_BYPASS_AUTH",
+    "REDUCTIONIST_CHUNK_CACHE_KEY",
+    "REDUCTIONIST_CHUNK_CACHE_PATH",
+    "REDUCTIONIST_CHUNK_CACHE_PRUNE_INTERVAL",
+    "REDUCTIONIST_CHUNK_CACHE_QUEUE_SIZE",
+    "REDUCTIONIST_CHUNK_CACHE_SIZE_LIMIT",
+    "REDUCTIONIST_ENABLE_JAEGER",
+    "REDUCTIONIST_FILE_ROOT",
+    "REDUCTIONIST_HTTP_CONNECTION_LIMIT",
+    "REDUCTIONIST_USE_CHUNK_CACHE",
+];
+
+/// The variables of the environment that somebody set in vain.
+pub fn variables_without_effect() -> impl Iterator<Item = &'static str> {
+    WITHOUT_EFFECT.iter().copied().filter(|name| std::env::var_os(name).is_some())
+}
+
 /// Where to listen, and how.
 #[derive(Clone, Debug)]
 pub struct Listen {

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use reductionist::{
     app::App,
-    config::{Args, Config},
+    config::{self, Args, Config},
     http::{self, Tls},
     telemetry,
 };
@@ -58,6 +58,9 @@ async fn serve(args: Args) -> Outcome {
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", config.listen.host, config.listen.port))?;
     let app = Arc::new(App::new(&config)?);
+    for variable in config::variables_without_effect() {
+        tracing::warn!(variable, "this setting has no effect in this version");
+    }
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }

@@ -264,6 +264,41 @@ async fn refusals_are_401_whatever_their_body() {
 }
 
 #[tokio::test]
+async fn requests_stay_below_the_endpoint_that_was_named_whatever_the_bucket_is_called() {
+    for (path, bucket, expected) in [
+        ("", "bucket", "GET /bucket/a%20key?"),
+        ("/pub", "lic", "GET /pub/lic/a%20key?"),
+        ("/pub/", "lic", "GET /pub/lic/a%20key?"),
+        ("", "/slashes/", "GET /slashes/a%20key?"),
+        ("", "an ünusual:name", "GET /an%20%C3%BCnusual:name/a%20key?"),
+        ("", "test-accessp-o0b1d075431d83bebde8xz5w8ijx1qzlbp3i3kuse10--op-s3", "GET /test-accessp-"),
+        ("", "bucket--usw2-az1--x-s3", "GET /bucket--usw2-az1--x-s3/"),
+        ("", "arn:aws:s3:us-west-2:123456789012:accesspoint:mine", "GET /arn:aws:s3:"),
+    ] {
+        let (sender, heads) = std::sync::mpsc::channel();
+        let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
+        let faulty = Faulty::start(move |_, head| {
+            sender.send(head).unwrap();
+            Reply::Close(good.clone())
+        })
+        .await;
+        let source = format!("{}{path}", faulty.store.url);
+        let answer = faulty
+            .sum_with(json!({"source": source, "bucket": bucket, "object": "a key", "offset": 2, "size": 4}))
+            .await;
+        assert_eq!(answer.value::<u64>(), 18, "{bucket}");
+        let head = heads.try_recv().unwrap();
+        assert!(head.starts_with(expected), "{head}");
+    }
+    let faulty = Faulty::start(|_, _| Reply::Close(Vec::new())).await;
+    for bucket in ["", "/", ".", "..", "a/b", "/../x"] {
+        let answer = faulty.sum_with(json!({"bucket": bucket})).await;
+        assert_status(&answer, 400, "bucket: must");
+    }
+    assert_eq!(faulty.store.requests(), 0);
+}
+
+#[tokio::test]
 async fn a_silent_store_is_a_504_within_the_time_out() {
     let half = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03";
     for sent in [&b""[..], b"HTTP/1.1 206", half] {

@@ -1,0 +1,78 @@
+//! The requests in `docs/api.md` work as they stand there, and the README's commands exist.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use serde_json::Value;
+use support::{Fixture, PUBLIC_BUCKET};
+
+const API: &str = include_str!("../docs/api.md");
+const CONFIGURATION: &str = include_str!("../docs/configuration.md");
+const README: &str = include_str!("../README.md");
+const NETCDF: &[u8] = include_bytes!("../examples/quickstart/temperature.nc");
+
+/// Fenced blocks: the words behind the fence, and the lines inside.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if let Some(words) = line.strip_prefix("```") {
+            let inside: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
+            blocks.push((words.to_owned(), inside.join("\n")));
+        }
+    }
+    blocks
+}
+
+#[tokio::test]
+async fn every_request_of_the_api_page_is_answered_as_it_says() {
+    let fixture = Fixture::start(&[]).await;
+    fixture.s3.store.put(PUBLIC_BUCKET, "temperature.nc", NETCDF);
+    let blocks = blocks(API);
+    let mut sent = 0;
+    for (at, (words, body)) in blocks.iter().enumerate() {
+        let Some(operation) = words.strip_prefix("json request ") else { continue };
+        let mut body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"));
+        assert_eq!(body["source"], "http://127.0.0.1:9000");
+        body["source"] = fixture.s3.url().into();
+        let url = format!("{}/v1/{operation}", fixture.service.url());
+        let answer = fixture.client.post_as(&url, &body, None).await;
+        assert_eq!(answer.status, 200, "{body}: {}", answer.error());
+        sent += 1;
+        let Some((words, expected)) = blocks.get(at + 1) else { continue };
+        if words == "text answer" {
+            for line in expected.lines() {
+                let (name, value) = line.split_once(": ").expect("a header");
+                assert_eq!(answer.header(name), value, "{name} of {body}");
+            }
+        }
+    }
+    assert!(sent >= 5, "{sent} examples");
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_reductionist")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let variables = help.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    let variables: Vec<_> = variables.filter(|word| word.starts_with("REDUCTIONIST_")).collect();
+    assert!(variables.len() > 20);
+    for variable in variables {
+        assert!(CONFIGURATION.contains(variable), "docs/configuration.md does not mention {variable}");
+    }
+}
+
+#[test]
+fn the_readme_names_both_commands() {
+    for command in ["cargo run --release --example quickstart", "cargo test"] {
+        assert!(README.lines().any(|line| line.trim_start_matches("$ ").starts_with(command)), "{command}");
+    }
+}

@@ -1,0 +1,187 @@
+//! The program itself: settings, signals, HTTPS, and what it writes.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::{
+    io::Read,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use support::{Client, S3, SECRET_KEY};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reductionist"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDUCTIONIST_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A running program, killed when a test gives up on it.
+struct Running {
+    child: Option<Child>,
+    port: u16,
+    /// Everything that it writes to standard error: a full pipe would stop it.
+    log: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Starts it on a port that was free a moment ago.
+    fn start(command: &mut Command) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child =
+            command.env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", port.to_string()).spawn().unwrap();
+        let mut child = child;
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            stderr.read_to_end(&mut log).unwrap();
+            text(&log)
+        });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "it does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child: Some(child), port, log: Some(log) }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends a signal and waits for the end: whether it was a success, and the log.
+    fn stop(mut self, signal: &str) -> (bool, String) {
+        let mut child = self.child.take().unwrap();
+        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        let is_success = child.wait().unwrap().success();
+        (is_success, self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn terminate_and_interrupt_end_it_with_success() {
+    for signal in ["-TERM", "-INT"] {
+        let (is_success, log) = Running::start(&mut program()).stop(signal);
+        assert!(is_success, "{signal}: {log}");
+        assert_eq!(log.matches("--allow-source").count(), 1, "an open server says so once: {log}");
+    }
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_told_in_one_line() {
+    for (variable, value, name) in [
+        ("REDUCTIONIST_PORT", "http", "--port"),
+        ("REDUCTIONIST_MEMORY_LIMIT", "much", "--memory-limit"),
+        ("REDUCTIONIST_THREAD_LIMIT", "0", "--thread-limit"),
+        ("REDUCTIONIST_ALLOW_SOURCE", "https://store/a,nonsense", "--allow-source"),
+        ("REDUCTIONIST_HOST", "no-such-host.invalid", "--host"),
+        ("REDUCTIONIST_HTTPS", "true", "--cert-file"),
+    ] {
+        let output = program().env(variable, value).output().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("reductionist: ") && stderr.contains(name), "{stderr}");
+    }
+    let output = program().args(["--https", "--cert-file", "/nothing", "--key-file", "/nothing"]).output().unwrap();
+    assert!(text(&output.stderr).contains("/nothing"), "{output:?}");
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let output = program().arg("--help").output().unwrap();
+    assert!(output.status.success() && text(&output.stdout).contains("REDUCTIONIST_MEMORY_LIMIT"));
+    let output = program().arg("--version").output().unwrap();
+    assert!(output.status.success() && text(&output.stdout).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn logs_hold_no_secret_however_much_is_logged() {
+    let s3 = S3::start(0).await;
+    s3.put("data", vec![1, 2, 3]);
+    let running = Running::start(
+        program().env("RUST_LOG", "trace").env("REDUCTIONIST_USE_CHUNK_CACHE", "true").arg("--read-timeout=1s"),
+    );
+    let body = json!({"source": s3.url(), "bucket": support::PRIVATE_BUCKET, "object": "data", "dtype": "uint8"});
+    let url = format!("{}/v1/sum", running.url());
+    let client = Client::default();
+    assert_eq!(client.post(&url, &body).await.value::<u64>(), 6);
+    let wrong = client.post_as(&url, &body, Some((support::ACCESS_KEY, "wrong-guess"))).await;
+    assert_eq!(wrong.status, 401);
+    // The client holds a connection open, which must not keep the program from ending.
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-TERM")).await.unwrap();
+    assert!(is_success);
+    assert!(
+        log.contains("REDUCTIONIST_USE_CHUNK_CACHE") && log.contains("no effect"),
+        "settings without effect are told"
+    );
+    assert!(log.len() > 10_000, "trace is on");
+    for secret in [SECRET_KEY, "wrong-guess"] {
+        assert!(!log.contains(secret), "{secret} is logged");
+    }
+}
+
+#[tokio::test]
+async fn https_serves_the_same() {
+    let directory = std::env::temp_dir().join(format!("reductionist-test-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert_file, key_file) = (directory.join("cert.pem"), directory.join("key.pem"));
+    std::fs::write(&cert_file, certified.cert.pem()).unwrap();
+    std::fs::write(&key_file, certified.signing_key.serialize_pem()).unwrap();
+    let running =
+        Running::start(program().arg("--https").arg("--cert-file").arg(&cert_file).arg("--key-file").arg(&key_file));
+
+    let mut roots = RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
