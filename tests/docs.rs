@@ -58,6 +58,18 @@ async fn every_request_of_the_api_page_is_answered_as_it_says() {
     assert!(sent >= 5, "{sent} examples");
 }
 
+#[tokio::test]
+async fn the_refused_request_of_the_api_page_is_refused_as_it_says() {
+    let fixture = Fixture::start(&[]).await;
+    let blocks = blocks(API);
+    let block = |words: &str| {
+        let (_, text) = blocks.iter().find(|(found, _)| found == words).expect("the block");
+        serde_json::from_str::<Value>(text).expect("JSON")
+    };
+    let answer = fixture.post("sum", &block("json refused sum")).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (400, block("json refusal")));
+}
+
 #[test]
 fn every_flag_is_documented() {
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_reductionist")).arg("--help").output().unwrap();

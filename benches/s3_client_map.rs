@@ -1,0 +1,40 @@
+//! Finding the client of a request among those that are kept, and making a new one.
+#![allow(missing_docs, clippy::expect_used, clippy::pedantic, reason = "a bench")]
+
+use std::{hint::black_box, num::NonZeroUsize, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use reductionist::{
+    credentials::Credentials,
+    source::{S3ClientMap, S3Settings},
+};
+use url::Url;
+
+fn map(max_clients: usize) -> S3ClientMap {
+    S3ClientMap::new(&S3Settings {
+        region: "us-east-1".to_owned(),
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(20),
+        max_clients: NonZeroUsize::new(max_clients).expect("not 0"),
+    })
+}
+
+fn clients(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let endpoint = Url::parse("http://127.0.0.1:9000").expect("a URL");
+    let users: Vec<_> = (0..64).map(|i| Credentials::new(format!("user-{i}"), "secret".to_owned())).collect();
+    let mut group = c.benchmark_group("s3_client_map");
+
+    let kept = map(64);
+    users.iter().for_each(|user| drop(kept.client(&endpoint, Some(user))));
+    let mut next = users.iter().cycle();
+    group.bench_function("kept", |b| b.iter(|| black_box(kept.client(&endpoint, next.next()))));
+
+    // One place for 64 users: every request makes a client and drops another.
+    let full = map(1);
+    group.bench_function("made", |b| b.iter(|| black_box(full.client(&endpoint, next.next()))));
+}
+
+criterion_group!(benches, clients);
+criterion_main!(benches);
