@@ -65,6 +65,14 @@ def sample_requests(chunks):
             yield Request(chunk, operation, missing, selection)
 
 
+def sample_requests_over_axes(chunks):
+    """Every chunk, set of axes and operation."""
+    missing = (None, None, None, np.float32(240.0))
+    sets = [(0,), (1,), (2, 0), (-1, 1), (), (0, 1, 2), None]
+    for (chunk, inner), axis, operation in itertools.product(chunks, sets, OPERATIONS):
+        yield Request(chunk, operation, missing, inner, axis)
+
+
 # --- Random chunks and requests ------------------------------------------------------------------------------
 
 
@@ -72,9 +80,9 @@ def random_chunks(dice, rounds):
     """Chunks of every dtype, byte order, order and encoding, and the object that they lie in."""
     packed = bytearray()
     chunks = []
-    for dtype, order, (compression, layout), _ in itertools.product(DTYPES, "CF", ENCODINGS, range(rounds)):
+    for dtype, order, (codec_type, layout), _ in itertools.product(DTYPES, "CF", ENCODINGS, range(rounds)):
         array = random_array(dice, dtype)
-        compression = compression and compression(level=dice.randrange(10))
+        compression = codec_type and codec_type(level=dice.randrange(10))
         filters = [numcodecs.Shuffle(dtype.itemsize)] if layout == "shuffled" else []
         encoded = array.tobytes(order)
         for codec in filters + [compression] * bool(compression):
@@ -94,7 +102,8 @@ def random_array(dice, dtype):
     if dtype.kind == "f":
         decades = {2: 2, 4: 7, 8: 12}[dtype.itemsize]
         pool = numpy_dice.normal(size=pool_len) * 10.0 ** numpy_dice.integers(-decades, decades, pool_len)
-        pool = np.concatenate([pool, -pool, dice.sample([np.nan, np.inf, -np.inf, -0.0, 0.0], dice.choice([0, 0, 1, 2]))])
+        special = dice.sample([np.nan, np.inf, -np.inf, -0.0, 0.0], dice.choice([0, 0, 1, 2]))
+        pool = np.concatenate([pool, -pool, special])
     else:
         info = np.iinfo(dtype)
         largest = dice.choice([20, info.max // math.prod(shape), info.max])
@@ -125,13 +134,20 @@ def random_selection(dice, chunk):
     if chunk.shape is None or dice.random() < 0.2:
         return None
 
-    def part(n):
-        bound = lambda: dice.choice([None, dice.randint(-n - 2, n + 2)])  # noqa: E731
-        near_all = slice(dice.randint(0, 1), dice.choice([None, n]), dice.choice([None, 1, 2]))
-        anything = slice(bound(), bound(), dice.choice([None, -3, -2, -1, 1, 2, 3]))
-        return dice.choice([slice(None), dice.randrange(n), near_all, near_all, anything])
+    return tuple(random_part(dice, n) for n in chunk.shape)
 
-    return tuple(part(n) for n in chunk.shape)
+
+def random_part(dice, n):
+    """A part of an axis of n elements. No negative number: the client makes the empty slice [-1, 0, 1] of -1."""
+    start, stop = (dice.choice([None, dice.randint(-n - 2, n + 2)]) for _ in range(2))
+    anything = slice(start, stop, dice.choice([None, -3, -2, -1, 1, 2, 3]))
+    nearly_all = slice(dice.randint(0, 1), dice.choice([None, n]), dice.choice([None, 1, 2]))
+    return dice.choice([slice(None), dice.randrange(n), nearly_all, nearly_all, anything])
+
+
+def all_axes(chunk):
+    """As the client's users give them: every axis."""
+    return chunk.shape and tuple(range(len(chunk.shape)))
 
 
 def random_axis(dice, chunk):
@@ -144,6 +160,7 @@ def random_axis(dice, chunk):
 
 
 def random_requests(dice, chunks, axis_of):
+    """For each chunk one combination of everything else, with every operation."""
     for chunk in chunks:
         of_all = random_missing(dice, chunk.array), random_selection(dice, chunk), axis_of(chunk)
         yield from (Request(chunk, operation, *of_all) for operation in OPERATIONS)

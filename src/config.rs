@@ -182,6 +182,12 @@ const LARGEST_DEFAULT_CHUNK: usize = 1 << 30;
 /// Least memory that makes sense.
 const LEAST_MEMORY: usize = 64 << 10;
 
+/// Most S3 clients: their places are allocated at the start.
+const MOST_S3_CLIENTS: usize = 1 << 16;
+
+/// Most threads that decode and reduce; more than CPUs make no sense, and no machine has this many.
+const MOST_THREADS: usize = 512;
+
 /// Memory where the system does not say how much it has.
 const UNKNOWN_MEMORY: usize = 4 << 30;
 
@@ -207,14 +213,20 @@ impl Config {
                 "--memory-limit {memory} is less than {LEAST_MEMORY} bytes, which no chunk fits"
             )));
         }
-        if args.s3_region.is_empty() {
-            return Err(ConfigError("--s3-region must not be empty".to_owned()));
+        if args.s3_region.is_empty() || !args.s3_region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(ConfigError("--s3-region must be a name such as us-east-1".to_owned()));
+        }
+        if args.s3_clients.get() > MOST_S3_CLIENTS {
+            return Err(ConfigError(format!("--s3-clients must be at most {MOST_S3_CLIENTS}")));
         }
         let queue_timeout = args.queue_timeout.unwrap_or(args.request_timeout / 2);
         if queue_timeout >= args.request_timeout {
             return Err(ConfigError("--queue-timeout must be shorter than --request-timeout".to_owned()));
         }
         let threads = args.thread_limit.unwrap_or_else(default_threads);
+        if threads.get() > MOST_THREADS {
+            return Err(ConfigError(format!("--thread-limit must be at most {MOST_THREADS}")));
+        }
         Ok(Self {
             resources: ResourceLimits {
                 memory: NonZeroUsize::new(memory),
@@ -351,6 +363,9 @@ mod tests {
             (&["--allow-source", "ftp://store"], "--allow-source"),
             (&["--memory-limit", "100"], "--memory-limit"),
             (&["--s3-region", ""], "--s3-region"),
+            (&["--s3-region", "a\nb"], "--s3-region"),
+            (&["--s3-clients", "18446744073709551615"], "--s3-clients"),
+            (&["--thread-limit", "100000"], "--thread-limit"),
             (&["--queue-timeout", "60s"], "--queue-timeout"),
             (&["--port", "70000"], "port"),
         ] {

@@ -4,7 +4,7 @@ use crate::{
     codec::CodecError,
     cpu::CpuError,
     operation::OperationError,
-    request::RequestError,
+    request::{RequestError, shortened},
     resource_manager::AdmissionError,
     source::{PolicyError, SourceError},
 };
@@ -16,7 +16,7 @@ pub enum ActiveStorageError {
     #[error("there is no such route; the operations are at /v1/count, /v1/max, /v1/min, /v1/select and /v1/sum")]
     NotFound,
     /// The route has another method.
-    #[error("{method} is not possible here; send a POST request")]
+    #[error("{method} is not possible here; operations take POST, /metrics takes GET")]
     MethodNotAllowed {
         /// The method used.
         method: String,
@@ -50,7 +50,7 @@ pub enum ActiveStorageError {
     #[error(transparent)]
     Admission(#[from] AdmissionError),
     /// The store was too slow.
-    #[error("the request took longer than {0:?} (--request-timeout); the store may be too slow")]
+    #[error("the request took longer than {0:?} (--request-timeout)")]
     DeadlineExceeded(std::time::Duration),
     /// The chunk could not be read.
     #[error(transparent)]
@@ -73,12 +73,14 @@ impl ActiveStorageError {
     /// What led to the error, root cause last.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        match self {
+        let causes: Vec<String> = match self {
             Self::Request(RequestError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
             Self::Request(RequestError::NotAnObject(cause)) => vec![cause.to_string()],
             Self::Source(error) => error.causes.clone(),
             Self::Codec(error) => vec![error.to_string()],
             _ => Vec::new(),
-        }
+        };
+        // Whatever a store or a client wrote.
+        causes.into_iter().map(shortened).collect()
     }
 }

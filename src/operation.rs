@@ -114,6 +114,9 @@ pub trait NumOperation: Send + Sync + 'static {
 
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
+
+    /// Number of counts in its result.
+    fn counts_len(task: &Task) -> usize;
 }
 
 /// An operation whatever the dtype: every [`NumOperation`] is one.
@@ -132,6 +135,9 @@ pub trait Operation: Send + Sync + 'static {
 
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
+
+    /// Number of counts in its result.
+    fn counts_len(task: &Task) -> usize;
 }
 
 impl<N: NumOperation> Operation for N {
@@ -148,6 +154,10 @@ impl<N: NumOperation> Operation for N {
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
         N::memory_units(task, decoded_len)
+    }
+
+    fn counts_len(task: &Task) -> usize {
+        N::counts_len(task)
     }
 }
 
@@ -167,11 +177,13 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
-        let selected = task.selected_shape(decoded_len);
-        let kept = task.reduced.as_deref().unwrap_or_default();
-        let results = selected.iter().zip(kept).filter(|(_, reduced)| !**reduced).map(|(&len, _)| len);
+        let results = task.results_len(decoded_len);
         let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
-        array_units(results.clone(), dtype).saturating_add(array_units(results, DType::Int64))
+        array_units(results, dtype).saturating_add(array_units(results, DType::Int64))
+    }
+
+    fn counts_len(task: &Task) -> usize {
+        task.results_len(0)
     }
 }
 
@@ -196,16 +208,20 @@ impl NumOperation for Select {
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
-        let selected =
-            task.selection.is_some().then(|| array_units(task.selected_shape(decoded_len).into_iter(), task.dtype));
+        let len = || task.selected_shape(decoded_len).into_iter().fold(1, usize::saturating_mul);
+        let selected = task.selection.is_some().then(|| array_units(len(), task.dtype));
         // A count, and its value, for all.
         selected.unwrap_or_default().saturating_add(2)
     }
+
+    fn counts_len(_: &Task) -> usize {
+        1
+    }
 }
 
-/// Memory units of an array of this shape.
-fn array_units(shape: impl Iterator<Item = usize>, dtype: DType) -> usize {
-    memory_units(shape.fold(dtype.size(), usize::saturating_mul))
+/// Memory units of an array of this many elements.
+fn array_units(len: usize, dtype: DType) -> usize {
+    memory_units(len.saturating_mul(dtype.size()))
 }
 
 fn copied<T: Element>(view: &ArrayViewD<'_, T>, budget: &mut Budget) -> Result<Buffer, OperationError> {
@@ -231,6 +247,13 @@ impl Task {
             Some(selection) => shape.iter().zip(selection).map(|(&len, slice)| slice.len_of(len)).collect(),
             None => shape,
         }
+    }
+
+    /// Number of results of a reduction.
+    fn results_len(&self, decoded_len: usize) -> usize {
+        let selected = self.selected_shape(decoded_len);
+        let kept = selected.iter().zip(self.reduced.as_deref().unwrap_or_default()).filter(|(_, reduced)| !**reduced);
+        kept.fold(1, |len, (&dimension, _)| len.saturating_mul(dimension))
     }
 
     fn check_len(&self, len: usize) -> Result<(), OperationError> {

@@ -277,7 +277,8 @@ async fn credentials_decide_what_can_be_read() {
 async fn an_authorization_header_that_is_not_basic_is_an_error() {
     let fixture = Fixture::start(&[]).await;
     let url = format!("{}/v1/sum", fixture.service.url());
-    for value in ["Bearer token", "Basic !!!", "Basic", ""] {
+    // The last one has a line feed in its user name.
+    for value in ["Bearer token", "Basic !!!", "Basic", "", "Basic YQpiOng="] {
         let mut request = support::json_request(&url, "{}", None);
         request.headers_mut().insert("authorization", value.parse().unwrap());
         assert_error(&fixture.client.send(request).await, 400, &["HTTP Basic"]);
@@ -400,6 +401,10 @@ async fn every_broken_rule_is_named_with_its_field_before_anything_is_fetched() 
         (json!({"missing": {"valid_range": [1]}}), &["missing: "]),
         (json!({"missing": 5}), &["missing: invalid type"]),
         (json!({"compression": {}}), &["compression: missing field `id`"]),
+        (json!({"filters": vec![json!({"id": "shuffle", "element_size": 2}); 33]}), &["filters: has 33 entries"]),
+        (json!({"object": "x".repeat(1025)}), &["object: is longer"]),
+        (json!({"source": format!("http://{}", "x".repeat(3000))}), &["source: is longer"]),
+        (json!({"source": "http://st\tore"}), &["source: must not have control characters"]),
         (json!({"filters": [{"id": "shuffle"}]}), &["filters: shuffle needs an element_size"]),
         (json!({"result_dtype": "int8"}), &["result_dtype: int8"]),
         (json!({"result_dtype": "uint64"}), &["result_dtype: uint64"]),

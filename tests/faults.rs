@@ -243,6 +243,39 @@ async fn a_store_that_keeps_failing_is_a_502() {
 }
 
 #[tokio::test]
+async fn an_error_document_without_end_is_neither_kept_nor_repeated() {
+    let document =
+        [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 10 << 20].as_slice(), b"</Message></Error>"].concat();
+    let faulty = Faulty::start(whole_answer("404 Not Found", &[], &document)).await;
+    let answer = faulty.sum().await;
+    assert_eq!(answer.status, 400, "{}", answer.error());
+    assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
+    let document =
+        [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 5000].as_slice(), b"</Message></Error>"].concat();
+    let faulty = Faulty::start(whole_answer("404 Not Found", &[], &document)).await;
+    let answer = faulty.sum().await;
+    assert_status(&answer, 400, "NoSuchKey: xxx");
+    assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
+}
+
+#[tokio::test]
+async fn a_success_without_the_bytes_is_none() {
+    let faulty = Faulty::start(whole_answer("204 No Content", &[], b"")).await;
+    assert_eq!(faulty.sum_with(json!({})).await.status, 502);
+    // The whole object, without a length, whatever was asked for.
+    let chunked = || {
+        let body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\r\n0\r\n\r\n";
+        move |_, _| Reply::Close(body.to_vec())
+    };
+    let faulty = Faulty::start(chunked()).await;
+    assert_eq!(faulty.sum().await.value::<u64>(), 18);
+    assert_eq!(faulty.sum_with(json!({"offset": 8})).await.value::<u64>(), 19);
+    for fields in [json!({"offset": 10}), json!({"offset": 1000}), json!({"offset": 1000, "size": 8})] {
+        assert_status(&faulty.sum_with(fields).await, 400, "outside");
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_401_whatever_their_body() {
     let without_message: &[u8] =
         b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><RequestId>1</RequestId></Error>";
@@ -291,9 +324,9 @@ async fn requests_stay_below_the_endpoint_that_was_named_whatever_the_bucket_is_
         assert!(head.starts_with(expected), "{head}");
     }
     let faulty = Faulty::start(|_, _| Reply::Close(Vec::new())).await;
-    for bucket in ["", "/", ".", "..", "a/b", "/../x"] {
+    for bucket in ["", "/", ".", "..", "a/b", "/../x", ".\t.", "\t..", ".\n.", "..\r", &"x".repeat(256)] {
         let answer = faulty.sum_with(json!({"bucket": bucket})).await;
-        assert_status(&answer, 400, "bucket: must");
+        assert_status(&answer, 400, "bucket: ");
     }
     assert_eq!(faulty.store.requests(), 0);
 }

@@ -18,7 +18,7 @@ pub use order::Order;
 pub use selection::{Slice, select};
 pub use total::{FloatTotal, Sum, Total};
 
-/// Chunks of this many elements and more are refused, so that sums of integers cannot overflow their
+/// Chunks of more elements than this are refused, so that sums of integers cannot overflow their
 /// accumulators.
 pub const MAX_ELEMENTS: usize = u32::MAX as usize;
 

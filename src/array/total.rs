@@ -91,11 +91,12 @@ impl FloatTotal {
         Self { high, low: self.low + other.low + error }
     }
 
-    /// Nearest `float64`, with ∞ and NaN as plain addition gives them: the error term is meaningless there.
+    /// Nearest `float64`, with ∞ and NaN as plain addition gives them. The error term is left out where it means
+    /// nothing: beside ∞, and where it overflowed although the sum did not.
     pub(super) fn rounded(self) -> f64 {
         if self.high.is_nan() {
             f64::NAN
-        } else if self.high.is_infinite() || self.low == 0.0 {
+        } else if self.high.is_infinite() || self.low == 0.0 || !self.low.is_finite() {
             self.high
         } else {
             self.high + self.low
@@ -107,7 +108,7 @@ impl FloatTotal {
     /// "When double rounding is odd", 2005).
     pub(super) fn rounded_to_odd(self) -> f64 {
         let rounded = self.rounded();
-        if !rounded.is_finite() || self.low == 0.0 {
+        if !rounded.is_finite() || self.low == 0.0 || !self.low.is_finite() {
             return rounded;
         }
         let (sum, error) = two_sum(self.high, self.low);
@@ -168,6 +169,13 @@ mod tests {
         assert_eq!(sum(&[1.0, f32::NEG_INFINITY, 2.0]), f32::NEG_INFINITY);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
         assert!(sum(&[f64::NAN, 1.0]).is_nan());
+    }
+
+    #[test]
+    fn a_sum_beside_the_largest_float_is_finite_in_any_order() {
+        let (large, largest) = (-1.5 * 2f64.powi(971), f64::MAX);
+        assert_eq!(sum(&[large, largest]), large + largest);
+        assert_eq!(sum(&[largest, large]), large + largest);
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl FromRequestParts<Shared> for BasicCredentials {
         if !parts.headers.contains_key(header::AUTHORIZATION) {
             return Ok(Self(None));
         }
+        let is_one = parts.headers.get_all(header::AUTHORIZATION).iter().count() == 1;
         let basic = parts.headers.typed_try_get::<Authorization<Basic>>().ok().flatten();
+        let basic = basic.filter(|Authorization(basic)| is_one && !basic.username().contains(char::is_control));
         let Authorization(basic) = basic.ok_or(ActiveStorageError::Authorization)?;
         let is_empty = basic.username().is_empty() && basic.password().is_empty();
         let credentials = || Credentials::new(basic.username().to_owned(), basic.password().to_owned());

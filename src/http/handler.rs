@@ -36,6 +36,7 @@ pub(super) async fn operation_handler<O: Operation>(
     let request = Request::from_v1(&body, O::TRAITS, app.defaults)?;
     let location = &request.location;
     app.policy.check(&location.endpoint, &format!("{}/{}", location.bucket, location.key))?;
+    reply::fits_v1(O::counts_len(&request.task))?;
     let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
     let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, credentials).instrument(span));
     let result = answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))??;
@@ -77,5 +78,5 @@ pub(super) async fn not_found() -> ActiveStorageError {
 }
 
 pub(super) async fn method_not_allowed(request: HttpRequest) -> ActiveStorageError {
-    ActiveStorageError::MethodNotAllowed { method: request.method().to_string() }
+    ActiveStorageError::MethodNotAllowed { method: request.method().as_str().chars().take(20).collect() }
 }

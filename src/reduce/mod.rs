@@ -170,17 +170,15 @@ fn fold_columns<R: Reduction, T: Element>(
 ) -> Result<(), ReduceError> {
     let mut block = Block::<T>::new(R::neutral());
     let row_len = layout.view.len_of(layout.row_axis());
+    let (mut all_states, mut all_counts) = ([R::identity::<T>(); BLOCK], [0; BLOCK]);
     let row_groups = output.len / row_len.max(1);
     for (tile, columns) in layout.view.axis_chunks_iter(layout.row_axis(), BLOCK).enumerate() {
         let mut rows = columns.lanes(layout.row_axis()).into_iter();
         let width = columns.len_of(layout.row_axis());
+        let (states, counts) = (part(&mut all_states, 0, width), part(&mut all_counts, 0, width));
         for group in 0..row_groups {
-            let mut states = [R::identity::<T>(); BLOCK];
-            let mut counts = [0; BLOCK];
-            let (states, counts) = (part(&mut states, 0, width), part(&mut counts, 0, width));
-            if missing.is_empty() {
-                counts.fill(as_count(layout.rows_per_result));
-            }
+            states.fill(R::identity::<T>());
+            counts.fill(if missing.is_empty() { as_count(layout.rows_per_result) } else { 0 });
             for row in rows.by_ref().take(layout.rows_per_result) {
                 let (elements, valid) = block.load(&row, missing);
                 for (state, &element) in states.iter_mut().zip(elements) {

@@ -21,6 +21,7 @@ use crate::{
 #[validate(context = rules::Rules)]
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::filters, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::strides, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::selection, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::axis, use_context, skip_on_field_errors = false))]
@@ -28,13 +29,13 @@ use crate::{
 #[validate(schema(function = rules::result_dtype, use_context, skip_on_field_errors = false))]
 pub struct RequestData {
     /// URL of the S3 endpoint.
-    #[validate(required(message = "is required"))]
+    #[validate(required(message = "is required"), custom(function = rules::source))]
     pub source: Option<String>,
     /// Name of the bucket; slashes around it mean nothing.
     #[validate(required(message = "is required"), custom(function = rules::bucket))]
     pub bucket: Option<String>,
     /// Key of the object.
-    #[validate(required(message = "is required"), length(min = 1, message = "must not be empty"))]
+    #[validate(required(message = "is required"), custom(function = rules::object))]
     pub object: Option<String>,
     /// Type of the elements.
     #[validate(required(message = "is required"))]

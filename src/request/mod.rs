@@ -50,7 +50,8 @@ impl Problem {
     }
 }
 
-fn shortened(text: String) -> String {
+/// The text, cut if it is longer than a person would read.
+pub(crate) fn shortened(text: String) -> String {
     match text.char_indices().nth(MAX_PROBLEM_CHARS) {
         Some((end, _)) => format!("{}…", text.split_at(end).0),
         None => text,

@@ -19,6 +19,18 @@ pub struct Rules {
     pub operation: Traits,
 }
 
+/// Longest name of a bucket in any S3 store, in bytes.
+const MAX_BUCKET_BYTES: usize = 255;
+
+/// Longest key of S3, in bytes.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// Longest URL of a store that is read, in bytes.
+const MAX_SOURCE_BYTES: usize = 2048;
+
+/// Most filters of one chunk: HDF5's own limit (`H5Z_MAX_NFILTERS`).
+const MAX_FILTERS: usize = 32;
+
 type Checked = Result<(), ValidationError>;
 
 /// A broken rule. The field stands in the code, where [`violations`](super::violations) looks for it.
@@ -31,7 +43,38 @@ pub(super) fn bucket(bucket: &str) -> Checked {
         "" => broken("bucket", "must not be empty"),
         "." | ".." => broken("bucket", "must be the name of a bucket"),
         name if name.contains('/') => broken("bucket", "must not have a slash in it; the rest belongs to object"),
-        _ => Ok(()),
+        name if name.len() > MAX_BUCKET_BYTES => broken("bucket", "is longer than any bucket's name"),
+        name => without_control_characters("bucket", name),
+    }
+}
+
+pub(super) fn source(source: &str) -> Checked {
+    if source.len() > MAX_SOURCE_BYTES {
+        return broken("source", "is longer than any URL of a store");
+    }
+    without_control_characters("source", source)
+}
+
+pub(super) fn object(object: &str) -> Checked {
+    match object.len() {
+        0 => broken("object", "must not be empty"),
+        1..=MAX_KEY_BYTES => Ok(()),
+        _ => broken("object", format!("is longer than the {MAX_KEY_BYTES} bytes that a key can have")),
+    }
+}
+
+/// URL libraries pass over some of these characters: what was checked would not be what is sent.
+fn without_control_characters(field: &'static str, text: &str) -> Checked {
+    if text.chars().any(char::is_control) {
+        return broken(field, "must not have control characters");
+    }
+    Ok(())
+}
+
+pub(super) fn filters(data: &RequestData, _: &Rules) -> Checked {
+    match data.filters.iter().flatten().count() {
+        0..=MAX_FILTERS => Ok(()),
+        filters => broken("filters", format!("has {filters} entries; at most {MAX_FILTERS} are possible")),
     }
 }
 

@@ -6,6 +6,7 @@ mod range;
 mod retry;
 mod s3;
 mod s3_client_map;
+mod s3_interceptor;
 
 use crate::{
     array::{Budget, Buffer},

@@ -60,7 +60,14 @@ impl S3Source {
         Self { clients, read_timeout }
     }
 
-    async fn read(&self, mut body: ByteStream, part: Part, buffer: &mut Buffer) -> Result<(), SourceError> {
+    /// Fills `buffer` with the part of `body` that is `range`.
+    async fn read(
+        &self,
+        mut body: ByteStream,
+        range: ByteRange,
+        part: Part,
+        buffer: &mut Buffer,
+    ) -> Result<(), SourceError> {
         let mut skip = part.skip;
         let mut filled = 0;
         let room = buffer.bytes_mut();
@@ -81,6 +88,8 @@ impl S3Source {
             filled += taken;
         }
         match part.len {
+            _ if skip > 0 => Err(range.outside(None)),
+            None if filled == 0 && range.offset > 0 => Err(range.outside(None)),
             Some(len) if (filled as u64) < len => Err(SourceError::new(
                 SourceErrorKind::Unavailable,
                 format!("the store's answer ended after {filled} of {len} bytes"),
@@ -127,7 +136,7 @@ impl Source for S3Source {
         let len = buffer_len(part, max_len)?;
         let mut buffer =
             budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
-        match self.read(answer.body, part, &mut buffer).await {
+        match self.read(answer.body, range, part, &mut buffer).await {
             Ok(()) => Ok(buffer),
             Err(error) => {
                 budget.reclaim(buffer);
@@ -180,7 +189,7 @@ fn refused(error: &SdkError<GetObjectError>, range: ByteRange, has_credentials: 
         SourceErrorKind::Unavailable if status.is_none() => "the store cannot be reached".to_owned(),
         SourceErrorKind::Unavailable => "the store failed".to_owned(),
         SourceErrorKind::Refused => "the store cannot be asked for this object".to_owned(),
-        _ if status.is_some_and(|status| (300..400).contains(&status)) => {
+        _ if status.is_some_and(|status| (300..400).contains(&status) && status != 304) => {
             "the store redirects elsewhere: is its URL, or its region, another one?".to_owned()
         }
         _ => "the store's answer makes no sense".to_owned(),

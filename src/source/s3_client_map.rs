@@ -17,9 +17,14 @@ use aws_sdk_s3::config::{
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::endpoint::EndpointAuthScheme;
 use lru::LruCache;
-use url::Url;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Position, Url};
 
+use super::s3_interceptor::SoberAnswers;
 use crate::credentials::Credentials;
+
+/// Characters of a bucket's name that do not stand for themselves in a URL.
+const NOT_IN_A_BUCKET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// What all S3 clients have in common.
 #[derive(Clone, Debug)]
@@ -78,6 +83,7 @@ impl S3ClientMap {
         let region = self.config.region().map(ToString::to_string).unwrap_or_default();
         let mut config = aws_sdk_s3::config::Builder::from(&self.config)
             .endpoint_resolver(PathStyle { endpoint: endpoint.clone(), region })
+            .interceptor(SoberAnswers)
             .allow_no_auth()
             // A range has no checksum of its own.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -116,15 +122,18 @@ struct PathStyle {
 
 impl ResolveEndpoint for PathStyle {
     fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
-        let mut url = self.endpoint.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(params.bucket().unwrap_or_default());
-        }
+        // Put together as text: a URL library would drop or resolve some of what a bucket can be called.
+        let origin = &self.endpoint[..Position::BeforePath];
+        let path = self.endpoint.path().trim_end_matches('/');
+        let bucket = utf8_percent_encode(params.bucket().unwrap_or_default(), NOT_IN_A_BUCKET);
         let signing = EndpointAuthScheme::with_capacity("sigv4", 3)
             .put("disableDoubleEncoding", true)
             .put("signingName", "s3")
             .put("signingRegion", self.region.clone());
-        EndpointFuture::ready(Ok(Endpoint::builder().url(String::from(url)).auth_scheme(signing).build()))
+        EndpointFuture::ready(Ok(Endpoint::builder()
+            .url(format!("{origin}{path}/{bucket}"))
+            .auth_scheme(signing)
+            .build()))
     }
 }
 

@@ -1,0 +1,125 @@
+"""Requests of PyActiveStorage for parts of storage chunks, and what NumPy makes of them. Used by check_clients.py."""
+
+import functools
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+NOTHING_MISSING = (None, None, None, None)  # fill value, missing value, valid minimum, valid maximum
+
+
+@dataclass(eq=False)
+class Chunk:
+    """A storage chunk: where it is, how it is encoded, what it holds, and the shape that the client gives, if any."""
+
+    object: str
+    offset: int
+    size: int
+    array: np.ndarray
+    shape: tuple | None
+    order: str = "C"
+    compression: object = None
+    filters: list = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Request:
+    """What the client is asked for; an axis of None stands for all, and so does a selection of None."""
+
+    chunk: Chunk
+    operation: str
+    missing: tuple = NOTHING_MISSING
+    selection: tuple | None = None
+    axis: tuple | None = None
+
+    def arguments(self):
+        """Arguments of the client's `reduce_chunk`, but for the servers and the bucket."""
+        of_chunk = ("object", "offset", "size", "shape", "order", "compression", "filters")
+        return {name: getattr(self.chunk, name) for name in of_chunk} | {
+            "dtype": self.chunk.array.dtype,
+            "missing": self.missing,
+            "chunk_selection": self.selection,
+            "axis": self.axis,
+            "operation": self.operation,
+        }
+
+    @functools.cached_property
+    def expected(self):
+        """Result and counts, or the OverflowError of an integer sum that its dtype cannot hold."""
+        array = self.chunk.array.astype(self.chunk.array.dtype.newbyteorder("="))
+        if self.selection is not None:
+            array = array[tuple(s if isinstance(s, slice) else slice(s, s + 1) for s in self.selection)]
+        masked = mask(array, self.missing)
+        if self.operation == "select":
+            return array, int(masked.count())
+        try:
+            return reduce(self.operation, masked, self.axis)
+        except OverflowError as error:
+            return error
+
+
+def mask(array, missing):
+    """The array with its missing elements masked, by those of the four values that the client sends."""
+    fill_value, missing_value, valid_min, valid_max = missing
+    listed = fill_value or missing_value
+    masked = np.ma.array(array)
+    if not listed:
+        masked = masked if valid_min is None else np.ma.masked_less(masked, valid_min)
+        return masked if valid_max is None else np.ma.masked_greater(masked, valid_max)
+    for value in listed if isinstance(listed, (list, tuple, np.ndarray)) else [listed]:
+        number = float(value) if isinstance(value, str) else value
+        masked = np.ma.masked_where(np.isnan(array) if np.isnan(number) else array == number, masked)
+    return masked
+
+
+def reduce(operation, masked, axis):
+    """Result and counts of a reduction over some axes, or over all: then the count is one number."""
+    reduced = list(range(masked.ndim)) if axis is None else [a % masked.ndim for a in axis]
+    kept = [a for a in range(masked.ndim) if a not in reduced]
+    shape = [masked.shape[a] for a in kept]
+    lane_len = math.prod(masked.shape[a] for a in reduced)
+    lanes = masked.transpose(kept + reduced).reshape([*shape, lane_len])
+    results = np.empty(shape, result_dtype(operation, masked.dtype))
+    for index in np.ndindex(*shape):
+        results[index] = reduce_lane(operation, lanes[index].compressed(), results.dtype)
+    counts = (~np.ma.getmaskarray(lanes)).sum(axis=-1)
+    return results, counts if kept else int(counts)
+
+
+def result_dtype(operation, dtype):
+    """The dtype of a result: that of the data but for counts, and for sums of narrow data."""
+    if operation == "count":
+        return np.dtype("int64")
+    if operation in ("sum", "mean") and dtype.itemsize < 4:
+        return np.dtype({"i": "int64", "u": "uint64", "f": "float32"}[dtype.kind])
+    return dtype
+
+
+def reduce_lane(operation, lane, dtype):
+    """The result for elements none of which is missing. Integer sums are exact, and may be too large for the dtype."""
+    if operation == "count":
+        return lane.size
+    if operation in ("min", "max"):
+        return getattr(np, operation)(lane, initial=identity(operation, lane.dtype))
+    return sum(lane.tolist()) if lane.dtype.kind != "f" else float_sum(lane.astype("f8"), dtype)
+
+
+def float_sum(elements, dtype):
+    """The sum, rounded once: what NumPy would give if it added without rounding errors."""
+    if not np.isfinite(elements).all():
+        with np.errstate(invalid="ignore"):
+            return elements.sum()
+    total = math.fsum(elements)
+    rest = math.fsum([*elements, -total])  # what a float64 cannot hold
+    near = dtype.type(total)
+    candidates = near, np.nextafter(near, dtype.type(-np.inf)), np.nextafter(near, dtype.type(np.inf))
+    return min(candidates, key=lambda candidate: abs(Fraction(float(candidate)) - Fraction(total) - Fraction(rest)))
+
+
+def identity(operation, dtype):
+    """The minimum or maximum of nothing."""
+    if dtype.kind == "f":
+        return np.inf if operation == "min" else -np.inf
+    return np.iinfo(dtype).max if operation == "min" else np.iinfo(dtype).min
