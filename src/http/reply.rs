@@ -168,3 +168,65 @@ fn source_status(kind: SourceErrorKind) -> StatusCode {
         SourceErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{array::BufferError, request::RequestError, source::SourceError};
+
+    fn source(kind: SourceErrorKind) -> ActiveStorageError {
+        SourceError::new(kind, "").into()
+    }
+
+    #[test]
+    fn every_kind_of_error_has_the_status_of_the_table() {
+        use ActiveStorageError as E;
+        use SourceErrorKind as Kind;
+        let waited = AdmissionError::WaitedTooLong { resource: "memory", waited: Duration::ZERO };
+        let too_long = CodecError::TooLong { codec: "zlib", expected: 1 };
+        for (error, expected) in [
+            (E::NotFound, 404),
+            (E::MethodNotAllowed { method: "GET".into() }, 405),
+            (E::UnsupportedMediaType, 415),
+            (E::UnreadableBody(String::new()), 400),
+            (E::Authorization, 400),
+            (E::Request(RequestError::Invalid(Vec::new())), 400),
+            (E::TooLarge { what: String::new(), limit: 1, setting: "" }, 413),
+            (E::Admission(AdmissionError::NeverFits { needed: 2, limit: 1 }), 413),
+            (E::Admission(AdmissionError::QueueFull(1)), 503),
+            (E::Cpu(CpuError::NotAdmitted(waited)), 503),
+            (E::Cpu(CpuError::Panicked), 500),
+            (E::DeadlineExceeded(Duration::ZERO), 504),
+            (E::Codec(too_long), 400),
+            (E::Codec(CodecError::AboveLimit { codec: "zlib", limit: 1 }), 413),
+            (E::Codec(CodecError::Buffer(BufferError::OutOfMemory { len: 1 })), 503),
+            (E::Operation(OperationError::Overflow { dtype: "int8", wider: "int64" }), 400),
+            (E::Operation(OperationError::TooManyElements(1)), 413),
+            (E::Operation(OperationError::Buffer(BufferError::NotAdmitted { len: 1 })), 500),
+            (E::Operation(OperationError::Defect("")), 500),
+            (source(Kind::NotFound), 400),
+            (source(Kind::OutsideObject), 400),
+            (source(Kind::Refused), 400),
+            (source(Kind::AccessDenied), 401),
+            (source(Kind::TooLarge), 413),
+            (source(Kind::Unavailable), 502),
+            (source(Kind::Nonsense), 502),
+            (source(Kind::TimedOut), 504),
+            (source(Kind::Busy), 503),
+            (source(Kind::Internal), 500),
+        ] {
+            let shown = format!("{error:?}");
+            let response = error.into_response();
+            assert_eq!(response.status().as_u16(), expected, "{shown}");
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), expected == 503, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_500_that_tells_nothing_of_it() {
+        let response = panicked(Box::new("a secret"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
