@@ -278,9 +278,9 @@ impl Case {
         });
         let body = json!({
             "source": "http://store", "bucket": "bucket", "object": "object",
-            "dtype": self.dtype, "byte_order": self.byte_order, "order": self.order, "shape": self.shape,
+            "dtype": self.dtype.name(), "byte_order": self.byte_order, "order": self.order, "shape": self.shape,
             "selection": self.selection, "axis": axis, "keepdims": self.keepdims, "missing": self.missing.to_json(),
-            "result_dtype": if self.operation == "sum" { self.result_dtype } else { None },
+            "result_dtype": self.result_dtype.filter(|_| self.operation == "sum").map(DType::name),
         });
         body.to_string().into_bytes()
     }

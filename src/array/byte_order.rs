@@ -1,12 +1,11 @@
 //! Endianness of elements.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, de::Error};
 
 use super::element::Element;
 
 /// The order in which the bytes of one element are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteOrder {
     /// Least significant byte first.
     Little,
@@ -24,6 +23,16 @@ impl ByteOrder {
         match self {
             Self::Little => "little",
             Self::Big => "big",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteOrder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "little" => Ok(Self::Little),
+            "big" => Ok(Self::Big),
+            other => Err(D::Error::unknown_variant(other, &["little", "big"])),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The one table of dtypes: wire name, Rust type and kind, and the dispatch from the one to the other.
 
 use half::f16;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// What kind of number a dtype holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Kind {
 macro_rules! dtype_table {
     ($d:tt $($variant:ident $type:ident $name:literal $kind:ident;)*) => {
         /// Type of the elements of a chunk, named as NumPy names it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum DType {
             $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant,)*
         }
@@ -27,6 +27,9 @@ macro_rules! dtype_table {
         impl DType {
             /// Every dtype, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Their names.
+            const NAMES: &'static [&'static str] = &[$($name,)*];
 
             /// The name on the wire, such as `float32`.
             #[must_use]
@@ -65,6 +68,14 @@ macro_rules! dtype_table {
         }
         pub(crate) use with_dtype;
     };
+}
+
+impl<'de> Deserialize<'de> for DType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Self::ALL.iter().find(|dtype| dtype.name() == name);
+        found.copied().ok_or_else(|| D::Error::unknown_variant(&name, Self::NAMES))
+    }
 }
 
 /// The Rust types of the table under one path, for `with_dtype!`.

@@ -1,11 +1,11 @@
 //! The body of a request exactly as on the wire, and the rules that its fields keep one by one.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor},
+    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::value::RawValue;
 use validator::Validate;
@@ -123,9 +123,9 @@ impl RequestData {
             order: fields.take("order"),
             selection: fields.take("selection"),
             axis: fields.take("axis"),
-            compression: fields.take("compression"),
-            filters: fields.take("filters"),
-            missing: fields.take("missing"),
+            compression: fields.take("compression").map(|Object(spec)| spec),
+            filters: fields.take("filters").map(|specs: Vec<_>| specs.into_iter().map(|Object(spec)| spec).collect()),
+            missing: fields.take("missing").map(|Object(missing)| missing),
             result_dtype: fields.take("result_dtype"),
             keepdims: fields.take("keepdims"),
             given: fields.given.clone(),
@@ -213,6 +213,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
 
         deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// A JSON object and nothing else: derived implementations would take a list of the same values as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
