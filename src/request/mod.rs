@@ -98,26 +98,14 @@ impl Request {
 
     /// The checked form; None if a part has none, which `problems` then tells.
     fn checked(data: RequestData, operation: Traits, defaults: Defaults, problems: &mut Vec<Problem>) -> Option<Self> {
-        let mut noted = |field: &str, problem: String| problems.push(Problem::new(field, problem));
-        let endpoint = data
-            .source
-            .as_deref()
-            .and_then(|source| S3Location::endpoint(source).map_err(|problem| noted("source", problem)).ok());
+        let endpoint =
+            data.source.as_deref().and_then(|source| noted(problems, "source", S3Location::endpoint(source)));
         let compression = data.compression.as_ref().map(codec::compression).transpose();
-        let compression = compression.map_err(|problem| noted("compression", problem)).ok();
-        let mut filters = Some(Vec::new());
-        for filter in data.filters.iter().flatten().map(codec::filter) {
-            match (filter, &mut filters) {
-                (Ok(filter), Some(filters)) => filters.push(filter),
-                (Ok(_), None) => {}
-                (Err(problem), _) => {
-                    noted("filters", problem);
-                    filters = None;
-                }
-            }
-        }
+        let compression = noted(problems, "compression", compression);
+        let filters = data.filters.iter().flatten().map(|spec| noted(problems, "filters", codec::filter(spec)));
+        let filters: Option<Vec<_>> = filters.collect::<Vec<_>>().into_iter().collect();
         let shape = data.shape.as_ref().map(|shape| shape.iter().map(|&len| usize::try_from(len)).collect());
-        let shape = shape.transpose().map_err(|_| noted("shape", "is too large".to_owned())).ok()?;
+        let shape = noted(problems, "shape", shape.transpose().map_err(|_| "is too large".to_owned()))?;
 
         let dimensions = data.shape.as_ref().map_or(0, Vec::len);
         let axis = data.axis.as_ref().filter(|_| operation.uses_axis);
@@ -144,6 +132,11 @@ impl Request {
             task,
         })
     }
+}
+
+/// The value; or None, and its problem noted.
+fn noted<T>(problems: &mut Vec<Problem>, field: &str, value: Result<T, String>) -> Option<T> {
+    value.map_err(|problem| problems.push(Problem::new(field, problem))).ok()
 }
 
 /// Each problem once, and not more of them than a person would read.
