@@ -5,24 +5,17 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::io::Write;
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
-use support::{Fixture, PUBLIC_BUCKET};
+use support::{
+    Fixture, PUBLIC_BUCKET,
+    encode::{shuffle, zlib},
+};
 
 fn chunk(len: usize) -> Vec<u8> {
     let values: Vec<f32> =
         (0..len / 4).map(|i| if i % 8 == 3 { 1e20 } else { 273.0 + (i * 7919 % 1009) as f32 / 16.0 }).collect();
     bytemuck::cast_slice(&values).to_vec()
-}
-
-fn shuffled_zlib(data: &[u8]) -> Vec<u8> {
-    let shuffled: Vec<u8> = (0..4).flat_map(|offset| data.iter().skip(offset).step_by(4).copied()).collect();
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(4));
-    encoder.write_all(&shuffled).expect("memory");
-    encoder.finish().expect("memory")
 }
 
 fn requests(c: &mut Criterion) {
@@ -32,7 +25,7 @@ fn requests(c: &mut Criterion) {
     group.sample_size(30);
     for (name, len) in [("16KiB", 16 << 10), ("1MiB", 1 << 20)] {
         let raw = chunk(len);
-        let encoded = shuffled_zlib(&raw);
+        let encoded = zlib(&shuffle(&raw, 4));
         group.throughput(Throughput::Bytes(len as u64));
         let codecs = json!({"compression": {"id": "zlib"}, "filters": [{"id": "shuffle", "element_size": 4}], "missing": {"missing_value": 1e20}});
         for (kind, body, operation, fields) in

@@ -12,33 +12,14 @@
 
 mod support;
 
-use std::io::Write;
-
-use flate2::{
-    Compression,
-    write::{GzEncoder, ZlibEncoder},
-};
 use serde_json::{Value, json};
-use support::{ACCESS_KEY, Answer, Fixture, PUBLIC_BUCKET, SECRET_KEY};
+use support::{
+    ACCESS_KEY, Answer, Fixture, PUBLIC_BUCKET, SECRET_KEY,
+    encode::{gzip, shuffle, zlib},
+};
 
 fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
     bytemuck::cast_slice(values).to_vec()
-}
-
-fn zlib(data: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(data).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn gzip(data: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(data).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn shuffle(data: &[u8], element_size: usize) -> Vec<u8> {
-    (0..element_size).flat_map(|offset| data.iter().skip(offset).step_by(element_size).copied()).collect()
 }
 
 /// The request failed with this status, and its texts say all of `texts`.

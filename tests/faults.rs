@@ -449,7 +449,7 @@ async fn a_drained_service_finishes_what_it_has_and_takes_no_more() {
 #[tokio::test]
 async fn clients_that_go_away_leave_nothing_behind() {
     let faulty = FaultyStore::start(|_, _| Reply::Stall(Vec::new())).await;
-    let service = Service::start(&["--memory-limit", "1MiB", "--max-queue", "0", "--read-timeout", "20s"]).await;
+    let service = Service::start(&["--memory-limit", "1MiB", "--read-timeout", "20s"]).await;
     let body = json!({"source": faulty.url, "bucket": "bucket", "object": "object", "dtype": "uint8", "size": 200_000, "compression": {"id": "zlib"}, "shape": [200_000]}).to_string();
     for round in 1..=10 {
         let mut stream = TcpStream::connect(service.address).await.unwrap();
@@ -458,8 +458,8 @@ async fn clients_that_go_away_leave_nothing_behind() {
             body.len()
         );
         stream.write_all(&Bytes::from([head.as_bytes(), body.as_bytes()].concat())).await.unwrap();
-        // Only when the store has been asked is the memory taken; were it not given back, later rounds would be
-        // refused before they get there.
+        // Two requests fit the memory at one time: were it not given back, later rounds would wait for it and never get
+        // to the store.
         let deadline = Instant::now() + Duration::from_secs(5);
         while faulty.requests() < round {
             assert!(Instant::now() < deadline, "round {round} never reached the store");

@@ -13,14 +13,11 @@
 
 mod support;
 
-use std::io::Write;
-
-use flate2::{
-    Compression,
-    write::{GzEncoder, ZlibEncoder},
-};
 use serde_json::{Value, json};
-use support::{Answer, Client, Fixture, S3, Service};
+use support::{
+    Answer, Client, Fixture, S3, Service,
+    encode::{gzip, shuffle, zlib},
+};
 
 const CASES: u64 = 10_000;
 const CLIENTS: u64 = 8;
@@ -186,13 +183,9 @@ async fn ten_thousand_mutated_chunks_give_no_wrong_number() {
     let fixture = fixture().await;
     let values: Vec<f32> = (0..600).map(|i| (i * i % 97) as f32 + 273.0).collect();
     let data: &[u8] = bytemuck::cast_slice(&values);
-    let shuffled: Vec<u8> = (0..4).flat_map(|offset| data.iter().skip(offset).step_by(4).copied()).collect();
+    let shuffled = shuffle(data, 4);
     let sum: f32 = values.iter().sum();
-    let (mut zlib, mut gzip) =
-        (ZlibEncoder::new(Vec::new(), Compression::new(4)), GzEncoder::new(Vec::new(), Compression::new(4)));
-    zlib.write_all(&shuffled).unwrap();
-    gzip.write_all(&shuffled).unwrap();
-    let chunks = [("zlib", zlib.finish().unwrap()), ("gzip", gzip.finish().unwrap())];
+    let chunks = [("zlib", zlib(&shuffled)), ("gzip", gzip(&shuffled))];
     let send = async |seed: u64| {
         let mut random = Random(seed);
         for case in 0..CASES / CLIENTS {

@@ -12,6 +12,7 @@
     reason = "each user needs a part; a test fails by panicking"
 )]
 
+pub mod encode;
 pub mod store;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
