@@ -113,7 +113,7 @@ impl Number {
 /// A float that the dtype holds, with few enough bits that sums of thousands fit 127 bits of fixed point.
 fn float_from_code(dtype: DType, code: u64) -> f64 {
     let (mantissa_bits, exponents) = match dtype {
-        DType::Float16 => (11, 4),
+        DType::Float16 => (11, 12),
         DType::Float32 => (24, 20),
         _ => (53, 10),
     };

@@ -172,6 +172,16 @@ mod tests {
     }
 
     #[test]
+    fn a_float16_sum_is_rounded_once() {
+        // Half an ulp of 1 is a tie; float32 cannot hold what makes the difference.
+        let (half_ulp, tiny) = (f16::from_f32_const(1.0 / 2048.0), f16::from_bits(1));
+        assert_eq!(sum(&[f16::ONE, half_ulp]).to_bits(), 0x3c00);
+        assert_eq!(sum(&[f16::ONE, half_ulp, tiny]).to_bits(), 0x3c01);
+        assert_eq!(sum(&[f16::ONE, half_ulp, -tiny]).to_bits(), 0x3c00);
+        assert_eq!(sum(&[-f16::ONE, -half_ulp, -tiny]).to_bits(), 0xbc01);
+    }
+
+    #[test]
     fn a_sum_beside_the_largest_float_is_finite_in_any_order() {
         let (large, largest) = (-1.5 * 2f64.powi(971), f64::MAX);
         assert_eq!(sum(&[large, largest]), large + largest);
