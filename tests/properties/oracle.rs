@@ -1,37 +1,12 @@
-//! The whole product of dtype, shape, order, byte order, selection, axes, keepdims, missing data, result dtype
-//! and operation, against an oracle that walks indices one by one and knows nothing of strides, blocks or lanes.
-#![allow(
-    missing_docs,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::pedantic,
-    clippy::unreachable,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
-use std::sync::Arc;
+//! What is expected of a request, found by walking indices one by one: no strides, blocks or lanes.
 
 use half::f16;
-use proptest::{
-    prelude::*,
-    sample::{Index, select},
-    test_runner::FileFailurePersistence,
-};
-use reductionist::{
-    array::{Budget, Buffer, ByteOrder, DType, Kind},
-    operation::{Operation, OperationError, OperationResult, Select},
-    plan::{Plan, SizeLimits},
-    reduce::{Count, Max, Min, Sum},
-    request::{Defaults, Request},
-};
+use reductionist::array::{DType, Kind};
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
 
 /// An element or a result, exactly: every float of the dtypes is a `float64`.
 #[derive(Clone, Copy, Debug)]
-enum Number {
+pub(crate) enum Number {
     Integer(i128),
     Float(f64),
 }
@@ -39,7 +14,7 @@ use Number::{Float, Integer};
 
 impl Number {
     /// The element of this dtype that a random code stands for: often small, sometimes anything.
-    fn from_code(dtype: DType, code: u64) -> Self {
+    pub(crate) fn from_code(dtype: DType, code: u64) -> Self {
         let bits = 8 * dtype.size() as u32;
         let small = (code >> 8) as i64 % 100;
         match (dtype.kind(), code % 4) {
@@ -61,7 +36,7 @@ impl Number {
         }
     }
 
-    fn from_ne_bytes(bytes: &[u8], dtype: DType) -> Self {
+    pub(crate) fn from_ne_bytes(bytes: &[u8], dtype: DType) -> Self {
         let mut le = bytes.to_vec();
         if cfg!(target_endian = "big") {
             le.reverse();
@@ -88,7 +63,7 @@ impl Number {
     }
 
     /// As elements compare: NaN with nothing.
-    fn less(self, other: Self) -> bool {
+    pub(crate) fn less(self, other: Self) -> bool {
         match (self, other) {
             (Integer(a), Integer(b)) => a < b,
             (Float(a), Float(b)) => a < b,
@@ -96,12 +71,12 @@ impl Number {
         }
     }
 
-    fn is_nan(self) -> bool {
+    pub(crate) fn is_nan(self) -> bool {
         matches!(self, Float(float) if float.is_nan())
     }
 
     /// As results compare: bit by bit, every NaN the same.
-    fn is_same(self, other: Self) -> bool {
+    pub(crate) fn is_same(self, other: Self) -> bool {
         match (self, other) {
             (Integer(a), Integer(b)) => a == b,
             (Float(a), Float(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
@@ -171,7 +146,7 @@ fn float_sum(elements: &[f64]) -> Result<i128, f64> {
 }
 
 /// The elements that Python's `range(*slice(start, end, stride).indices(len))` names, after its documentation.
-fn python_slice(slice: &[Option<i64>; 3], len: usize) -> Vec<usize> {
+pub(crate) fn python_slice(slice: &[Option<i64>; 3], len: usize) -> Vec<usize> {
     let len = len as i128;
     let step = i128::from(slice[2].unwrap_or(1));
     let wrapped = |index: i64| if index < 0 { i128::from(index) + len } else { i128::from(index) };
@@ -211,29 +186,29 @@ fn position(index: &[usize], shape: &[usize], order: &str) -> usize {
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    operation: &'static str,
-    dtype: DType,
-    byte_order: &'static str,
-    order: &'static str,
-    shape: Vec<usize>,
-    elements: Vec<Number>,
-    selection: Option<Vec<[Option<i64>; 3]>>,
-    axis: Option<Vec<usize>>,
+pub(crate) struct Case {
+    pub(crate) operation: &'static str,
+    pub(crate) dtype: DType,
+    pub(crate) byte_order: &'static str,
+    pub(crate) order: &'static str,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) elements: Vec<Number>,
+    pub(crate) selection: Option<Vec<[Option<i64>; 3]>>,
+    pub(crate) axis: Option<Vec<usize>>,
     /// Whether each axis is written as a negative number.
-    negative_axes: bool,
-    keepdims: Option<bool>,
-    missing: Missing,
-    result_dtype: Option<DType>,
+    pub(crate) negative_axes: bool,
+    pub(crate) keepdims: Option<bool>,
+    pub(crate) missing: Missing,
+    pub(crate) result_dtype: Option<DType>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Missing {
-    value: Option<Number>,
-    values: Option<Vec<Number>>,
-    min: Option<Number>,
-    max: Option<Number>,
-    range: Option<[Number; 2]>,
+pub(crate) struct Missing {
+    pub(crate) value: Option<Number>,
+    pub(crate) values: Option<Vec<Number>>,
+    pub(crate) min: Option<Number>,
+    pub(crate) max: Option<Number>,
+    pub(crate) range: Option<[Number; 2]>,
 }
 
 impl Missing {
@@ -262,15 +237,15 @@ impl Missing {
 }
 
 /// What is expected: shape, results and counts in the request's order; None for an overflow.
-struct Expected {
-    dtype: DType,
-    shape: Vec<usize>,
-    results: Option<Vec<Number>>,
-    counts: Vec<i64>,
+pub(crate) struct Expected {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) results: Option<Vec<Number>>,
+    pub(crate) counts: Vec<i64>,
 }
 
 impl Case {
-    fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self) -> Vec<u8> {
         let dimensions = self.shape.len() as i64;
         let axis = self.axis.as_ref().map(|axes| {
             let sign = if self.negative_axes { dimensions } else { 0 };
@@ -285,7 +260,7 @@ impl Case {
         body.to_string().into_bytes()
     }
 
-    fn chunk(&self) -> Vec<u8> {
+    pub(crate) fn chunk(&self) -> Vec<u8> {
         let element = |number: &Number| {
             let mut bytes = number.to_le_bytes(self.dtype);
             if self.byte_order == "big" {
@@ -296,7 +271,7 @@ impl Case {
         self.elements.iter().flat_map(element).collect()
     }
 
-    fn expected(&self) -> Expected {
+    pub(crate) fn expected(&self) -> Expected {
         let whole = vec![[None; 3]; self.shape.len()];
         let slices = self.selection.as_ref().unwrap_or(&whole);
         let picked: Vec<Vec<usize>> =
@@ -410,185 +385,4 @@ fn sum(group: &[Number], dtype: DType) -> Option<Number> {
             (low <= sum && sum <= high).then_some(Integer(sum))
         }
     }
-}
-
-/// Dimensions small enough to walk, and now and then one that is longer than the kernels' blocks.
-fn shapes() -> impl Strategy<Value = Vec<usize>> {
-    prop_oneof![
-        6 => prop::collection::vec(1..7_usize, 1..=4),
-        2 => (prop::collection::vec(1..4_usize, 0..=3), any::<Index>(), 30..1300_usize).prop_map(|(mut shape, at, long)| {
-            shape.insert(at.index(shape.len() + 1), long);
-            shape
-        }),
-        1 => prop::collection::vec(20..70_usize, 2),
-        // Rows that need several tiles, more than one row of results, and something to reduce.
-        1 => (2..4_usize, 2..4_usize, 513..1100_usize).prop_map(|(a, b, c)| vec![a, b, c]),
-    ]
-}
-
-fn slice(len: usize) -> impl Strategy<Value = [Option<i64>; 3]> {
-    let len = len as i64;
-    let near = prop_oneof![8 => -len - 2..len + 3, 1 => Just(i64::MIN), 1 => Just(i64::MAX), 1 => i64::MIN..i64::MAX];
-    let index = prop::option::weighted(0.8, near);
-    let stride = prop_oneof![4 => Just(1_i64), 2 => Just(-1), 3 => -4..5_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
-    let whole = Just([Some(0), Some(len), Some(1)]);
-    let any = (index.clone(), index, prop::option::weighted(0.9, stride.prop_filter("not 0", |stride| *stride != 0)));
-    prop_oneof![1 => whole, 2 => any.prop_map(|(start, end, stride)| [start, end, stride])]
-}
-
-fn missing(dtype: DType, elements: Vec<Number>) -> impl Strategy<Value = Missing> {
-    let element = {
-        let elements = elements.clone();
-        prop_oneof![
-            any::<Index>().prop_map(move |at| elements[at.index(elements.len())]),
-            any::<u64>().prop_map(move |code| Number::from_code(dtype, code)),
-        ]
-    };
-    let bound = element.clone().prop_filter("NaN bounds nothing", |bound| !bound.is_nan());
-    let range = (bound.clone(), bound.clone()).prop_map(|(a, b)| {
-        if a.less(b) {
-            Some([a, b])
-        } else if b.less(a) {
-            Some([b, a])
-        } else {
-            None
-        }
-    });
-    let list =
-        prop_oneof![prop::collection::vec(element.clone(), 0..5), prop::collection::vec(element.clone(), 15..40)];
-    (
-        prop::option::weighted(0.3, element),
-        prop::option::weighted(0.2, list),
-        prop::option::weighted(0.15, bound.clone()),
-        prop::option::weighted(0.15, bound),
-        prop_oneof![4 => Just(None), 1 => range],
-    )
-        .prop_map(|(value, values, min, max, range)| Missing { value, values, min, max, range })
-}
-
-fn cases() -> impl Strategy<Value = Case> {
-    let what = (select(&["count", "max", "min", "select", "sum"][..]), select(DType::ALL), shapes());
-    what.prop_flat_map(|(operation, dtype, shape)| {
-        let len: usize = shape.iter().product();
-        let codes = prop::collection::vec(any::<u64>(), len);
-        // NaN and infinities in every other chunk only: they hide everything else.
-        let calm = any::<bool>();
-        let elements = (codes, calm).prop_map(move |(codes, calm)| {
-            codes
-                .into_iter()
-                .map(|code| Number::from_code(dtype, if calm && code % 64 < 3 { code + 5 } else { code }))
-                .collect::<Vec<_>>()
-        });
-        let slices: Vec<_> = shape.iter().map(|&len| slice(len)).collect();
-        let axes = prop::sample::subsequence((0..shape.len()).collect::<Vec<_>>(), 0..=shape.len()).prop_shuffle();
-        let results: Vec<DType> = DType::ALL
-            .iter()
-            .copied()
-            .filter(|result| {
-                *result == DType::Float64 || (result.kind() == dtype.kind() && result.size() >= dtype.size())
-            })
-            .collect();
-        (elements, slices).prop_flat_map(move |(elements, slices)| {
-            (
-                select(&["little", "big"][..]),
-                select(&["C", "F"][..]),
-                prop_oneof![1 => Just(None), 2 => Just(Some(slices))],
-                prop::option::weighted(0.7, axes.clone()),
-                any::<bool>(),
-                prop::option::of(any::<bool>()),
-                missing(dtype, elements.clone()),
-                prop::option::of(select(results.clone())),
-                Just((operation, dtype, shape.clone(), elements)),
-            )
-        })
-    })
-    .prop_map(|(byte_order, order, selection, axis, negative_axes, keepdims, missing, result_dtype, what)| {
-        let (operation, dtype, shape, elements) = what;
-        Case {
-            operation,
-            dtype,
-            byte_order,
-            order,
-            shape,
-            elements,
-            selection,
-            axis,
-            negative_axes,
-            keepdims,
-            missing,
-            result_dtype,
-        }
-    })
-}
-
-fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
-    let request = Request::from_v1(body, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
-    // The plan must be enough, and is all there is.
-    let plan = Plan::of::<O>(&request, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
-    let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
-    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
-    let mut budget = Budget::new(permit);
-    let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
-    buffer.bytes_mut().copy_from_slice(chunk);
-    budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
-    O::run(&request.task, buffer, &mut budget)
-}
-
-fn check(case: &Case) -> Result<(), TestCaseError> {
-    let (body, chunk, expected) = (case.body(), case.chunk(), case.expected());
-    let result = match case.operation {
-        "count" => run::<Count>(&body, &chunk),
-        "max" => run::<Max>(&body, &chunk),
-        "min" => run::<Min>(&body, &chunk),
-        "select" => run::<Select>(&body, &chunk),
-        _ => run::<Sum>(&body, &chunk),
-    };
-    let Some(expected_results) = expected.results else {
-        prop_assert!(matches!(result, Err(OperationError::Overflow { .. })), "expected an overflow, got {result:?}");
-        return Ok(());
-    };
-    let result = result.map_err(|error| TestCaseError::fail(error.to_string()))?;
-    prop_assert_eq!(result.dtype, expected.dtype);
-    prop_assert_eq!(&result.shape, &expected.shape);
-    prop_assert_eq!(result.counts.elements::<i64>(), expected.counts);
-    let size = expected.dtype.size();
-    let results: Vec<Number> =
-        result.values.bytes().chunks(size).map(|bytes| Number::from_ne_bytes(bytes, expected.dtype)).collect();
-    prop_assert_eq!(results.len(), expected_results.len());
-    for (at, (result, expected)) in results.iter().zip(&expected_results).enumerate() {
-        prop_assert!(result.is_same(*expected), "result {at} is {result:?}, expected {expected:?}");
-    }
-    let is_one = case.operation == "select" || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
-    prop_assert_eq!(result.one_count, is_one);
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: ProptestConfig::default().cases.max(3000),
-        max_shrink_iters: 20_000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/properties.regressions"))),
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn every_result_is_that_of_walking_the_indices_one_by_one(case in cases()) {
-        check(&case)?;
-    }
-}
-
-#[test]
-fn the_oracle_knows_python_slices() {
-    // From an interactive Python: list(range(5))[slice]
-    for (slice, picked) in [
-        ([None, None, Some(-1)], vec![4, 3, 2, 1, 0]),
-        ([Some(-2), None, None], vec![3, 4]),
-        ([Some(10), Some(-10), Some(-3)], vec![4, 1]),
-        ([Some(-1), Some(0), Some(1)], vec![]),
-        ([Some(1), Some(100), Some(2)], vec![1, 3]),
-        ([Some(3), Some(-1), Some(-1)], vec![]),
-    ] {
-        assert_eq!(python_slice(&slice, 5), picked);
-    }
-    assert_eq!(ByteOrder::NATIVE.name(), if cfg!(target_endian = "little") { "little" } else { "big" });
 }

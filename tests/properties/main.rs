@@ -1,0 +1,101 @@
+//! The whole product of dtype, shape, order, byte order, selection, axes, keepdims, missing data, result dtype
+//! and operation, against an oracle that walks indices one by one and knows nothing of strides, blocks or lanes.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod cases;
+mod oracle;
+
+use std::sync::Arc;
+
+use cases::cases;
+use oracle::{Case, Number, python_slice};
+use proptest::{prelude::*, test_runner::FileFailurePersistence};
+use reductionist::{
+    array::{Budget, Buffer, ByteOrder},
+    operation::{Operation, OperationError, OperationResult, Select},
+    plan::{Plan, SizeLimits},
+    reduce::{Count, Max, Min, Sum},
+    request::{Defaults, Request},
+};
+use tokio::sync::Semaphore;
+
+fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
+    let request = Request::from_v1(body, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
+    // The plan must be enough, and is all there is.
+    let plan = Plan::of::<O>(&request, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
+    let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
+    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
+    let mut budget = Budget::new(permit);
+    let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
+    buffer.bytes_mut().copy_from_slice(chunk);
+    budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
+    O::run(&request.task, buffer, &mut budget)
+}
+
+fn check(case: &Case) -> Result<(), TestCaseError> {
+    let (body, chunk, expected) = (case.body(), case.chunk(), case.expected());
+    let result = match case.operation {
+        "count" => run::<Count>(&body, &chunk),
+        "max" => run::<Max>(&body, &chunk),
+        "min" => run::<Min>(&body, &chunk),
+        "select" => run::<Select>(&body, &chunk),
+        _ => run::<Sum>(&body, &chunk),
+    };
+    let Some(expected_results) = expected.results else {
+        prop_assert!(matches!(result, Err(OperationError::Overflow { .. })), "expected an overflow, got {result:?}");
+        return Ok(());
+    };
+    let result = result.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert_eq!(result.dtype, expected.dtype);
+    prop_assert_eq!(&result.shape, &expected.shape);
+    prop_assert_eq!(result.counts.elements::<i64>(), expected.counts);
+    let size = expected.dtype.size();
+    let results: Vec<Number> =
+        result.values.bytes().chunks(size).map(|bytes| Number::from_ne_bytes(bytes, expected.dtype)).collect();
+    prop_assert_eq!(results.len(), expected_results.len());
+    for (at, (result, expected)) in results.iter().zip(&expected_results).enumerate() {
+        prop_assert!(result.is_same(*expected), "result {at} is {result:?}, expected {expected:?}");
+    }
+    let is_one = case.operation == "select" || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
+    prop_assert_eq!(result.one_count, is_one);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(3000),
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/properties.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_result_is_that_of_walking_the_indices_one_by_one(case in cases()) {
+        check(&case)?;
+    }
+}
+
+#[test]
+fn the_oracle_knows_python_slices() {
+    // From an interactive Python: list(range(5))[slice]
+    for (slice, picked) in [
+        ([None, None, Some(-1)], vec![4, 3, 2, 1, 0]),
+        ([Some(-2), None, None], vec![3, 4]),
+        ([Some(10), Some(-10), Some(-3)], vec![4, 1]),
+        ([Some(-1), Some(0), Some(1)], vec![]),
+        ([Some(1), Some(100), Some(2)], vec![1, 3]),
+        ([Some(3), Some(-1), Some(-1)], vec![]),
+    ] {
+        assert_eq!(python_slice(&slice, 5), picked);
+    }
+    assert_eq!(ByteOrder::NATIVE.name(), if cfg!(target_endian = "little") { "little" } else { "big" });
+}
