@@ -170,6 +170,17 @@ async fn special_floats_come_out_as_in_numpy() {
 }
 
 #[tokio::test]
+async fn missing_values_are_read_to_the_last_bit() {
+    let fixture = Fixture::start(&[]).await;
+    // A fast reader of JSON numbers gets some of these one bit wrong.
+    let values =
+        [-0.0036718578020446396, 0.01554895203689675, 0.015656757106523513, -1.8682781545375375, 0.0012210573090275798];
+    fixture.s3.put("data", bytes(&values));
+    let body = fixture.request("data", "float64", json!({"missing": {"missing_values": values}}));
+    assert_eq!(fixture.post("count", &body).await.value::<i64>(), 0);
+}
+
+#[tokio::test]
 async fn nothing_left_is_the_identity_with_count_0() {
     let fixture = Fixture::start(&[]).await;
     fixture.s3.put("data", bytes(&[5_i32; 4]));
