@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use support::{
     Fixture, PUBLIC_BUCKET,
     encode::{shuffle, zlib},
+    merged,
 };
 
 fn chunk(len: usize) -> Vec<u8> {
@@ -49,5 +50,27 @@ fn requests(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, requests);
+/// Answers with as many values and counts as the chunk has elements, beside one with the values alone.
+fn all_elements(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let fixture = runtime.block_on(Fixture::start(&[]));
+    let raw = chunk(3_072_000 * 4);
+    let mut group = c.benchmark_group("all_elements");
+    group.sample_size(20).throughput(Throughput::Bytes(raw.len() as u64));
+    fixture.s3.put("all", raw);
+    let fields = json!({"shape": [3_072_000], "missing": {"missing_value": 1e20}});
+    for (name, operation, option) in [
+        ("select", "select", json!({})),
+        ("sum/counts_as_bytes", "sum", json!({"axis": [], "option_count_as_bytes": true})),
+        ("sum/counts_as_list", "sum", json!({"axis": []})),
+        ("sum/counts_nested", "sum", json!({"axis": [], "keepdims": true, "shape": [3000, 1024, 1]})),
+    ] {
+        let request = fixture.request_v2("all", "float32", merged(fields.clone(), option));
+        group.bench_function(name, |b| {
+            b.iter(|| assert_eq!(runtime.block_on(fixture.post_v2(operation, &request)).status, 200));
+        });
+    }
+}
+
+criterion_group!(benches, requests, all_elements);
 criterion_main!(benches);

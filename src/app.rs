@@ -1,14 +1,14 @@
 //! What requests share.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use crate::{
     config::Config,
     cpu::Cpu,
     plan::SizeLimits,
     request::Defaults,
-    resource_manager::ResourceManager,
-    source::{Limited, Policy, Retry, S3ClientMap, S3Source},
+    resource_manager::{Connection, ResourceManager},
+    source::{FileSource, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap, S3Source, Sources},
     telemetry::Metrics,
 };
 
@@ -19,8 +19,8 @@ pub struct App {
     pub resources: Arc<ResourceManager>,
     /// Where CPU-bound work runs.
     pub cpu: Cpu,
-    /// S3 stores.
-    pub s3: Retry<Limited<S3Source>>,
+    /// Where chunks are read from.
+    pub sources: Sources,
     /// Which sources may be read.
     pub policy: Policy,
     /// The largest chunks.
@@ -39,17 +39,16 @@ impl App {
     /// Builds what the configuration describes.
     ///
     /// # Errors
-    /// If threads cannot be started or metrics not be registered.
-    pub fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// If threads cannot be started, metrics not be registered, or a file or directory that is named cannot be used.
+    pub fn new(config: &Config) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let resources = Arc::new(ResourceManager::new(&config.resources));
         let cpu = if config.use_rayon {
             Cpu::rayon(Arc::clone(&resources), config.resources.threads.get())?
         } else {
             Cpu::blocking(Arc::clone(&resources))
         };
-        let s3 = S3Source::new(S3ClientMap::new(&config.s3), config.s3.read_timeout);
         Ok(Self {
-            s3: Retry { source: Limited { source: s3, resources: Arc::clone(&resources) }, policy: config.retry },
+            sources: sources(config, &resources)?,
             cpu,
             resources,
             policy: config.policy.clone(),
@@ -60,4 +59,21 @@ impl App {
             metrics: Metrics::new()?,
         })
     }
+}
+
+fn sources(config: &Config, resources: &Arc<ResourceManager>) -> Result<Sources, Box<dyn Error + Send + Sync>> {
+    let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
+    let s3 = S3Source::new(S3ClientMap::new(&config.s3, &roots), config.s3.read_timeout);
+    let (tls, policy) = (roots.client_config()?, config.policy.clone());
+    let http = HttpSource::new(tls, config.s3.connect_timeout, config.s3.read_timeout, policy);
+    let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
+    Ok(Sources {
+        s3: Retry { source: limited(s3, Connection::S3, resources), policy: config.retry },
+        http: Retry { source: limited(http, Connection::Http, resources), policy: config.retry },
+        file: file.transpose().map_err(|error| format!("--file-root: {error}"))?,
+    })
+}
+
+fn limited<S>(source: S, connection: Connection, resources: &Arc<ResourceManager>) -> Limited<S> {
+    Limited { source, connection, resources: Arc::clone(resources) }
 }

@@ -9,7 +9,7 @@ use crate::{
     plan::SizeLimits,
     request::Defaults,
     resource_manager::ResourceLimits,
-    source::{Policy, RetryPolicy, S3Settings},
+    source::{Addressing, Policy, Prefixes, RetryPolicy, S3Settings},
 };
 
 /// Reduces storage chunks of climate data next to the store that keeps them.
@@ -87,9 +87,30 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]
     s3_connection_limit: Option<NonZeroUsize>,
 
+    /// Requests to web servers at one time [default: no limit]
+    #[arg(long, env = "REDUCTIONIST_HTTP_CONNECTION_LIMIT", value_name = "COUNT")]
+    http_connection_limit: Option<NonZeroUsize>,
+
+    /// Files read at one time
+    #[arg(long, env = "REDUCTIONIST_FILE_READ_LIMIT", value_name = "COUNT", default_value = "32")]
+    file_read_limit: NonZeroUsize,
+
     /// Region that S3 requests are signed for
     #[arg(long, env = "REDUCTIONIST_S3_REGION", value_name = "REGION", default_value = "us-east-1")]
     s3_region: String,
+
+    /// Where the bucket stands in a URL: before the key (path), or before the host (virtual)
+    #[arg(long, env = "REDUCTIONIST_S3_ADDRESSING", value_name = "STYLE", default_value = "path", value_parser = addressing)]
+    s3_addressing: Addressing,
+
+    /// URL prefix of S3 sources that requests without credentials read with this server's own, from where AWS's tools
+    /// look for them; may be repeated (comma-separated in the environment) [default: none]
+    #[arg(long, env = "REDUCTIONIST_S3_OWN_CREDENTIALS", value_name = "URL", value_delimiter = ',')]
+    s3_own_credentials: Vec<String>,
+
+    /// PEM file of certificates that stores may be signed by, beside the system's
+    #[arg(long, env = "REDUCTIONIST_CA_BUNDLE", value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
 
     /// S3 clients, one per store and credentials, that are kept for further requests
     #[arg(long, env = "REDUCTIONIST_S3_CLIENTS", value_name = "COUNT", default_value = "256")]
@@ -111,6 +132,10 @@ pub struct Args {
     /// (comma-separated in the environment) [default: any source]
     #[arg(long, env = "REDUCTIONIST_ALLOW_SOURCE", value_name = "URL", value_delimiter = ',')]
     allow_source: Vec<String>,
+
+    /// Directory whose files clients may read [default: no files]
+    #[arg(long, env = "REDUCTIONIST_FILE_ROOT", value_name = "DIR")]
+    file_root: Option<PathBuf>,
 }
 
 /// Variables that existing deployments may set and that have no effect in this version.
@@ -123,8 +148,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "REDUCTIONIST_CHUNK_CACHE_QUEUE_SIZE",
     "REDUCTIONIST_CHUNK_CACHE_SIZE_LIMIT",
     "REDUCTIONIST_ENABLE_JAEGER",
-    "REDUCTIONIST_FILE_ROOT",
-    "REDUCTIONIST_HTTP_CONNECTION_LIMIT",
     "REDUCTIONIST_USE_CHUNK_CACHE",
 ];
 
@@ -163,6 +186,10 @@ pub struct Config {
     pub request_timeout: Duration,
     /// S3 clients.
     pub s3: S3Settings,
+    /// Certificates to believe, beside the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// Where files may be read.
+    pub file_root: Option<PathBuf>,
     /// Repeated reads.
     pub retry: RetryPolicy,
     /// Allowed sources.
@@ -231,6 +258,8 @@ impl Config {
             resources: ResourceLimits {
                 memory: NonZeroUsize::new(memory),
                 s3_connections: args.s3_connection_limit,
+                http_connections: args.http_connection_limit,
+                file_reads: args.file_read_limit,
                 threads,
                 queue: args.max_queue,
                 queue_timeout,
@@ -244,9 +273,13 @@ impl Config {
                 connect_timeout: args.connect_timeout,
                 read_timeout: args.read_timeout,
                 max_clients: args.s3_clients,
+                addressing: args.s3_addressing,
+                own_credentials: prefixes("--s3-own-credentials", &args.s3_own_credentials)?,
             },
+            ca_bundle: args.ca_bundle,
+            file_root: args.file_root,
             retry: RetryPolicy { retries: args.retries, first_delay: Duration::from_millis(50) },
-            policy: Policy::new(&args.allow_source).map_err(|error| ConfigError(format!("--allow-source: {error}")))?,
+            policy: Policy { allowed: prefixes("--allow-source", &args.allow_source)? },
             defaults: Defaults { keepdims: args.keepdims },
             listen: Listen {
                 tls: tls_files(args.https, args.cert_file, args.key_file)?,
@@ -280,6 +313,18 @@ fn tls_files(
         (false, _, _) => Ok(None),
         (true, Some(cert), Some(key)) => Ok(Some((cert, key))),
         (true, _, _) => Err(ConfigError("--https needs --cert-file and --key-file".to_owned())),
+    }
+}
+
+fn prefixes(setting: &str, urls: &[String]) -> Result<Prefixes, ConfigError> {
+    Prefixes::parse(urls).map_err(|error| ConfigError(format!("{setting}: {error}")))
+}
+
+fn addressing(text: &str) -> Result<Addressing, String> {
+    match text {
+        "path" => Ok(Addressing::Path),
+        "virtual" => Ok(Addressing::Virtual),
+        _ => Err("must be path or virtual".to_owned()),
     }
 }
 
@@ -367,6 +412,9 @@ mod tests {
             (&["--s3-clients", "18446744073709551615"], "--s3-clients"),
             (&["--thread-limit", "100000"], "--thread-limit"),
             (&["--queue-timeout", "60s"], "--queue-timeout"),
+            (&["--s3-own-credentials", "store"], "--s3-own-credentials"),
+            (&["--s3-addressing", "dns"], "--s3-addressing"),
+            (&["--http-connection-limit", "0"], "--http-connection-limit"),
             (&["--port", "70000"], "port"),
         ] {
             let error = config(args).unwrap_err();

@@ -90,6 +90,8 @@ mod tests {
         let limits = ResourceLimits {
             memory: None,
             s3_connections: None,
+            http_connections: None,
+            file_reads: NonZeroUsize::MIN,
             threads: NonZeroUsize::MIN,
             queue: 1,
             queue_timeout: Duration::from_secs(10),

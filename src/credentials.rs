@@ -9,13 +9,20 @@ pub struct Credentials {
     /// User name or access key.
     pub user: String,
     secret: SecretString,
+    session_token: Option<SecretString>,
 }
 
 impl Credentials {
     /// Takes the secret over.
     #[must_use]
-    pub fn new(user: String, secret: String) -> Self {
-        Self { user, secret: secret.into() }
+    pub fn new(user: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { user: user.into(), secret: secret.into().into(), session_token: None }
+    }
+
+    /// The same, with the session token that makes temporary credentials of S3 valid.
+    #[must_use]
+    pub fn with_session_token(self, token: impl Into<String>) -> Self {
+        Self { session_token: Some(token.into().into()), ..self }
     }
 
     /// The secret itself, for the one who signs with it.
@@ -23,11 +30,17 @@ impl Credentials {
     pub fn secret(&self) -> &str {
         self.secret.expose_secret()
     }
+
+    /// The session token, which is as secret.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_ref().map(ExposeSecret::expose_secret)
+    }
 }
 
 impl PartialEq for Credentials {
     fn eq(&self, other: &Self) -> bool {
-        self.user == other.user && self.secret() == other.secret()
+        self.user == other.user && self.secret() == other.secret() && self.session_token() == other.session_token()
     }
 }
 
@@ -45,15 +58,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_hides_the_secret() {
-        let shown = format!("{:?}", Credentials::new("user".into(), "open sesame".into()));
-        assert!(shown.contains("user") && !shown.contains("sesame"), "{shown}");
+    fn debug_hides_the_secrets() {
+        let shown = format!("{:?}", Credentials::new("user", "open sesame").with_session_token("token of today"));
+        assert!(shown.contains("user") && !shown.contains("sesame") && !shown.contains("today"), "{shown}");
     }
 
     #[test]
-    fn the_same_user_with_another_secret_is_another() {
-        let credentials = |secret: &str| Credentials::new("user".into(), secret.into());
+    fn the_same_user_with_another_secret_or_token_is_another() {
+        let credentials = |secret: &str| Credentials::new("user", secret);
         assert_eq!(credentials("a"), credentials("a"));
         assert_ne!(credentials("a"), credentials("b"));
+        assert_ne!(credentials("a"), credentials("a").with_session_token("t"));
+        assert_ne!(credentials("a").with_session_token("s"), credentials("a").with_session_token("t"));
     }
 }

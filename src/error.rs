@@ -13,7 +13,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum ActiveStorageError {
     /// No route has this path.
-    #[error("there is no such route; the operations are at /v1/count, /v1/max, /v1/min, /v1/select and /v1/sum")]
+    #[error(
+        "there is no such route; the operations are count, max, min, select and sum, at /v1/count … and /v2/count …"
+    )]
     NotFound,
     /// The route has another method.
     #[error("{method} is not possible here; operations take POST, /metrics takes GET")]
@@ -30,6 +32,11 @@ pub enum ActiveStorageError {
     /// The credentials are not HTTP Basic.
     #[error("the Authorization header must be HTTP Basic: user name (access key) and password (secret key)")]
     Authorization,
+    /// The session token cannot be used.
+    #[error(
+        "x-amz-security-token must be one token of visible characters, beside the HTTP Basic credentials it is for"
+    )]
+    SessionToken,
     /// The body is no valid request.
     #[error(transparent)]
     Request(#[from] RequestError),

@@ -53,6 +53,8 @@ fn run(args: Args) -> Outcome {
 async fn serve(args: Args) -> Outcome {
     let config = Config::from_args(args)?;
     let tls = config.listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
+    // Before anybody can see that it runs, and tell it to stop.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let addresses = config.listen.addresses().await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
@@ -64,7 +66,6 @@ async fn serve(args: Args) -> Outcome {
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: no new connections, requests in flight are finished");

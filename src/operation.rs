@@ -41,12 +41,34 @@ pub struct OperationResult {
     pub dtype: DType,
     /// Shape of the values.
     pub shape: Vec<usize>,
+    /// Layout of the values and counts.
+    pub order: Order,
     /// The values.
     pub values: Buffer,
     /// Non-missing elements behind each value, as `i64`; for `select`, one number for all of them.
     pub counts: Buffer,
     /// Whether one count stands for the whole request.
     pub one_count: bool,
+    /// Lengths of the nested lists that the counts make: the shape of the values where reduced axes stay, otherwise
+    /// one list of all.
+    pub nesting: Vec<usize>,
+}
+
+/// What is known of a result before anything is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Lengths of the nested lists that the counts make.
+    pub nesting: Vec<usize>,
+    /// No count is larger.
+    pub max_count: usize,
+}
+
+impl Outline {
+    /// Number of counts.
+    #[must_use]
+    pub fn results(&self) -> usize {
+        self.nesting.iter().copied().fold(1, usize::saturating_mul)
+    }
 }
 
 /// Why an operation gave no result.
@@ -103,6 +125,8 @@ pub struct Traits {
 pub trait NumOperation: Send + Sync + 'static {
     /// The last part of its route.
     const NAME: &'static str;
+    /// What it is, in a few words.
+    const SUMMARY: &'static str;
     /// What it heeds.
     const TRAITS: Traits;
 
@@ -115,14 +139,16 @@ pub trait NumOperation: Send + Sync + 'static {
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
 
-    /// Number of counts in its result.
-    fn counts_len(task: &Task) -> usize;
+    /// What its result will be like.
+    fn outline(task: &Task) -> Outline;
 }
 
 /// An operation whatever the dtype: every [`NumOperation`] is one.
 pub trait Operation: Send + Sync + 'static {
     /// The last part of its route.
     const NAME: &'static str;
+    /// What it is, in a few words.
+    const SUMMARY: &'static str;
     /// What it heeds.
     const TRAITS: Traits;
 
@@ -136,12 +162,13 @@ pub trait Operation: Send + Sync + 'static {
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
 
-    /// Number of counts in its result.
-    fn counts_len(task: &Task) -> usize;
+    /// What its result will be like.
+    fn outline(task: &Task) -> Outline;
 }
 
 impl<N: NumOperation> Operation for N {
     const NAME: &'static str = N::NAME;
+    const SUMMARY: &'static str = N::SUMMARY;
     const TRAITS: Traits = N::TRAITS;
 
     fn run(task: &Task, mut chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
@@ -156,14 +183,15 @@ impl<N: NumOperation> Operation for N {
         N::memory_units(task, decoded_len)
     }
 
-    fn counts_len(task: &Task) -> usize {
-        N::counts_len(task)
+    fn outline(task: &Task) -> Outline {
+        N::outline(task)
     }
 }
 
 /// Every reduction is an operation.
 impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
     const NAME: &'static str = R::NAME;
+    const SUMMARY: &'static str = R::SUMMARY;
     const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE };
 
     fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
@@ -173,7 +201,8 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let shape = task.result_shape(view.shape(), &reduced);
         let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
         let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &task.missing_rules()?, dtype, budget)?;
-        Ok(OperationResult { dtype, shape, values, counts, one_count })
+        let nesting = task.nesting();
+        Ok(OperationResult { dtype, shape, order: task.order, values, counts, one_count, nesting })
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
@@ -182,8 +211,8 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         array_units(results, dtype).saturating_add(array_units(results, DType::Int64))
     }
 
-    fn counts_len(task: &Task) -> usize {
-        task.results_len(0)
+    fn outline(task: &Task) -> Outline {
+        Outline { nesting: task.nesting(), max_count: task.reduced_len() }
     }
 }
 
@@ -193,6 +222,7 @@ pub struct Select;
 
 impl NumOperation for Select {
     const NAME: &'static str = "select";
+    const SUMMARY: &'static str = "The selected elements themselves";
     const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false };
 
     fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
@@ -204,7 +234,8 @@ impl NumOperation for Select {
         let all = vec![true; view.ndim()];
         let Reduced { counts, .. } = reduce::<Count, T>(view, &all, &task.missing_rules()?, DType::Int64, budget)?;
         let values = copy.unwrap_or(chunk);
-        Ok(OperationResult { dtype: task.dtype, shape, values, counts, one_count: true })
+        let (dtype, order, nesting) = (task.dtype, task.order, vec![1]);
+        Ok(OperationResult { dtype, shape, order, values, counts, one_count: true, nesting })
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
@@ -214,8 +245,8 @@ impl NumOperation for Select {
         selected.unwrap_or_default().saturating_add(2)
     }
 
-    fn counts_len(_: &Task) -> usize {
-        1
+    fn outline(_: &Task) -> Outline {
+        Outline { nesting: vec![1], max_count: MAX_ELEMENTS }
     }
 }
 
@@ -254,6 +285,27 @@ impl Task {
         let selected = self.selected_shape(decoded_len);
         let kept = selected.iter().zip(self.reduced.as_deref().unwrap_or_default()).filter(|(_, reduced)| !**reduced);
         kept.fold(1, |len, (&dimension, _)| len.saturating_mul(dimension))
+    }
+
+    /// Most elements behind one result of a reduction.
+    fn reduced_len(&self) -> usize {
+        let (Some(_), Some(reduced)) = (&self.shape, &self.reduced) else { return MAX_ELEMENTS };
+        let selected = self.selected_shape(0);
+        let folded = selected.iter().zip(reduced).filter(|(_, reduced)| **reduced);
+        folded.fold(1, |len, (&dimension, _)| len.saturating_mul(dimension))
+    }
+
+    /// Lengths of the nested lists that the counts of a reduction make.
+    fn nesting(&self) -> Vec<usize> {
+        match (&self.shape, &self.reduced) {
+            _ if !self.keepdims => vec![self.results_len(0)],
+            (Some(shape), None) if !shape.is_empty() => vec![1; shape.len()],
+            (Some(shape), Some(reduced)) if !shape.is_empty() => {
+                let selected = self.selected_shape(0).into_iter();
+                selected.zip(reduced).map(|(len, &reduced)| if reduced { 1 } else { len }).collect()
+            }
+            _ => vec![1],
+        }
     }
 
     fn check_len(&self, len: usize) -> Result<(), OperationError> {

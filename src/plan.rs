@@ -27,8 +27,8 @@ pub struct Plan {
     pub decoded_len: DecodedLen,
     /// What a longer encoded chunk breaks.
     bound: Bound,
-    /// Memory units that the operation takes beside the decoded chunk.
-    operation_units: usize,
+    /// Memory units that the operation, and writing its result, take beside the decoded chunk.
+    result_units: usize,
 }
 
 /// Why an encoded chunk cannot be longer.
@@ -41,11 +41,15 @@ enum Bound {
 }
 
 impl Plan {
-    /// Plans a request for operation `O`.
+    /// Plans a request for operation `O`, whose result takes `reply_units` of memory to be written.
     ///
     /// # Errors
     /// If a size that the request states, or that follows from its shape, is above a limit.
-    pub fn of<O: Operation>(request: &Request, limits: SizeLimits) -> Result<Self, ActiveStorageError> {
+    pub fn of<O: Operation>(
+        request: &Request,
+        reply_units: usize,
+        limits: SizeLimits,
+    ) -> Result<Self, ActiveStorageError> {
         let keeps_length = request.pipeline.keeps_length();
         let decoded_len = decoded_len(request, limits)?;
         let (limit, setting) = match (keeps_length, limits.decoded < limits.chunk) {
@@ -61,8 +65,8 @@ impl Plan {
             return Err(too_large(&format!("the chunk, {len} bytes,"), limit, setting));
         }
         let stage_len = if keeps_length { len } else { decoded_len.max() };
-        let operation_units = O::memory_units(&request.task, stage_len);
-        Ok(Self { max_encoded_len: len, decoded_len, bound, operation_units })
+        let result_units = O::memory_units(&request.task, stage_len).saturating_add(reply_units);
+        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units })
     }
 
     /// Most memory held at one time, in units, for an encoded chunk of this length. First the chunk is decoded
@@ -70,7 +74,7 @@ impl Plan {
     #[must_use]
     pub fn memory_units(&self, pipeline: &FilterPipeline, encoded_len: usize) -> usize {
         let decoded_len = if pipeline.keeps_length() { encoded_len } else { self.decoded_len.max() };
-        let reducing = memory_units(decoded_len).saturating_add(self.operation_units);
+        let reducing = memory_units(decoded_len).saturating_add(self.result_units);
         pipeline.peak_memory_units(encoded_len, decoded_len).max(reducing)
     }
 

@@ -22,12 +22,27 @@ pub struct ResourceLimits {
     pub memory: Option<NonZeroUsize>,
     /// Requests to S3 stores at one time.
     pub s3_connections: Option<NonZeroUsize>,
+    /// Requests to web servers at one time.
+    pub http_connections: Option<NonZeroUsize>,
+    /// Files read at one time.
+    pub file_reads: NonZeroUsize,
     /// Threads that decode and reduce.
     pub threads: NonZeroUsize,
     /// Requests that may wait for memory at one time.
     pub queue: usize,
     /// Longest wait for any of them.
     pub queue_timeout: Duration,
+}
+
+/// What a connection permit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// A request to an S3 store.
+    S3,
+    /// A request to a web server.
+    Http,
+    /// Reading a file.
+    File,
 }
 
 /// Why a request was not admitted.
@@ -63,6 +78,8 @@ pub struct ResourceManager {
     memory: Arc<Semaphore>,
     memory_units: usize,
     s3_connections: Arc<Semaphore>,
+    http_connections: Arc<Semaphore>,
+    file_reads: Arc<Semaphore>,
     threads: Arc<Semaphore>,
     queue: usize,
     queue_timeout: Duration,
@@ -86,12 +103,15 @@ impl ResourceManager {
     #[must_use]
     pub fn new(limits: &ResourceLimits) -> Self {
         let permits = |limit: Option<usize>| limit.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        let semaphore = |limit| Arc::new(Semaphore::new(permits(limit)));
         let memory_units = permits(limits.memory.map(|bytes| bytes.get() / MEMORY_UNIT));
         Self {
             memory: Arc::new(Semaphore::new(memory_units)),
             memory_units,
-            s3_connections: Arc::new(Semaphore::new(permits(limits.s3_connections.map(NonZeroUsize::get)))),
-            threads: Arc::new(Semaphore::new(permits(Some(limits.threads.get())))),
+            s3_connections: semaphore(limits.s3_connections.map(NonZeroUsize::get)),
+            http_connections: semaphore(limits.http_connections.map(NonZeroUsize::get)),
+            file_reads: semaphore(Some(limits.file_reads.get())),
+            threads: semaphore(Some(limits.threads.get())),
             queue: limits.queue,
             queue_timeout: limits.queue_timeout,
             waiting: AtomicUsize::new(0),
@@ -119,12 +139,17 @@ impl ResourceManager {
         self.wait("memory", Arc::clone(&self.memory).acquire_many_owned(permits)).await.map(Budget::new)
     }
 
-    /// Waits for a connection to an S3 store.
+    /// Waits for a connection.
     ///
     /// # Errors
     /// If the wait is too long.
-    pub async fn s3_connection(&self) -> Result<ConnectionPermit, AdmissionError> {
-        let permit = self.wait("a connection to the store", Arc::clone(&self.s3_connections).acquire_owned()).await?;
+    pub async fn connection(&self, connection: Connection) -> Result<ConnectionPermit, AdmissionError> {
+        let (semaphore, name) = match connection {
+            Connection::S3 => (&self.s3_connections, "a connection to the store"),
+            Connection::Http => (&self.http_connections, "a connection to the web server"),
+            Connection::File => (&self.file_reads, "a file to be read"),
+        };
+        let permit = self.wait(name, Arc::clone(semaphore).acquire_owned()).await?;
         Ok(ConnectionPermit { _permit: permit })
     }
 
@@ -174,6 +199,8 @@ mod tests {
         ResourceManager::new(&ResourceLimits {
             memory: NonZeroUsize::new(memory_units * MEMORY_UNIT),
             s3_connections: None,
+            http_connections: None,
+            file_reads: NonZeroUsize::MIN,
             threads: NonZeroUsize::MIN,
             queue,
             queue_timeout: Duration::from_secs(10),

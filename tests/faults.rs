@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use support::{Answer, Client, Service};
+use support::{Answer, Client, Service, contract::Interface, merged, numbers};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -111,17 +111,20 @@ fn whole_answer(
 
 const DATA: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
+/// A faulty store, and the way in which the service reads it.
 struct Faulty {
+    way: Interface,
     store: FaultyStore,
     service: Service,
     client: Client,
 }
 
 impl Faulty {
-    async fn start(script: impl Fn(usize, String) -> Reply + Send + Sync + 'static) -> Self {
+    async fn start(way: Interface, script: impl Fn(usize, String) -> Reply + Send + Sync + 'static) -> Self {
         let flags =
             ["--read-timeout", "300ms", "--connect-timeout", "300ms", "--request-timeout", "3s", "--retries", "2"];
         Self {
+            way,
             store: FaultyStore::start(script).await,
             service: Service::start(&flags).await,
             client: Client::default(),
@@ -134,12 +137,24 @@ impl Faulty {
     }
 
     async fn sum_with(&self, fields: Value) -> Answer {
-        let mut body = json!({"source": self.store.url, "bucket": "bucket", "object": "object", "dtype": "uint8"});
-        for (field, value) in fields.as_object().unwrap() {
-            body[field] = value.clone();
-        }
-        self.client.post(&format!("{}/v1/sum", self.service.url()), &body).await
+        let (store, version) = (&self.store.url, if self.way == Interface::S3V1 { "v1" } else { "v2" });
+        let object = match self.way {
+            Interface::S3V1 => json!({"source": store, "bucket": "bucket", "object": "object"}),
+            Interface::S3 => json!({"interface_type": "s3", "url": format!("{store}/bucket/object")}),
+            _ => json!({"interface_type": "http", "url": format!("{store}/bucket/object")}),
+        };
+        let body = merged(merged(object, json!({"dtype": "uint8"})), fields);
+        self.client.post(&format!("{}/{version}/sum", self.service.url()), &body).await
     }
+}
+
+/// The ways in which a server that speaks HTTP is read.
+const WAYS: [Interface; 3] = [Interface::S3V1, Interface::S3, Interface::Http];
+
+#[track_caller]
+fn assert_sum(answer: &Answer, expected: u64, what: &str) {
+    assert_eq!(answer.status, 200, "{what}: {}", answer.error());
+    assert_eq!(numbers::<u64>(&answer.result()), [expected], "{what}");
 }
 
 #[track_caller]
@@ -150,81 +165,92 @@ fn assert_status(answer: &Answer, status: u16, text: &str) {
 
 #[tokio::test]
 async fn the_right_bytes_are_cut_out_of_an_answer_that_has_more() {
-    for (status, headers) in [
-        ("200 OK", &[][..]),
-        ("200 OK", &["Content-Range: bytes 0-9/10"]),
-        ("206 Partial Content", &["Content-Range: bytes 0-9/10"]),
-    ] {
-        let faulty = Faulty::start(whole_answer(status, headers, DATA)).await;
-        assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6, "{status} {headers:?}");
-        assert_eq!(faulty.sum_with(json!({"offset": 2})).await.value::<u64>(), 52, "{status} {headers:?}");
+    for way in WAYS {
+        for (status, headers) in [
+            ("200 OK", &[][..]),
+            ("200 OK", &["Content-Range: bytes 0-9/10"]),
+            ("206 Partial Content", &["Content-Range: bytes 0-9/10"]),
+        ] {
+            let faulty = Faulty::start(way, whole_answer(status, headers, DATA)).await;
+            assert_sum(&faulty.sum().await, 3 + 4 + 5 + 6, &format!("{way:?}"));
+            assert_sum(&faulty.sum_with(json!({"offset": 2})).await, 52, &format!("{way:?}"));
+        }
+        let faulty =
+            Faulty::start(way, whole_answer("206 Partial Content", &["Content-Range: bytes 1-6/10"], &DATA[1..7]))
+                .await;
+        assert_sum(&faulty.sum().await, 3 + 4 + 5 + 6, &format!("{way:?}"));
+        let faulty =
+            Faulty::start(way, whole_answer("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]))
+                .await;
+        assert_sum(&faulty.sum().await, 3 + 4 + 5 + 6, &format!("{way:?}"));
     }
-    let faulty =
-        Faulty::start(whole_answer("206 Partial Content", &["Content-Range: bytes 1-6/10"], &DATA[1..7])).await;
-    assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6);
-    let faulty =
-        Faulty::start(whole_answer("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6])).await;
-    assert_eq!(faulty.sum().await.value::<u64>(), 3 + 4 + 5 + 6);
 }
 
 #[tokio::test]
 async fn an_answer_with_other_bytes_is_never_reduced() {
-    for (headers, body, status) in [
-        (&["Content-Range: bytes 3-6/10"][..], &DATA[3..7], 502),
-        (&["Content-Range: bytes 0-3/10"], &DATA[0..4], 502),
-        (&["Content-Range: bytes 2-4/10"], &DATA[2..5], 502),
-        (&["Content-Range: nonsense"], &DATA[2..6], 502),
-        (&["Content-Range: bytes 2-5/10"], &DATA[2..5], 502),
-        (&["Content-Range: bytes 2-4/5"], &DATA[2..5], 400),
-        (&[], &DATA[2..5], 400),
-    ] {
-        let faulty = Faulty::start(whole_answer("206 Partial Content", headers, body)).await;
-        let answer = faulty.sum().await;
-        assert_eq!(answer.status, status, "{headers:?}: {}", answer.error());
+    for way in WAYS {
+        for (headers, body, status) in [
+            (&["Content-Range: bytes 3-6/10"][..], &DATA[3..7], 502),
+            (&["Content-Range: bytes 0-3/10"], &DATA[0..4], 502),
+            (&["Content-Range: bytes 2-4/10"], &DATA[2..5], 502),
+            (&["Content-Range: nonsense"], &DATA[2..6], 502),
+            (&["Content-Range: bytes 2-5/10"], &DATA[2..5], 502),
+            (&["Content-Range: bytes 2-4/5"], &DATA[2..5], 400),
+            (&[], &DATA[2..5], 502),
+        ] {
+            let faulty = Faulty::start(way, whole_answer("206 Partial Content", headers, body)).await;
+            let answer = faulty.sum().await;
+            assert_eq!(answer.status, status, "{headers:?}: {}", answer.error());
+        }
     }
 }
 
 #[tokio::test]
 async fn a_body_shorter_than_announced_is_an_error_after_retries() {
-    let faulty = Faulty::start(whole_answer(
-        "206 Partial Content",
-        &["Content-Range: bytes 2-5/10", "Content-Length: 4"],
-        &DATA[2..4],
-    ))
-    .await;
-    assert_status(&faulty.sum().await, 502, "store");
-    assert_eq!(faulty.store.requests(), 3);
+    for way in WAYS {
+        let faulty = Faulty::start(
+            way,
+            whole_answer("206 Partial Content", &["Content-Range: bytes 2-5/10", "Content-Length: 4"], &DATA[2..4]),
+        )
+        .await;
+        assert_status(&faulty.sum().await, 502, "store");
+        assert_eq!(faulty.store.requests(), 3);
+    }
 }
 
 #[tokio::test]
 async fn transient_failures_are_retried_and_others_are_not() {
-    let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
-    for failure in ["429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late"] {
-        let good = good.clone();
-        let faulty = Faulty::start(move |number, _| {
-            Reply::Close(if number < 2 { response(failure, &[], b"") } else { good.clone() })
-        })
-        .await;
-        assert_eq!(faulty.sum().await.value::<u64>(), 18, "{failure}");
-        assert_eq!(faulty.store.requests(), 3, "{failure}");
-    }
-    // The connection is lost before, and in the middle of, an answer.
-    for lost in [
-        &b""[..],
-        b"HTTP/1.1 206 Par",
-        b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03",
-    ] {
-        let good = good.clone();
-        let faulty =
-            Faulty::start(move |number, _| Reply::Close(if number == 0 { lost.to_vec() } else { good.clone() })).await;
-        assert_eq!(faulty.sum().await.value::<u64>(), 18);
-    }
-    for (status, expected) in
-        [("400 Bad Request", 400), ("404 Not Found", 400), ("403 Forbidden", 401), ("418 Teapot", 400)]
-    {
-        let faulty = Faulty::start(whole_answer(status, &[], b"")).await;
-        assert_eq!(faulty.sum().await.status, expected, "{status}");
-        assert_eq!(faulty.store.requests(), 1, "{status}");
+    for way in WAYS {
+        let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
+        for failure in ["429 Slow", "500 Oops", "502 Bad", "503 Busy", "504 Late"] {
+            let good = good.clone();
+            let faulty = Faulty::start(way, move |number, _| {
+                Reply::Close(if number < 2 { response(failure, &[], b"") } else { good.clone() })
+            })
+            .await;
+            assert_sum(&faulty.sum().await, 18, &format!("{way:?}"));
+            assert_eq!(faulty.store.requests(), 3, "{failure}");
+        }
+        // The connection is lost before, and in the middle of, an answer.
+        for lost in [
+            &b""[..],
+            b"HTTP/1.1 206 Par",
+            b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03",
+        ] {
+            let good = good.clone();
+            let faulty = Faulty::start(way, move |number, _| {
+                Reply::Close(if number == 0 { lost.to_vec() } else { good.clone() })
+            })
+            .await;
+            assert_sum(&faulty.sum().await, 18, &format!("{way:?}"));
+        }
+        for (status, expected) in
+            [("400 Bad Request", 400), ("404 Not Found", 400), ("403 Forbidden", 401), ("418 Teapot", 400)]
+        {
+            let faulty = Faulty::start(way, whole_answer(status, &[], b"")).await;
+            assert_eq!(faulty.sum().await.status, expected, "{status}");
+            assert_eq!(faulty.store.requests(), 1, "{status}");
+        }
     }
 }
 
@@ -232,46 +258,59 @@ async fn transient_failures_are_retried_and_others_are_not() {
 async fn a_store_that_keeps_failing_is_a_502() {
     for failure in ["429 Slow", "500 Oops", "503 Busy"] {
         let xml = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
-        let faulty = Faulty::start(whole_answer(failure, &[], xml)).await;
+        let faulty = Faulty::start(Interface::S3V1, whole_answer(failure, &[], xml)).await;
         assert_status(&faulty.sum().await, 502, "SlowDown: Please reduce your request rate.");
         assert_eq!(faulty.store.requests(), 3, "{failure}");
     }
-    let faulty = Faulty::start(whole_answer("301 Moved Permanently", &["Location: http://127.0.0.1:1/"], b"")).await;
+    let faulty = Faulty::start(Interface::Http, whole_answer("503 Busy", &[], b"come back later")).await;
+    assert_status(&faulty.sum().await, 502, "503 Service Unavailable");
+    assert_eq!(faulty.store.requests(), 3);
+    let elsewhere = &["Location: http://127.0.0.1:1/"];
+    let faulty = Faulty::start(Interface::Http, whole_answer("301 Moved Permanently", elsewhere, b"")).await;
+    assert_status(&faulty.sum().await, 502, "leads to http://127.0.0.1:1");
+    let faulty = Faulty::start(Interface::S3, whole_answer("301 Moved Permanently", elsewhere, b"")).await;
     assert_status(&faulty.sum().await, 502, "301");
-    let faulty = Faulty::start(|_, _| Reply::Close(b"what?\r\n\r\n".to_vec())).await;
-    assert_eq!(faulty.sum().await.status, 502);
+    for way in WAYS {
+        let faulty = Faulty::start(way, |_, _| Reply::Close(b"what?\r\n\r\n".to_vec())).await;
+        assert_eq!(faulty.sum().await.status, 502, "{way:?}");
+    }
 }
 
 #[tokio::test]
 async fn an_error_document_without_end_is_neither_kept_nor_repeated() {
-    let document =
-        [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 10 << 20].as_slice(), b"</Message></Error>"].concat();
-    let faulty = Faulty::start(whole_answer("404 Not Found", &[], &document)).await;
-    let answer = faulty.sum().await;
-    assert_eq!(answer.status, 400, "{}", answer.error());
-    assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
-    let document =
-        [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 5000].as_slice(), b"</Message></Error>"].concat();
-    let faulty = Faulty::start(whole_answer("404 Not Found", &[], &document)).await;
-    let answer = faulty.sum().await;
-    assert_status(&answer, 400, "NoSuchKey: xxx");
-    assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
+    for way in WAYS {
+        let document =
+            [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 10 << 20].as_slice(), b"</Message></Error>"]
+                .concat();
+        let faulty = Faulty::start(way, whole_answer("404 Not Found", &[], &document)).await;
+        let answer = faulty.sum().await;
+        assert_eq!(answer.status, 400, "{}", answer.error());
+        assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
+        let document =
+            [b"<Error><Code>NoSuchKey</Code><Message>", vec![b'x'; 5000].as_slice(), b"</Message></Error>"].concat();
+        let faulty = Faulty::start(way, whole_answer("404 Not Found", &[], &document)).await;
+        let answer = faulty.sum().await;
+        assert_status(&answer, 400, if way == Interface::Http { "404 Not Found" } else { "NoSuchKey: xxx" });
+        assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());
+    }
 }
 
 #[tokio::test]
 async fn a_success_without_the_bytes_is_none() {
-    let faulty = Faulty::start(whole_answer("204 No Content", &[], b"")).await;
-    assert_eq!(faulty.sum_with(json!({})).await.status, 502);
-    // The whole object, without a length, whatever was asked for.
-    let chunked = || {
-        let body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\r\n0\r\n\r\n";
-        move |_, _| Reply::Close(body.to_vec())
-    };
-    let faulty = Faulty::start(chunked()).await;
-    assert_eq!(faulty.sum().await.value::<u64>(), 18);
-    assert_eq!(faulty.sum_with(json!({"offset": 8})).await.value::<u64>(), 19);
-    for fields in [json!({"offset": 10}), json!({"offset": 1000}), json!({"offset": 1000, "size": 8})] {
-        assert_status(&faulty.sum_with(fields).await, 400, "outside");
+    for way in WAYS {
+        let faulty = Faulty::start(way, whole_answer("204 No Content", &[], b"")).await;
+        assert_eq!(faulty.sum_with(json!({})).await.status, 502);
+        // The whole object, without a length, whatever was asked for.
+        let chunked = || {
+            let body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\r\n0\r\n\r\n";
+            move |_, _| Reply::Close(body.to_vec())
+        };
+        let faulty = Faulty::start(way, chunked()).await;
+        assert_sum(&faulty.sum().await, 18, &format!("{way:?}"));
+        assert_sum(&faulty.sum_with(json!({"offset": 8})).await, 19, &format!("{way:?}"));
+        for fields in [json!({"offset": 10}), json!({"offset": 1000}), json!({"offset": 1000, "size": 8})] {
+            assert_status(&faulty.sum_with(fields).await, 400, "outside");
+        }
     }
 }
 
@@ -289,11 +328,88 @@ async fn refusals_are_401_whatever_their_body() {
         ("403 Forbidden", without_message, "AccessDenied"),
         ("400 Bad Request", &long, "InvalidAccessKeyId: xxxxxxxxx"),
     ] {
-        let faulty = Faulty::start(whole_answer(status, &[], body)).await;
-        let answer = faulty.sum().await;
-        assert_status(&answer, 401, "Access Denied");
-        assert!(answer.error().contains(text), "{}", answer.error());
+        for way in [Interface::S3V1, Interface::S3] {
+            let faulty = Faulty::start(way, whole_answer(status, &[], body)).await;
+            let answer = faulty.sum().await;
+            assert_status(&answer, 401, "Access Denied");
+            assert!(answer.error().contains(text), "{}", answer.error());
+        }
+        if !status.starts_with("400") {
+            let faulty = Faulty::start(Interface::Http, whole_answer(status, &[], body)).await;
+            assert_status(&faulty.sum().await, 401, "Access Denied");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_stores_say_in_their_own_words_comes_out_as_the_table_says() {
+    let xml = |code: &str| format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>").into_bytes();
+    let anonymous = async |faulty: &Faulty| {
+        let url = format!("{}/bucket/object", faulty.store.url);
+        let body = json!({"interface_type": "s3", "url": url, "dtype": "uint8", "offset": 2, "size": 4});
+        faulty.client.post_as(&format!("{}/v2/sum", faulty.service.url()), &body, None).await
+    };
+    for (status, body, signed, unsigned) in [
+        // Ceph has no messages; rclone and others refuse whoever does not sign with a 400; Garage has this word for a key
+        // that is not there; moto says nothing at all.
+        ("404 Not Found", xml("NoSuchKey"), (400, "NoSuchKey"), (400, "NoSuchKey")),
+        ("400 Bad Request", xml("UnsupportedAlgorithm"), (400, "UnsupportedAlgorithm"), (401, "UnsupportedAlgorithm")),
+        ("400 Bad Request", Vec::new(), (400, "status 400"), (401, "Access Denied")),
+        ("400 Bad Request", xml("InvalidArgument"), (400, "InvalidArgument"), (400, "InvalidArgument")),
+        ("403 Forbidden", xml("AccessDenied"), (401, "AccessDenied"), (401, "AccessDenied")),
+        ("403 Forbidden", Vec::new(), (401, "Access Denied"), (401, "Access Denied")),
+        ("416 Range Not Satisfiable", xml("InvalidRange"), (400, "InvalidRange"), (400, "outside")),
+    ] {
+        let faulty = Faulty::start(Interface::S3, whole_answer(status, &[], &body)).await;
+        assert_status(&faulty.sum().await, signed.0, signed.1);
+        assert_status(&anonymous(&faulty).await, unsigned.0, unsigned.1);
+        assert_eq!(faulty.store.requests(), 2, "{status} is final");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_those_of_the_object_are_refused() {
+    let headers = &["Content-Range: bytes 2-5/10", "Content-Encoding: gzip"];
+    let faulty = Faulty::start(Interface::Http, whole_answer("206 Partial Content", headers, &DATA[2..6])).await;
+    assert_status(&faulty.sum().await, 502, "encoded");
+    // Several ranges, each with a head of its own.
+    let headers = &["Content-Type: multipart/byteranges; boundary=x"];
+    for way in WAYS {
+        let faulty = Faulty::start(way, whole_answer("206 Partial Content", headers, &[7; 200])).await;
+        assert_status(&faulty.sum().await, 502, "206 without Content-Range");
+    }
+}
+
+#[tokio::test]
+async fn temporary_credentials_are_sent_with_their_session_token() {
+    let (sender, heads) = std::sync::mpsc::channel();
+    let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
+    let script = move |_, head| {
+        sender.send(head).unwrap();
+        Reply::Close(good.clone())
+    };
+    let faulty = Faulty::start(Interface::S3, script).await;
+    let send = async |token: &str, credentials| {
+        let url = format!("{}/bucket/object", faulty.store.url);
+        let body = json!({"interface_type": "s3", "url": url, "dtype": "uint8", "offset": 2, "size": 4}).to_string();
+        let mut request = support::json_request(&format!("{}/v2/sum", faulty.service.url()), body, credentials);
+        request.headers_mut().insert("x-amz-security-token", token.parse().unwrap());
+        faulty.client.send(request).await
+    };
+    for token in ["first token", "second token"] {
+        assert_sum(&send(token, Some(("key", "secret"))).await, 18, token);
+        let head = heads.recv().unwrap().to_lowercase();
+        assert!(head.contains(&format!("x-amz-security-token: {token}\r\n")), "{head}");
+        assert!(
+            head.contains("signedheaders=host;range;x-amz-content-sha256;x-amz-date;x-amz-security-token"),
+            "{head}"
+        );
+    }
+    let answer = send("a token", None).await;
+    assert_status(&answer, 400, "beside the HTTP Basic credentials");
+    // An empty one is none.
+    assert_sum(&send("", Some(("key", "secret"))).await, 18, "no token");
+    assert!(!heads.recv().unwrap().to_lowercase().contains("x-amz-security-token"));
 }
 
 #[tokio::test]
@@ -310,7 +426,7 @@ async fn requests_stay_below_the_endpoint_that_was_named_whatever_the_bucket_is_
     ] {
         let (sender, heads) = std::sync::mpsc::channel();
         let good = response("206 Partial Content", &["Content-Range: bytes 2-5/10"], &DATA[2..6]);
-        let faulty = Faulty::start(move |_, head| {
+        let faulty = Faulty::start(Interface::S3V1, move |_, head| {
             sender.send(head).unwrap();
             Reply::Close(good.clone())
         })
@@ -323,7 +439,7 @@ async fn requests_stay_below_the_endpoint_that_was_named_whatever_the_bucket_is_
         let head = heads.try_recv().unwrap();
         assert!(head.starts_with(expected), "{head}");
     }
-    let faulty = Faulty::start(|_, _| Reply::Close(Vec::new())).await;
+    let faulty = Faulty::start(Interface::S3V1, |_, _| Reply::Close(Vec::new())).await;
     for bucket in ["", "/", ".", "..", "a/b", "/../x", ".\t.", "\t..", ".\n.", "..\r", &"x".repeat(256)] {
         let answer = faulty.sum_with(json!({"bucket": bucket})).await;
         assert_status(&answer, 400, "bucket: ");
@@ -333,12 +449,14 @@ async fn requests_stay_below_the_endpoint_that_was_named_whatever_the_bucket_is_
 
 #[tokio::test]
 async fn a_silent_store_is_a_504_within_the_time_out() {
-    let half = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03";
-    for sent in [&b""[..], b"HTTP/1.1 206", half] {
-        let faulty = Faulty::start(move |_, _| Reply::Stall(sent.to_vec())).await;
-        let start = Instant::now();
-        assert_status(&faulty.sum().await, 504, "");
-        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    for way in WAYS {
+        let half = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-5/10\r\nContent-Length: 4\r\n\r\n\x03";
+        for sent in [&b""[..], b"HTTP/1.1 206", half] {
+            let faulty = Faulty::start(way, move |_, _| Reply::Stall(sent.to_vec())).await;
+            let start = Instant::now();
+            assert_status(&faulty.sum().await, 504, "");
+            assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        }
     }
 }
 

@@ -19,8 +19,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reductionist::http;
 use serde_json::json;
-use support::{Client, S3, SECRET_KEY};
+use support::{ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, web::Web};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -113,6 +114,10 @@ fn a_setting_that_makes_no_sense_is_told_in_one_line() {
         ("REDUCTIONIST_ALLOW_SOURCE", "https://store/a,nonsense", "--allow-source"),
         ("REDUCTIONIST_HOST", "no-such-host.invalid", "--host"),
         ("REDUCTIONIST_HTTPS", "true", "--cert-file"),
+        ("REDUCTIONIST_FILE_ROOT", "/no/such/directory", "--file-root"),
+        ("REDUCTIONIST_FILE_ROOT", "/etc/passwd", "--file-root"),
+        ("REDUCTIONIST_CA_BUNDLE", "/no/such/file", "--ca-bundle"),
+        ("REDUCTIONIST_CA_BUNDLE", "/etc/passwd", "--ca-bundle"),
     ] {
         let output = program().env(variable, value).output().unwrap();
         let stderr = text(&output.stderr);
@@ -145,6 +150,15 @@ async fn logs_hold_no_secret_however_much_is_logged() {
     assert_eq!(client.post(&url, &body).await.value::<u64>(), 6);
     let wrong = client.post_as(&url, &body, Some((support::ACCESS_KEY, "wrong-guess"))).await;
     assert_eq!(wrong.status, 401);
+    let mut request = support::json_request(&url, body.to_string(), Some((ACCESS_KEY, SECRET_KEY)));
+    request.headers_mut().insert("x-amz-security-token", "passing-token".parse().unwrap());
+    client.send(request).await;
+    let directory = Directory::new("logs");
+    directory.put("private/data", [1, 2, 3]);
+    let web = Web::start(&directory.0).await;
+    let body = json!({"interface_type": "http", "url": format!("{}/private/data", web.url()), "dtype": "uint8"});
+    let url = format!("{}/v2/sum", running.url());
+    assert_eq!(client.post(&url, &body).await.status, 200);
     // The client holds a connection open, which must not keep the program from ending.
     let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-TERM")).await.unwrap();
     assert!(is_success);
@@ -153,19 +167,81 @@ async fn logs_hold_no_secret_however_much_is_logged() {
         "settings without effect are told"
     );
     assert!(log.len() > 10_000, "trace is on");
-    for secret in [SECRET_KEY, "wrong-guess"] {
+    use headers::{Authorization, HeaderMap, HeaderMapExt};
+    let mut encoded = HeaderMap::new();
+    encoded.typed_insert(Authorization::basic(ACCESS_KEY, SECRET_KEY));
+    let encoded = encoded["authorization"].to_str().unwrap().trim_start_matches("Basic ");
+    for secret in [SECRET_KEY, "wrong-guess", "passing-token", encoded] {
         assert!(!log.contains(secret), "{secret} is logged");
     }
 }
 
 #[tokio::test]
-async fn https_serves_the_same() {
-    let directory = std::env::temp_dir().join(format!("reductionist-test-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+async fn its_own_credentials_are_for_what_the_operator_lists() {
+    let s3 = S3::start(0).await;
+    for bucket in [PRIVATE_BUCKET, "private-too", PUBLIC_BUCKET] {
+        s3.store.put(bucket, "data", vec![1_u8, 2, 3]);
+    }
+    let with_keys = |command: &mut Command| {
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        Running::start(command)
+    };
+    let listed = format!("{}/{PRIVATE_BUCKET}", s3.url());
+    let lists_it = with_keys(program().env("REDUCTIONIST_S3_OWN_CREDENTIALS", &listed));
+    let lists_nothing = with_keys(&mut program());
+    let client = Client::default();
+    let status = async |running: &Running, path: &str, credentials| {
+        let url = format!("{}/{path}", s3.url());
+        let body = json!({"interface_type": "s3", "url": url, "dtype": "uint8"});
+        client.post_as(&format!("{}/v2/sum", running.url()), &body, credentials).await.status.as_u16()
+    };
+    assert_eq!(status(&lists_it, "private/data", None).await, 200);
+    // Not for what merely looks like it, and never in place of a reader's own.
+    for path in ["private-too/data", "private/../private-too/data", "private/%2E%2E/private-too/data"] {
+        assert_eq!(status(&lists_it, path, None).await, 401, "{path}");
+    }
+    assert_eq!(status(&lists_it, "private/data", Some((ACCESS_KEY, "guess"))).await, 401);
+    assert_eq!(status(&lists_it, "private/data", Some(("somebody", SECRET_KEY))).await, 401);
+    assert_eq!(status(&lists_it, "private-too/data", Some((ACCESS_KEY, SECRET_KEY))).await, 200);
+    assert_eq!(status(&lists_it, "public/data", None).await, 200);
+    assert_eq!(status(&lists_nothing, "private/data", None).await, 401);
+}
+
+#[tokio::test]
+async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
+    let directory = Directory::new("authority");
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (cert_file, key_file) = (directory.join("cert.pem"), directory.join("key.pem"));
-    std::fs::write(&cert_file, certified.cert.pem()).unwrap();
-    std::fs::write(&key_file, certified.signing_key.serialize_pem()).unwrap();
+    let bundle = directory.put("authority.pem", certified.cert.pem());
+    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
+    let answer = || async { ([("content-range", "bytes 2-5/10")], vec![3_u8, 4, 5, 6]) };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(&bundle, &key).unwrap());
+    let store = tokio::spawn(http::serve(listener, router, Some(tls), std::future::pending(), Duration::ZERO));
+
+    let believes = Service::start(&["--ca-bundle", bundle.to_str().unwrap()]).await;
+    let doubts = Service::start(&["--retries", "0"]).await;
+    for interface in ["s3", "https"] {
+        let url = format!("https://localhost:{port}/bucket/key");
+        let body = json!({"interface_type": interface, "url": url, "dtype": "uint8", "offset": 2, "size": 4});
+        let ask =
+            async |service: &Service| Client::default().post(&format!("{}/v2/select", service.url()), &body).await;
+        let answer = ask(&believes).await;
+        assert_eq!(answer.status, 200, "{interface}: {}", answer.error());
+        assert_eq!(answer.result(), [3, 4, 5, 6]);
+        let answer = ask(&doubts).await;
+        assert_eq!(answer.status, 502, "{interface}");
+        assert!(answer.error().contains("certificate"), "{interface}: {}", answer.error());
+    }
+    store.abort();
+}
+
+#[tokio::test]
+async fn https_serves_the_same() {
+    let directory = Directory::new("https");
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let cert_file = directory.put("cert.pem", certified.cert.pem());
+    let key_file = directory.put("key.pem", certified.signing_key.serialize_pem());
     let running =
         Running::start(program().arg("--https").arg("--cert-file").arg(&cert_file).arg("--key-file").arg(&key_file));
 
@@ -183,5 +259,4 @@ async fn https_serves_the_same() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -8,7 +8,7 @@ use crate::array::{Budget, Buffer, BufferError, memory_units};
 
 pub use deflate::Deflate;
 pub use shuffle::Shuffle;
-pub use spec::{CodecSpec, compression, filter};
+pub use spec::{CodecSpec, compression, compression_ids, filter, filter_ids};
 
 /// What an operator and a client should know of a chunk that cannot be decoded.
 #[derive(Debug, thiserror::Error)]

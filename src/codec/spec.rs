@@ -27,6 +27,16 @@ const COMPRESSIONS: &[(&str, Make)] =
 /// Codecs that `filters` can name.
 const FILTERS: &[(&str, Make)] = &[("shuffle", |spec| Ok(Box::new(Shuffle { element_size: element_size(spec)? })))];
 
+/// Names of the codecs that `compression` can name.
+pub fn compression_ids() -> impl Iterator<Item = &'static str> {
+    COMPRESSIONS.iter().map(|(id, _)| *id)
+}
+
+/// Names of the codecs that `filters` can name.
+pub fn filter_ids() -> impl Iterator<Item = &'static str> {
+    FILTERS.iter().map(|(id, _)| *id)
+}
+
 /// The codec that `compression` names.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use axum::{
         FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, FailedToBufferBody},
     },
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use headers::{
     ContentType, HeaderMapExt,
@@ -16,6 +16,9 @@ use headers::{
 use crate::{credentials::Credentials, error::ActiveStorageError};
 
 use super::handler::Shared;
+
+/// Where the session token of temporary S3 credentials stands, as in requests to S3 itself.
+pub(super) const SESSION_TOKEN: &str = "x-amz-security-token";
 
 /// The bytes of a body that says that it is JSON.
 pub(super) struct JsonBody(pub(super) Bytes);
@@ -51,22 +54,44 @@ fn is_json(headers: &HeaderMap) -> bool {
     mime.type_() == "application" && (mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
 }
 
-/// HTTP Basic credentials, if there are any. An empty user name with an empty password means none.
-pub(super) struct BasicCredentials(pub(super) Option<Credentials>);
+/// What the store is told of who reads, if anything: HTTP Basic credentials, and with them the session token of
+/// temporary ones. An empty user name with an empty password means none.
+pub(super) struct StoreCredentials(pub(super) Option<Credentials>);
 
-impl FromRequestParts<Shared> for BasicCredentials {
+impl FromRequestParts<Shared> for StoreCredentials {
     type Rejection = ActiveStorageError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ActiveStorageError> {
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
-            return Ok(Self(None));
-        }
-        let is_one = parts.headers.get_all(header::AUTHORIZATION).iter().count() == 1;
-        let basic = parts.headers.typed_try_get::<Authorization<Basic>>().ok().flatten();
-        let basic = basic.filter(|Authorization(basic)| is_one && !basic.username().contains(char::is_control));
-        let Authorization(basic) = basic.ok_or(ActiveStorageError::Authorization)?;
-        let is_empty = basic.username().is_empty() && basic.password().is_empty();
-        let credentials = || Credentials::new(basic.username().to_owned(), basic.password().to_owned());
-        Ok(Self((!is_empty).then(credentials)))
+        let (basic, token) = (basic(&parts.headers)?, session_token(&parts.headers)?);
+        let credentials = match (basic, token) {
+            (Some(basic), None) => Some(Credentials::new(basic.username(), basic.password())),
+            (Some(basic), Some(token)) => {
+                Some(Credentials::new(basic.username(), basic.password()).with_session_token(token))
+            }
+            (None, Some(_)) => return Err(ActiveStorageError::SessionToken),
+            (None, None) => None,
+        };
+        Ok(Self(credentials))
+    }
+}
+
+fn basic(headers: &HeaderMap) -> Result<Option<Basic>, ActiveStorageError> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
+    let basic = headers.typed_try_get::<Authorization<Basic>>().ok().flatten();
+    let basic = basic.filter(|Authorization(basic)| is_one && !basic.username().contains(char::is_control));
+    let Authorization(basic) = basic.ok_or(ActiveStorageError::Authorization)?;
+    let is_empty = basic.username().is_empty() && basic.password().is_empty();
+    Ok((!is_empty).then_some(basic))
+}
+
+fn session_token(headers: &HeaderMap) -> Result<Option<&str>, ActiveStorageError> {
+    let mut tokens = headers.get_all(SESSION_TOKEN).iter();
+    match (tokens.next().map(HeaderValue::to_str), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(Ok(token)), None) => Ok(Some(token).filter(|token| !token.is_empty())),
+        _ => Err(ActiveStorageError::SessionToken),
     }
 }

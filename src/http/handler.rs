@@ -13,54 +13,54 @@ use crate::{
     app::App,
     credentials::Credentials,
     error::ActiveStorageError,
-    operation::{Operation, OperationResult},
+    operation::Operation,
     plan::Plan,
-    request::Request,
+    request::{Dialect, Request},
     source::Source,
     telemetry::Metrics,
 };
 
 use super::{
-    extract::{BasicCredentials, JsonBody},
+    extract::{JsonBody, StoreCredentials},
     reply,
 };
 
 pub(super) type Shared = Arc<App>;
 
-/// Answers one request for operation `O`.
+/// Answers one request for operation `O` in one dialect.
 pub(super) async fn operation_handler<O: Operation>(
+    dialect: Dialect,
     State(app): State<Shared>,
-    BasicCredentials(credentials): BasicCredentials,
+    StoreCredentials(credentials): StoreCredentials,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ActiveStorageError> {
-    let request = Request::from_v1(&body, O::TRAITS, app.defaults)?;
-    let location = &request.location;
-    app.policy.check(&location.endpoint, &format!("{}/{}", location.bucket, location.key))?;
-    reply::fits_v1(O::counts_len(&request.task))?;
+    let request = Request::from_json(&body, dialect, O::TRAITS, app.defaults)?;
+    app.policy.check(&request.location)?;
     let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
     let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, credentials).instrument(span));
-    let result = answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))??;
-    reply::v1(result)
+    answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
-/// Reads, decodes and reduces the chunk.
+/// Reads, decodes and reduces the chunk, and writes the answer.
 async fn execute<O: Operation>(
     app: &App,
     request: Request,
     credentials: Option<Credentials>,
-) -> Result<OperationResult, ActiveStorageError> {
-    let Request { location, range, .. } = &request;
-    let plan = Plan::of::<O>(&request, app.size_limits)?;
+) -> Result<Response, ActiveStorageError> {
+    let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
+    let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
     let mut budget = app.resources.memory(plan.memory_units(&request.pipeline, plan.max_encoded_len)).await?;
     let download = tracing::info_span!("download");
-    let fetch = app.s3.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
+    let Request { location, range, .. } = &request;
+    let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
     let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
     app.cpu
         .run(move || {
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
             let _span = tracing::info_span!("operation").entered();
-            Ok(O::run(&request.task, chunk, &mut budget)?)
+            let result = O::run(&request.task, chunk, &mut budget)?;
+            reply::encode(request.reply, result, &mut budget)
         })
         .await?
 }

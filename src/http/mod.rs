@@ -3,6 +3,7 @@
 mod extract;
 mod handler;
 mod observe;
+mod openapi;
 mod reply;
 mod serve;
 
@@ -20,18 +21,24 @@ use crate::{
     app::App,
     operation::{Operation, Select},
     reduce::{Count, Max, Min, Sum},
+    request::Dialect,
 };
+
+use openapi::Described;
 
 pub use serve::{Tls, TlsError, serve};
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .merge(v1::<Count>())
-        .merge(v1::<Max>())
-        .merge(v1::<Min>())
-        .merge(v1::<Select>())
-        .merge(v1::<Sum>())
+    let (described, operations): (Vec<_>, Vec<_>) =
+        [operation::<Count>(), operation::<Max>(), operation::<Min>(), operation::<Select>(), operation::<Sum>()]
+            .into_iter()
+            .flatten()
+            .unzip();
+    operations
+        .into_iter()
+        .fold(Router::new(), Router::merge)
+        .merge(openapi::router(&described))
         .route("/metrics", get(handler::metrics))
         .fallback(handler::not_found)
         .method_not_allowed_fallback(handler::method_not_allowed)
@@ -41,9 +48,13 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The route of one operation, with and without a trailing slash.
-fn v1<O: Operation>() -> Router<Arc<App>> {
-    let path = format!("/v1/{}", O::NAME);
-    let handler = post(handler::operation_handler::<O>);
-    Router::new().route(&format!("{path}/"), handler.clone()).route(&path, handler)
+/// The routes of one operation: in both dialects, with and without a trailing slash.
+fn operation<O: Operation>() -> [(Described, Router<Arc<App>>); 2] {
+    [("/v1", Dialect::V1), ("/v2", Dialect::V2)].map(|(prefix, dialect)| {
+        let path = format!("{prefix}/{}", O::NAME);
+        let handler =
+            post(move |app, credentials, body| handler::operation_handler::<O>(dialect, app, credentials, body));
+        let router = Router::new().route(&format!("{path}/"), handler.clone()).route(&path, handler);
+        (Described { dialect, path, summary: O::SUMMARY, traits: O::TRAITS }, router)
+    })
 }

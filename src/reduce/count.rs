@@ -10,6 +10,7 @@ pub struct Count;
 
 impl Reduction for Count {
     const NAME: &'static str = "count";
+    const SUMMARY: &'static str = "Number of elements that are not missing";
     type State<T: Element> = ();
 
     #[inline(always)]

@@ -11,6 +11,7 @@ pub struct Min;
 
 impl Reduction for Min {
     const NAME: &'static str = "min";
+    const SUMMARY: &'static str = "Smallest element";
     type State<T: Element> = T;
 
     #[inline(always)]

@@ -35,6 +35,8 @@ const LANES: usize = 32;
 pub trait Reduction {
     /// The last part of its route.
     const NAME: &'static str;
+    /// What it is, in a few words.
+    const SUMMARY: &'static str;
     /// Whether a request may name the dtype of the results.
     const TAKES_RESULT_DTYPE: bool = false;
     /// What is known of the elements seen so far.

@@ -1,23 +1,74 @@
 //! The body of a request exactly as on the wire, and the rules that its fields keep one by one.
 
-use std::borrow::Cow;
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{Problem, rules};
+use super::{
+    fields::{Fields, Object},
+    rules, schema,
+};
 use crate::{
     array::{ByteOrder, DType, Number, Order},
     codec::CodecSpec,
 };
 
-/// Body of a `/v1` request. `null` means "not given" for every field.
-#[derive(Debug, Default, Validate)]
+/// Where the chunk is, as `/v1` says it.
+#[derive(Debug, Default, ToSchema, Validate)]
+pub struct PlaceV1 {
+    /// URL of the S3 endpoint.
+    #[schema(value_type = String)]
+    #[validate(required(message = "is required"), custom(function = rules::source))]
+    pub source: Option<String>,
+    /// Name of the bucket; slashes around it mean nothing.
+    #[schema(value_type = String)]
+    #[validate(required(message = "is required"), custom(function = rules::bucket))]
+    pub bucket: Option<String>,
+    /// Key of the object.
+    #[schema(value_type = String)]
+    #[validate(required(message = "is required"), custom(function = rules::object))]
+    pub object: Option<String>,
+}
+
+/// Where the chunk is, and how the answer is to be written, as `/v2` says it.
+#[derive(Debug, Default, ToSchema, Validate)]
+pub struct PlaceV2 {
+    /// How the object is read.
+    #[schema(value_type = InterfaceType)]
+    #[validate(required(message = "is required"))]
+    pub interface_type: Option<InterfaceType>,
+    /// URL of the object.
+    #[schema(value_type = String)]
+    #[validate(required(message = "is required"), custom(function = rules::url))]
+    pub url: Option<String>,
+    /// The shape as bytes (u64) instead of a list.
+    pub option_shape_as_bytes: Option<bool>,
+    /// The counts as bytes (i64) instead of a list.
+    pub option_count_as_bytes: Option<bool>,
+    /// Read the object even if its chunk is in the cache.
+    pub option_disable_chunk_cache: Option<bool>,
+}
+
+/// The kinds of servers, or none, that an object can be read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InterfaceType {
+    /// An S3 store.
+    S3,
+    /// A web server. Clients say `https` for `http` URLs as well; the URL decides.
+    Http,
+    /// A file below the operator's root.
+    File,
+}
+
+/// The fields that both dialects share: which bytes, how to decode them and what to make of them. `null` means "not
+/// given" for every field.
+#[derive(Debug, Default, ToSchema, Validate)]
 #[validate(context = rules::Rules)]
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
@@ -28,16 +79,8 @@ use crate::{
 #[validate(schema(function = rules::missing, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::result_dtype, use_context, skip_on_field_errors = false))]
 pub struct RequestData {
-    /// URL of the S3 endpoint.
-    #[validate(required(message = "is required"), custom(function = rules::source))]
-    pub source: Option<String>,
-    /// Name of the bucket; slashes around it mean nothing.
-    #[validate(required(message = "is required"), custom(function = rules::bucket))]
-    pub bucket: Option<String>,
-    /// Key of the object.
-    #[validate(required(message = "is required"), custom(function = rules::object))]
-    pub object: Option<String>,
     /// Type of the elements.
+    #[schema(value_type = DType)]
     #[validate(required(message = "is required"))]
     pub dtype: Option<DType>,
     /// Byte order of the elements; the server's own if absent.
@@ -45,9 +88,11 @@ pub struct RequestData {
     /// First byte of the chunk in the object; 0 if absent.
     pub offset: Option<u64>,
     /// Length of the chunk in bytes, before decoding; to the end of the object if absent.
+    #[schema(minimum = 1)]
     #[validate(range(min = 1, message = "must be at least 1 byte"))]
     pub size: Option<u64>,
     /// Length of each dimension; one dimension of as many elements as there are if absent.
+    #[schema(schema_with = schema::shape)]
     #[validate(custom(function = rules::shape))]
     pub shape: Option<Vec<u64>>,
     /// Layout of the chunk, and of the result.
@@ -57,8 +102,10 @@ pub struct RequestData {
     /// The axes to reduce; all of them if absent.
     pub axis: Option<AxisData>,
     /// How the chunk is compressed.
+    #[schema(schema_with = schema::compression)]
     pub compression: Option<CodecSpec>,
     /// What the chunk went through before it was compressed, in that order.
+    #[schema(schema_with = schema::filters)]
     pub filters: Option<Vec<CodecSpec>>,
     /// Which elements are missing.
     pub missing: Option<MissingData>,
@@ -67,11 +114,12 @@ pub struct RequestData {
     /// Whether reduced axes stay, with length one.
     pub keepdims: Option<bool>,
     /// The fields that were given, rightly or wrongly: what other fields rest on.
+    #[schema(ignore)]
     pub given: Vec<&'static str>,
 }
 
 /// Missing data as on the wire; an element is missing if any of the rules says so.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MissingData {
     /// Equal to this.
@@ -99,22 +147,32 @@ pub struct SliceData(pub [Option<i128>; 3]);
 #[derive(Clone, Debug)]
 pub struct AxisData(pub Vec<i64>);
 
-/// Why a body is not even a request with faults.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NotAnObject(String);
+impl InterfaceType {
+    /// What clients can write.
+    pub(super) const NAMES: &'static [&'static str] = &["s3", "http", "https", "file"];
+}
+
+impl PlaceV1 {
+    pub(super) fn take(fields: &mut Fields<'_>) -> Self {
+        Self { source: fields.take("source"), bucket: fields.take("bucket"), object: fields.take("object") }
+    }
+}
+
+impl PlaceV2 {
+    pub(super) fn take(fields: &mut Fields<'_>) -> Self {
+        Self {
+            interface_type: fields.take("interface_type"),
+            url: fields.take("url"),
+            option_shape_as_bytes: fields.take("option_shape_as_bytes"),
+            option_count_as_bytes: fields.take("option_count_as_bytes"),
+            option_disable_chunk_cache: fields.take("option_disable_chunk_cache"),
+        }
+    }
+}
 
 impl RequestData {
-    /// Reads a body field by field, so that one field of a wrong type hides no other problem.
-    ///
-    /// # Errors
-    /// If the body is not a JSON object.
-    pub fn from_json(body: &[u8]) -> Result<(Self, Vec<Problem>), NotAnObject> {
-        let mut fields: Fields = serde_json::from_slice(body).map_err(|error| NotAnObject(error.to_string()))?;
-        let data = Self {
-            source: fields.take("source"),
-            bucket: fields.take("bucket"),
-            object: fields.take("object"),
+    pub(super) fn take(fields: &mut Fields<'_>) -> Self {
+        let mut data = Self {
             dtype: fields.take("dtype"),
             byte_order: fields.take("byte_order"),
             offset: fields.take("offset"),
@@ -128,9 +186,10 @@ impl RequestData {
             missing: fields.take("missing").map(|Object(missing)| missing),
             result_dtype: fields.take("result_dtype"),
             keepdims: fields.take("keepdims"),
-            given: fields.given.clone(),
+            given: Vec::new(),
         };
-        Ok((data, fields.into_problems()))
+        data.given = fields.given().to_vec();
+        data
     }
 
     /// True if other fields may rest on this one, even if its own value is wrong.
@@ -140,108 +199,16 @@ impl RequestData {
     }
 }
 
-/// The fields of an object that have not been taken yet, and what was wrong with those that have.
-struct Fields<'a> {
-    rest: Vec<(Cow<'a, str>, &'a RawValue)>,
-    known: Vec<&'static str>,
-    given: Vec<&'static str>,
-    problems: Vec<Problem>,
-}
-
-impl Fields<'_> {
-    /// The value of a field; None, with a problem noted where there is one, if it cannot be used.
-    fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
-        self.known.push(field);
-        let values: Vec<_> = self.rest.extract_if(.., |(name, _)| name == field).map(|(_, value)| value).collect();
-        let value = match values.as_slice() {
-            [] => return None,
-            [value] => value,
-            _ => {
-                self.given.push(field);
-                self.problems.push(Problem::new(field, "is given more than once"));
-                return None;
-            }
-        };
-        match serde_json::from_str::<Option<T>>(value.get()) {
-            Ok(None) => None,
-            Ok(value) => {
-                self.given.push(field);
-                value
-            }
-            Err(error) => {
-                self.given.push(field);
-                self.problems.push(Problem::new(field, without_position(&error)));
-                None
-            }
-        }
-    }
-
-    fn into_problems(self) -> Vec<Problem> {
-        let Self { rest, known, mut problems, .. } = self;
-        problems.extend(rest.iter().map(|(name, _)| Problem::new(name, "unknown field")));
-        if !rest.is_empty() {
-            problems.push(Problem::new("the fields", format!("are {}", known.join(", "))));
-        }
-        problems
-    }
-}
-
-/// The message without "at line 1 column 5", which counts from the start of the field.
-fn without_position(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned()
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+impl<'de> Deserialize<'de> for InterfaceType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut rest = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry()? {
-                    rest.push((name, value));
-                }
-                Ok(Fields { rest, known: Vec::new(), given: Vec::new(), problems: Vec::new() })
-            }
+        match String::deserialize(deserializer)?.as_str() {
+            "s3" => Ok(Self::S3),
+            "http" | "https" => Ok(Self::Http),
+            "file" => Ok(Self::File),
+            other => Err(de::Error::unknown_variant(other, Self::NAMES)),
         }
-
-        deserializer.deserialize_map(FieldsVisitor)
     }
 }
-
-/// A JSON object and nothing else: derived implementations would take a list of the same values as well.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-/// A key, borrowed from the body unless it has escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

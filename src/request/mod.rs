@@ -1,7 +1,10 @@
 //! What is asked: wire form in, checked form out.
 
 mod data;
+mod fields;
+mod place;
 mod rules;
+pub mod schema;
 
 use std::{collections::HashSet, fmt};
 
@@ -11,23 +14,52 @@ use crate::{
     array::{ByteOrder, Slice},
     codec::{self, FilterPipeline},
     operation::{Task, Traits},
-    source::{ByteRange, S3Location},
+    source::{ByteRange, Location},
 };
 
-pub use data::{AxisData, MissingData, NotAnObject, RequestData, SliceData};
+use fields::Fields;
+use place::Place;
+
+pub use data::{AxisData, InterfaceType, MissingData, PlaceV1, PlaceV2, RequestData, SliceData};
+pub use fields::NotAnObject;
 pub use rules::Rules;
+
+/// The two wire forms that clients speak. They differ in how they name an object and in the form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `source`, `bucket` and `object`; raw bytes and headers.
+    V1,
+    /// `interface_type` and `url`; CBOR.
+    V2,
+}
+
+/// The form in which an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyForm {
+    /// Raw bytes and headers.
+    V1,
+    /// A CBOR map.
+    V2 {
+        /// Write the shape as bytes (u64) instead of a list.
+        shape_as_bytes: bool,
+        /// Write the counts as bytes (i64) instead of a list.
+        count_as_bytes: bool,
+    },
+}
 
 /// A request with no rule left to check, no option that has a default, no text that is a choice.
 #[derive(Debug)]
 pub struct Request {
     /// The object that holds the chunk.
-    pub location: S3Location,
+    pub location: Location,
     /// The part of the object that is the chunk.
     pub range: ByteRange,
     /// How to decode it.
     pub pipeline: FilterPipeline,
     /// What to do with it.
     pub task: Task,
+    /// How to write the result.
+    pub reply: ReplyForm,
 }
 
 /// One thing that is wrong with a request, and the field that it concerns.
@@ -83,23 +115,40 @@ pub struct Defaults {
 }
 
 impl Request {
-    /// Checks a v1 body for an operation of these traits.
+    /// Checks a body in this dialect for an operation of these traits.
     ///
     /// # Errors
     /// Every rule that the body breaks, at once.
-    pub fn from_v1(body: &[u8], operation: Traits, defaults: Defaults) -> Result<Self, RequestError> {
-        let (data, mut problems) = RequestData::from_json(body)?;
-        problems.extend(violations(&data, Rules { operation }));
-        match Self::checked(data, operation, defaults, &mut problems) {
+    pub fn from_json(
+        body: &[u8],
+        dialect: Dialect,
+        operation: Traits,
+        defaults: Defaults,
+    ) -> Result<Self, RequestError> {
+        let mut fields = Fields::of(body)?;
+        let place = Place::take(dialect, &mut fields);
+        let data = RequestData::take(&mut fields);
+        let broken = [place.validate(), data.validate_with_args(&Rules { operation })];
+        let mut violations: Vec<_> = broken.into_iter().flat_map(|broken| violations(broken, &data.given)).collect();
+        violations.sort_by(|a, b| a.field.cmp(&b.field));
+        let mut problems = fields.into_problems();
+        problems.extend(violations);
+        match Self::checked(place, data, operation, defaults, &mut problems) {
             Some(request) if problems.is_empty() => Ok(request),
             _ => Err(RequestError::Invalid(told(problems))),
         }
     }
 
     /// The checked form; None if a part has none, which `problems` then tells.
-    fn checked(data: RequestData, operation: Traits, defaults: Defaults, problems: &mut Vec<Problem>) -> Option<Self> {
-        let endpoint =
-            data.source.as_deref().and_then(|source| noted(problems, "source", S3Location::endpoint(source)));
+    fn checked(
+        place: Place,
+        data: RequestData,
+        operation: Traits,
+        defaults: Defaults,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let reply = place.reply_form();
+        let location = place.location(problems);
         let compression = data.compression.as_ref().map(codec::compression).transpose();
         let compression = noted(problems, "compression", compression);
         let filters = data.filters.iter().flatten().map(|spec| noted(problems, "filters", codec::filter(spec)));
@@ -122,14 +171,11 @@ impl Request {
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),
         };
         Some(Self {
-            location: S3Location {
-                endpoint: endpoint?,
-                bucket: data.bucket?.trim_matches('/').to_owned(),
-                key: data.object?,
-            },
+            location: location?,
             range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size },
             pipeline: FilterPipeline::new(filters?, compression?),
             task,
+            reply,
         })
     }
 }
@@ -154,17 +200,15 @@ fn told(problems: Vec<Problem>) -> Vec<Problem> {
     told
 }
 
-/// The rules that `data` breaks. A field that could not be read has been complained of already and is not
-/// also said to be missing.
-fn violations(data: &RequestData, rules: Rules) -> Vec<Problem> {
-    let Err(errors) = data.validate_with_args(&rules) else { return Vec::new() };
-    let mut problems: Vec<Problem> = described(&errors)
+/// The rules that are broken. A field that could not be read has been complained of already and is not also said to
+/// be missing.
+fn violations(broken: Result<(), ValidationErrors>, given: &[&str]) -> Vec<Problem> {
+    let Err(errors) = broken else { return Vec::new() };
+    described(&errors)
         .into_iter()
-        .filter(|(field, code, _)| *code != "required" || !data.is_given(field))
+        .filter(|(field, code, _)| *code != "required" || !given.contains(&field.as_str()))
         .map(|(field, _, problem)| Problem::new(&field, problem))
-        .collect();
-    problems.sort_by(|a, b| a.field.cmp(&b.field));
-    problems
+        .collect()
 }
 
 /// Field, code and message of each error. A rule on several fields has the field that it names as its code.

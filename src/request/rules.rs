@@ -28,6 +28,9 @@ const MAX_KEY_BYTES: usize = 1024;
 /// Longest URL of a store that is read, in bytes.
 const MAX_SOURCE_BYTES: usize = 2048;
 
+/// Longest URL of an object that is read, in bytes: room for a key of S3 with every byte escaped.
+const MAX_URL_BYTES: usize = 8192;
+
 /// Most filters of one chunk: HDF5's own limit (`H5Z_MAX_NFILTERS`).
 const MAX_FILTERS: usize = 32;
 
@@ -53,6 +56,13 @@ pub(super) fn source(source: &str) -> Checked {
         return broken("source", "is longer than any URL of a store");
     }
     without_control_characters("source", source)
+}
+
+pub(super) fn url(url: &str) -> Checked {
+    if url.len() > MAX_URL_BYTES {
+        return broken("url", format!("is longer than the {MAX_URL_BYTES} bytes that are read of a URL"));
+    }
+    without_control_characters("url", url)
 }
 
 pub(super) fn object(object: &str) -> Checked {

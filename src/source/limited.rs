@@ -6,7 +6,7 @@ use super::{ByteRange, Source, SourceError, SourceErrorKind};
 use crate::{
     array::{Budget, Buffer},
     credentials::Credentials,
-    resource_manager::{AdmissionError, ResourceManager},
+    resource_manager::{AdmissionError, Connection, ResourceManager},
 };
 
 /// Waits for a connection permit before each read and keeps it until the last byte is in.
@@ -14,6 +14,8 @@ use crate::{
 pub struct Limited<S> {
     /// The source to read from.
     pub source: S,
+    /// The kind of connection that it uses.
+    pub connection: Connection,
     /// Where the permits come from.
     pub resources: Arc<ResourceManager>,
 }
@@ -30,7 +32,7 @@ impl<S: Source> Source for Limited<S> {
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
-        let _permit = self.resources.s3_connection().await.map_err(busy)?;
+        let _permit = self.resources.connection(self.connection).await.map_err(busy)?;
         self.source.fetch(location, range, max_len, credentials, budget).await
     }
 }

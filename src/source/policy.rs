@@ -2,12 +2,19 @@
 
 use std::borrow::Cow;
 
-use url::Url;
+use url::{Position, Url};
 
-/// URL prefixes that sources must be below; none for any source.
+use super::{FileLocation, HttpLocation, Location, S3Location};
+
+/// URL prefixes, such as `https://store.example:9000/bucket/path`.
+#[derive(Clone, Debug, Default)]
+pub struct Prefixes(Vec<Prefix>);
+
+/// Which sources clients may name. Files need no prefix: the operator names their root.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    allowed: Vec<Prefix>,
+    /// What sources must be below one of; none for any source.
+    pub allowed: Prefixes,
 }
 
 /// The operator's policy does not allow a source.
@@ -40,34 +47,73 @@ impl From<&Url> for Endpoint {
 }
 
 impl Policy {
-    /// Allows what is below one of the prefixes, such as `https://store.example:9000/bucket/path`.
-    ///
-    /// # Errors
-    /// If a prefix is not an absolute URL with a host.
-    pub fn new(prefixes: &[String]) -> Result<Self, String> {
-        let allowed = prefixes.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?;
-        Ok(Self { allowed })
-    }
-
     /// Whether every source is allowed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.allowed.is_empty()
+        self.allowed.0.is_empty()
     }
 
-    /// Checks an object: `path` is its decoded path below `endpoint`'s own.
+    /// Checks an object.
     ///
     /// # Errors
-    /// If it is below none of the prefixes, or has `.` or `..` in its path, which some stores resolve.
-    pub fn check(&self, endpoint: &Url, path: &str) -> Result<(), PolicyError> {
-        let full = format!("{}/{path}", decoded(endpoint.path()).trim_end_matches('/'));
-        let climbs = full.split('/').any(|segment| matches!(segment, "." | ".."));
-        let is_allowed = !climbs && self.allowed.iter().any(|prefix| prefix.covers(&endpoint.into(), &full));
-        if self.is_open() || is_allowed {
+    /// If it is below none of the prefixes, or its path has parts that some stores resolve, so that it may lead
+    /// elsewhere.
+    pub fn check(&self, location: &Location) -> Result<(), PolicyError> {
+        if self.is_open() || matches!(location, Location::File(_)) || self.allowed.cover(location) {
             Ok(())
         } else {
-            Err(PolicyError(format!("{}/{path}", endpoint.as_str().trim_end_matches('/'))))
+            Err(PolicyError(shown(location)))
         }
+    }
+}
+
+impl Prefixes {
+    /// Reads what an operator wrote.
+    ///
+    /// # Errors
+    /// If a prefix is not an absolute URL with a host.
+    pub fn parse(prefixes: &[String]) -> Result<Self, String> {
+        prefixes.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether an object is below one of the prefixes, beyond doubt.
+    #[must_use]
+    pub fn cover(&self, location: &Location) -> bool {
+        let Some((endpoint, path)) = address(location) else { return false };
+        self.0.iter().any(|prefix| prefix.covers(&endpoint, &path))
+    }
+}
+
+/// Server and decoded path of an object; None where the path is not certain, and for files.
+fn address(location: &Location) -> Option<(Endpoint, String)> {
+    let (url, path) = match location {
+        Location::S3(S3Location { endpoint, bucket, key }) => {
+            let path = decoded(endpoint.path());
+            (endpoint, format!("{}/{bucket}/{key}", path.trim_end_matches('/')))
+        }
+        // An escaped slash is a part of a name for some servers, and none for others.
+        Location::Http(HttpLocation { url }) if has_escaped_slash(url.path()) => return None,
+        Location::Http(HttpLocation { url }) => (url, decoded(url.path()).into_owned()),
+        Location::File(_) => return None,
+    };
+    // `..;x` is a step up for servers that cut parameters off each part of a path.
+    let climbs = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+    (!path.split(['/', '\\']).any(climbs)).then(|| (url.into(), path))
+}
+
+fn has_escaped_slash(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.contains("%2f") || path.contains("%5c")
+}
+
+/// What a client named, without what may be secret in a query.
+fn shown(location: &Location) -> String {
+    match location {
+        Location::S3(S3Location { endpoint, bucket, key }) => {
+            format!("{}/{bucket}/{key}", endpoint.as_str().trim_end_matches('/'))
+        }
+        Location::Http(HttpLocation { url }) => url[..Position::AfterPath].to_owned(),
+        Location::File(FileLocation { path }) => path.clone(),
     }
 }
 
@@ -98,9 +144,21 @@ impl Prefix {
 mod tests {
     use super::*;
 
+    fn policy(prefix: &str) -> Policy {
+        Policy { allowed: Prefixes::parse(&[prefix.to_owned()]).expect("a URL") }
+    }
+
+    /// Whether an object of an S3 store is allowed.
     fn allows(prefix: &str, endpoint: &str, path: &str) -> bool {
-        let policy = Policy::new(&[prefix.to_owned()]).expect("a URL");
-        policy.check(&Url::parse(endpoint).expect("a URL"), path).is_ok()
+        let (bucket, key) = path.split_once('/').expect("bucket and key");
+        let endpoint = Url::parse(endpoint).expect("a URL");
+        let location = S3Location { endpoint, bucket: bucket.to_owned(), key: key.to_owned() };
+        policy(prefix).check(&Location::S3(location)).is_ok()
+    }
+
+    /// Whether an object of a web server is allowed.
+    fn allows_url(prefix: &str, url: &str) -> bool {
+        policy(prefix).check(&Location::Http(HttpLocation::from_url(url).expect("a URL"))).is_ok()
     }
 
     #[test]
@@ -110,6 +168,8 @@ mod tests {
         assert!(!allows("http://store:9000/data", "http://store:9000", "data-private/key"));
         assert!(allows("http://store:9000", "http://store:9000", "anything/at/all"));
         assert!(allows("http://store/a/b", "http://store/a", "b/c"));
+        assert!(allows_url("http://web/data", "http://web/data/file.nc?version=2"));
+        assert!(!allows_url("http://web/data", "http://web/data-private/file.nc"));
     }
 
     #[test]
@@ -117,6 +177,8 @@ mod tests {
         for prefix in ["http://store/open/with space", "http://store/open/with%20space"] {
             assert!(allows(prefix, "http://store", "open/with space/key"));
             assert!(!allows(prefix, "http://store", "open/with%20space/key"));
+            assert!(allows_url(prefix, "http://store/open/with%20space/key"));
+            assert!(!allows_url(prefix, "http://store/open/with%2520space/key"));
         }
     }
 
@@ -126,6 +188,7 @@ mod tests {
         assert!(!allows("https://store", "https://store.example", "data/key"));
         assert!(!allows("https://store", "https://store:444", "data/key"));
         assert!(allows("https://store", "https://STORE:443", "data/key"));
+        assert!(!allows_url("https://web", "https://web.example/key"));
     }
 
     #[test]
@@ -133,10 +196,24 @@ mod tests {
         assert!(!allows("http://store/data/open", "http://store", "data/open/../closed"));
         assert!(!allows("http://store/data/open", "http://store", "data/open/.."));
         assert!(allows("http://store/data/open", "http://store", "data/open/..x"));
+        for url in
+            ["open/../x", "open/%2e%2e/x", "open/..;a=b/x", "open%2Fx", "open/..%2fx", "open/..%5Cx", "open/..\\x"]
+        {
+            assert!(!allows_url("http://web/open", &format!("http://web/{url}")), "{url}");
+        }
+        assert!(allows_url("http://web/open", "http://web/closed/../open/x"));
     }
 
     #[test]
     fn without_prefixes_everything_is_allowed() {
-        assert!(Policy::default().check(&Url::parse("http://store").expect("a URL"), "data/../key").is_ok());
+        let location = HttpLocation::from_url("http://web/data%2Fkey").expect("a URL");
+        assert!(Policy::default().check(&Location::Http(location)).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_a_query() {
+        let location = HttpLocation::from_url("http://web/key?token=secret").expect("a URL");
+        let refused = policy("http://elsewhere").check(&Location::Http(location)).expect_err("elsewhere");
+        assert_eq!(refused.0, "http://web/key");
     }
 }

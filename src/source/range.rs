@@ -20,6 +20,23 @@ pub struct Part {
     pub len: Option<u64>,
 }
 
+impl Part {
+    /// Bytes to make room for: all there may be, where only the end tells.
+    ///
+    /// # Errors
+    /// If the range is longer than `max_len`.
+    pub fn buffer_len(&self, max_len: usize) -> Result<usize, SourceError> {
+        match self.len.map(|len| (len, usize::try_from(len))) {
+            None => Ok(max_len),
+            Some((_, Ok(len))) if len <= max_len => Ok(len),
+            Some((len, _)) => Err(SourceError::new(
+                SourceErrorKind::TooLarge,
+                format!("the chunk has {len} bytes, more than {max_len}"),
+            )),
+        }
+    }
+}
+
 impl ByteRange {
     /// The value of a `Range` header (RFC 9110, section 14.1.2); None where the whole object is wanted.
     #[must_use]
@@ -47,11 +64,11 @@ impl ByteRange {
         let Some(object_len) = object_len else {
             return Ok(Part { skip: self.offset, len: self.size });
         };
-        match (object_len.checked_sub(self.offset), self.size) {
-            (Some(rest), Some(size)) if size <= rest => Ok(Part { skip: self.offset, len: Some(size) }),
-            (Some(rest), None) if rest > 0 || self.offset == 0 => Ok(Part { skip: self.offset, len: Some(rest) }),
-            _ => Err(self.outside(Some(object_len))),
+        if !self.is_inside(object_len) {
+            return Err(self.outside(Some(object_len)));
         }
+        let len = self.size.unwrap_or(object_len.saturating_sub(self.offset));
+        Ok(Part { skip: self.offset, len: Some(len) })
     }
 
     fn locate_in_part(&self, header: &str, content_length: Option<u64>) -> Result<Part, SourceError> {
@@ -61,7 +78,13 @@ impl ByteRange {
                 format!("the store answered with Content-Range {header:?} to {self}"),
             )
         };
-        let ContentRange { first, last, object_len } = ContentRange::parse(header).ok_or_else(nonsense)?;
+        let Some(ContentRange { first, last, object_len }) = ContentRange::parse(header) else {
+            // Some servers have no better words for a range outside the object than an empty part of it.
+            return Err(match object_len(header) {
+                Some(len) if content_length == Some(0) && !self.is_inside(len) => self.outside(Some(len)),
+                _ => nonsense(),
+            });
+        };
         let body_len = last - first + 1;
         if content_length.is_some_and(|len| len != body_len) {
             return Err(nonsense());
@@ -74,6 +97,14 @@ impl ByteRange {
             Some(_) if object_len == Some(last + 1) => Err(self.outside(object_len)),
             None if object_len == Some(last + 1) && after > 0 => Ok(Part { skip, len: Some(after) }),
             _ => Err(nonsense()),
+        }
+    }
+
+    /// Whether an object of this length has the range.
+    fn is_inside(&self, object_len: u64) -> bool {
+        match self.size {
+            Some(size) => self.offset.checked_add(size).is_some_and(|end| end <= object_len),
+            None => self.offset == 0 || self.offset < object_len,
         }
     }
 
@@ -92,6 +123,11 @@ impl std::fmt::Display for ByteRange {
             None => write!(f, "the range from offset {} on", self.offset),
         }
     }
+}
+
+/// The length of the object, as any `Content-Range` may say it.
+fn object_len(content_range: &str) -> Option<u64> {
+    content_range.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 /// `bytes first-last/length` (RFC 9110, section 14.4), with `first` ≤ `last` < `length`.
@@ -166,6 +202,16 @@ mod tests {
         assert_eq!(locate(range(95, 10), None, Some(100)), outside);
         assert_eq!(locate(range(101, 1), None, Some(100)), outside);
         assert_eq!(locate(from(100), None, Some(100)), outside);
+    }
+
+    #[test]
+    fn a_content_range_that_makes_no_sense_may_still_say_that_the_object_is_too_short() {
+        let outside = Err(SourceErrorKind::OutsideObject);
+        for header in ["bytes 0-0/0", "bytes */3", "bytes 0--1/0"] {
+            assert_eq!(locate(range(0, 4), Some(header), Some(0)), outside, "{header}");
+        }
+        assert_eq!(locate(from(3), Some("bytes */3"), Some(0)), outside);
+        assert_eq!(locate(range(0, 4), Some("bytes */4"), Some(0)), Err(SourceErrorKind::Nonsense));
     }
 
     #[test]

@@ -4,12 +4,16 @@ use std::{error::Error, time::Duration};
 
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
-    operation::get_object::{GetObjectError, GetObjectOutput},
-    primitives::ByteStream,
+    operation::get_object::GetObjectError,
 };
+use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{ByteRange, S3ClientMap, Source, SourceError, SourceErrorKind, range::Part};
+use super::{
+    ByteRange, S3ClientMap, Source, SourceError, SourceErrorKind,
+    body::Body,
+    error::{causes, kind_of_status, message_of_kind},
+};
 use crate::{
     array::{Budget, Buffer},
     credentials::Credentials,
@@ -44,6 +48,30 @@ impl S3Location {
         }
         Ok(url)
     }
+
+    /// The object that a URL of the form `scheme://endpoint/bucket/key` names. Bucket and key are percent-decoded;
+    /// extra slashes before either mean nothing, as in `MinIO`.
+    ///
+    /// # Errors
+    /// If it has another form.
+    pub fn from_url(url: &str) -> Result<Self, String> {
+        // Cut as text: a URL library would resolve `..`, which may stand in a key.
+        let (scheme, rest) = url.split_once("://").ok_or("must be scheme://endpoint/bucket/key")?;
+        let (authority, path) = rest.split_at(rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()));
+        if path.contains(['?', '#']) || path.starts_with('\\') {
+            return Err("must be scheme://endpoint/bucket/key; write ? as %3F and # as %23 in a key".to_owned());
+        }
+        let endpoint = Self::endpoint(&format!("{scheme}://{authority}"))?;
+        let (bucket, key) =
+            path.trim_start_matches('/').split_once('/').ok_or("has no key: its path is /bucket/key")?;
+        Ok(Self { endpoint, bucket: percent_decoded(bucket)?, key: percent_decoded(key.trim_start_matches('/'))? })
+    }
+}
+
+/// Text of a URL with its escapes undone.
+pub(super) fn percent_decoded(text: &str) -> Result<String, String> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| "must be UTF-8 once its escapes are undone".to_owned())
 }
 
 /// Reads from S3 stores.
@@ -59,63 +87,6 @@ impl S3Source {
     pub const fn new(clients: S3ClientMap, read_timeout: Duration) -> Self {
         Self { clients, read_timeout }
     }
-
-    /// Fills `buffer` with the part of `body` that is `range`.
-    async fn read(
-        &self,
-        mut body: ByteStream,
-        range: ByteRange,
-        part: Part,
-        buffer: &mut Buffer,
-    ) -> Result<(), SourceError> {
-        let mut skip = part.skip;
-        let mut filled = 0;
-        let room = buffer.bytes_mut();
-        while part.len.is_none() || filled < room.len() {
-            let Some(piece) = self.next_piece(&mut body).await? else { break };
-            let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(piece.len());
-            skip -= skipped as u64;
-            let (_, piece) = piece.split_at(skipped);
-            let free = room.get_mut(filled..).unwrap_or_default();
-            if piece.len() > free.len() && part.len.is_none() {
-                return Err(SourceError::new(
-                    SourceErrorKind::TooLarge,
-                    format!("the chunk has more than {} bytes", room.len()),
-                ));
-            }
-            let taken = piece.len().min(free.len());
-            free.split_at_mut(taken).0.copy_from_slice(piece.split_at(taken).0);
-            filled += taken;
-        }
-        match part.len {
-            _ if skip > 0 => Err(range.outside(None)),
-            None if filled == 0 && range.offset > 0 => Err(range.outside(None)),
-            Some(len) if (filled as u64) < len => Err(SourceError::new(
-                SourceErrorKind::Unavailable,
-                format!("the store's answer ended after {filled} of {len} bytes"),
-            )),
-            _ => {
-                buffer.truncate(filled);
-                Ok(())
-            }
-        }
-    }
-
-    async fn next_piece(
-        &self,
-        body: &mut ByteStream,
-    ) -> Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, SourceError> {
-        match tokio::time::timeout(self.read_timeout, body.next()).await {
-            Ok(piece) => piece.transpose().map_err(|error| SourceError {
-                causes: causes(&error),
-                ..SourceError::new(SourceErrorKind::Unavailable, "the store's answer broke off")
-            }),
-            Err(_) => Err(SourceError::new(
-                SourceErrorKind::TimedOut,
-                format!("the store sent nothing for {:?}", self.read_timeout),
-            )),
-        }
-    }
 }
 
 impl Source for S3Source {
@@ -129,41 +100,24 @@ impl Source for S3Source {
         credentials: Option<&Credentials>,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
-        let client = self.clients.client(&location.endpoint, credentials);
+        let client = self.clients.client(location, credentials);
         let request = client.0.get_object().bucket(&location.bucket).key(&location.key).set_range(range.header());
         let answer = request.send().await.map_err(|error| refused(&error, range, credentials.is_some()))?;
-        let part = part_of(&answer, range)?;
-        let len = buffer_len(part, max_len)?;
-        let mut buffer =
-            budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
-        match self.read(answer.body, range, part, &mut buffer).await {
-            Ok(()) => Ok(buffer),
-            Err(error) => {
-                budget.reclaim(buffer);
-                Err(error)
-            }
-        }
-    }
-}
-
-fn part_of(answer: &GetObjectOutput, range: ByteRange) -> Result<Part, SourceError> {
-    range.locate(answer.content_range(), answer.content_length().and_then(|len| u64::try_from(len).ok()))
-}
-
-fn buffer_len(part: Part, max_len: usize) -> Result<usize, SourceError> {
-    match part.len.map(usize::try_from) {
-        None => Ok(max_len),
-        Some(Ok(len)) if len <= max_len => Ok(len),
-        Some(_) => Err(SourceError::new(
-            SourceErrorKind::TooLarge,
-            format!("the chunk has {} bytes, more than {max_len}", part.len.unwrap_or_default()),
-        )),
+        let content_length = answer.content_length().and_then(|len| u64::try_from(len).ok());
+        let part = range.locate(answer.content_range(), content_length)?;
+        let body = Body { body: answer.body.into_inner(), read_timeout: self.read_timeout };
+        body.read(range, part, max_len, budget).await
     }
 }
 
 /// Codes by which stores refuse a reader, whatever status they send with them.
 const DENIALS: &[&str] =
     &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
+
+/// Codes of a 400 that complain of what was asked for. Any other 400 to a reader without credentials is about them:
+/// some stores have no other word for an unsigned request.
+const WRONG_NAMES: &[&str] =
+    &["InvalidArgument", "InvalidBucketName", "InvalidObjectName", "InvalidRange", "InvalidURI", "KeyTooLongError"];
 
 /// What a failed GetObject means.
 fn refused(error: &SdkError<GetObjectError>, range: ByteRange, has_credentials: bool) -> SourceError {
@@ -175,38 +129,16 @@ fn refused(error: &SdkError<GetObjectError>, range: ByteRange, has_credentials: 
         (SdkError::DispatchFailure(failure), _) if failure.is_user() => SourceErrorKind::Refused,
         (SdkError::DispatchFailure(_), _) => SourceErrorKind::Unavailable,
         (SdkError::ConstructionFailure(_), _) => SourceErrorKind::Refused,
-        (_, Some(status)) => kind_of(status, code),
+        (_, Some(status)) => kind_of(status, code, has_credentials),
         (_, None) => SourceErrorKind::Unavailable,
     };
-    let message = match kind {
-        SourceErrorKind::AccessDenied if has_credentials => {
-            "Access Denied: the store refused the credentials".to_owned()
-        }
-        SourceErrorKind::AccessDenied => "Access Denied: the store refused to be read anonymously".to_owned(),
-        SourceErrorKind::NotFound => "the store has no such object".to_owned(),
-        SourceErrorKind::OutsideObject => range.outside(None).message,
-        SourceErrorKind::TimedOut => "the store did not answer in time".to_owned(),
-        SourceErrorKind::Unavailable if status.is_none() => "the store cannot be reached".to_owned(),
-        SourceErrorKind::Unavailable => "the store failed".to_owned(),
-        SourceErrorKind::Refused => "the store cannot be asked for this object".to_owned(),
-        _ if status.is_some_and(|status| (300..400).contains(&status) && status != 304) => {
-            "the store redirects elsewhere: is its URL, or its region, another one?".to_owned()
-        }
-        _ => "the store's answer makes no sense".to_owned(),
-    };
+    let message = message_of_kind(kind, status, range, has_credentials);
     SourceError { causes: error_causes(error, status), status, ..SourceError::new(kind, message) }
 }
 
-fn kind_of(status: u16, code: &str) -> SourceErrorKind {
-    match status {
-        _ if DENIALS.contains(&code) => SourceErrorKind::AccessDenied,
-        401 | 403 => SourceErrorKind::AccessDenied,
-        404 => SourceErrorKind::NotFound,
-        416 => SourceErrorKind::OutsideObject,
-        429 | 500 | 502..=504 => SourceErrorKind::Unavailable,
-        400..=499 => SourceErrorKind::Refused,
-        _ => SourceErrorKind::Nonsense,
-    }
+fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
+    let is_denial = DENIALS.contains(&code) || (status == 400 && !has_credentials && !WRONG_NAMES.contains(&code));
+    if is_denial { SourceErrorKind::AccessDenied } else { kind_of_status(status) }
 }
 
 /// `Code: message` as the store gave them, or what the layers below say.
@@ -218,15 +150,9 @@ fn error_causes(error: &SdkError<GetObjectError>, status: Option<u16>) -> Vec<St
     };
     match (said, status) {
         (Some(said), _) => vec![said],
-        (None, Some(status)) => vec![format!("the store answered with status {status}")],
+        (None, Some(status)) if status >= 300 => vec![format!("the store answered with status {status}")],
+        // Our own check complains, through the SDK.
+        (None, Some(_)) => error.source().map(causes).unwrap_or_default().pop().into_iter().collect(),
         (None, None) => error.source().map(causes).unwrap_or_default(),
     }
-}
-
-/// An error and its sources, without those that only repeat what comes after them.
-fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    let mut causes: Vec<String> = chain.map(ToString::to_string).collect();
-    causes.dedup_by(|next, previous| previous.contains(next.as_str()));
-    causes
 }

@@ -29,6 +29,9 @@ impl Intercept for SoberAnswers {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let response = context.response_mut();
         match response.status().as_u16() {
+            206 if !response.headers().contains_key("content-range") => {
+                Err("the answer is a part of the object and does not say which: 206 without Content-Range".into())
+            }
             200 | 206 => Ok(()),
             status @ 200..300 => Err(format!("the store answered with status {status}").into()),
             _ => {

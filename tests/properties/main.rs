@@ -24,14 +24,15 @@ use reductionist::{
     operation::{Operation, OperationError, OperationResult, Select},
     plan::{Plan, SizeLimits},
     reduce::{Count, Max, Min, Sum},
-    request::{Defaults, Request},
+    request::{Defaults, Dialect, Request},
 };
 use tokio::sync::Semaphore;
 
 fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
-    let request = Request::from_v1(body, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
+    let request =
+        Request::from_json(body, Dialect::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
     // The plan must be enough, and is all there is.
-    let plan = Plan::of::<O>(&request, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
+    let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
     let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
     let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
     let mut budget = Budget::new(permit);

@@ -12,10 +12,12 @@
     reason = "each user needs a part; a test fails by panicking"
 )]
 
+pub mod contract;
 pub mod encode;
 pub mod store;
+pub mod web;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clap::Parser;
@@ -196,9 +198,21 @@ impl Answer {
         self.json_header("x-activestorage-count")
     }
 
+    /// The body as the map that `/v2` answers with.
+    pub fn cbor(&self) -> CborMap {
+        assert_eq!((self.status, self.header("content-type")), (StatusCode::OK, "application/cbor"), "{self:?}");
+        assert_eq!(self.header("content-length"), self.body.len().to_string());
+        CborMap::read(&self.body)
+    }
+
+    /// The bytes of the result, whatever the dialect.
+    pub fn result(&self) -> Vec<u8> {
+        if self.header("content-type") == "application/cbor" { self.cbor().bytes } else { self.body.to_vec() }
+    }
+
     /// The body as numbers of this machine's byte order.
     pub fn values<T: bytemuck::AnyBitPattern>(&self) -> Vec<T> {
-        self.body.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+        numbers(&self.body)
     }
 
     /// The only number of the body.
@@ -221,6 +235,53 @@ impl Answer {
     }
 }
 
+/// An answer of `/v2`, read by another CBOR library than the one that wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CborMap {
+    pub bytes: Vec<u8>,
+    pub dtype: String,
+    pub byte_order: String,
+    pub shape: Value,
+    pub shape_as_bytes: Vec<u8>,
+    pub count: Value,
+    pub count_as_bytes: Vec<u8>,
+}
+
+impl CborMap {
+    fn read(body: &[u8]) -> Self {
+        let mut rest = body;
+        let value: ciborium::Value = ciborium::from_reader(&mut rest).expect("CBOR");
+        assert!(rest.is_empty(), "{} bytes behind the map", rest.len());
+        let map = value.into_map().expect("a map");
+        assert_eq!(map.len(), 7, "{map:?}");
+        let field = |name: &str| {
+            let (_, value) = map.iter().find(|(key, _)| key.as_text() == Some(name)).expect("all keys, always");
+            value.clone()
+        };
+        let bytes = |name| field(name).into_bytes().expect("a byte string");
+        let text = |name| field(name).into_text().expect("a text");
+        let json = |name| field(name).deserialized().expect("lists of integers");
+        Self {
+            bytes: bytes("bytes"),
+            dtype: text("dtype"),
+            byte_order: text("byte_order"),
+            shape: json("shape"),
+            shape_as_bytes: bytes("shape_as_bytes"),
+            count: json("count"),
+            count_as_bytes: bytes("count_as_bytes"),
+        }
+    }
+
+    pub fn values<T: bytemuck::AnyBitPattern>(&self) -> Vec<T> {
+        numbers(&self.bytes)
+    }
+}
+
+/// Bytes as numbers of this machine's byte order.
+pub fn numbers<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
+    bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()
+}
+
 /// A service and a store beside it.
 pub struct Fixture {
     pub s3: S3,
@@ -235,14 +296,58 @@ impl Fixture {
 
     /// A request body for an object of the private bucket, with more fields merged in.
     pub fn request(&self, key: &str, dtype: &str, fields: Value) -> Value {
-        let mut body = json!({"source": self.s3.url(), "bucket": PRIVATE_BUCKET, "object": key, "dtype": dtype});
-        for (field, value) in fields.as_object().expect("fields") {
-            body[field] = value.clone();
-        }
-        body
+        let body = json!({"source": self.s3.url(), "bucket": PRIVATE_BUCKET, "object": key, "dtype": dtype});
+        merged(body, fields)
     }
 
     pub async fn post(&self, operation: &str, body: &Value) -> Answer {
         self.client.post(&format!("{}/v1/{operation}", self.service.url()), body).await
+    }
+
+    /// A `/v2` request body for an object of the private bucket, with more fields merged in.
+    pub fn request_v2(&self, key: &str, dtype: &str, fields: Value) -> Value {
+        let url = format!("{}/{PRIVATE_BUCKET}/{key}", self.s3.url());
+        merged(json!({"interface_type": "s3", "url": url, "dtype": dtype}), fields)
+    }
+
+    pub async fn post_v2(&self, operation: &str, body: &Value) -> Answer {
+        self.client.post(&format!("{}/v2/{operation}", self.service.url()), body).await
+    }
+}
+
+/// A body with more fields, or other values of those that it has.
+pub fn merged(mut body: Value, fields: Value) -> Value {
+    for (field, value) in fields.as_object().expect("fields") {
+        body[field] = value.clone();
+    }
+    body
+}
+
+/// A directory of its own, removed with all that is in it.
+pub struct Directory(pub PathBuf);
+
+impl Directory {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("reductionist-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a place for temporary files");
+        Self(path.canonicalize().expect("it is there"))
+    }
+
+    /// Writes a file, and makes the directories above it; its path.
+    pub fn put(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().expect("it has one")).expect("directories");
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    pub fn text(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
     }
 }

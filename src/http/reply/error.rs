@@ -1,81 +1,34 @@
-//! Results and errors → the wire.
+//! Errors → status and JSON.
 
 use std::any::Any;
 
 use axum::{
-    body::{Body, Bytes},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
-    array::{BufferError, ByteOrder},
-    codec::CodecError,
-    cpu::CpuError,
-    error::ActiveStorageError,
-    operation::{OperationError, OperationResult},
-    resource_manager::AdmissionError,
-    source::SourceErrorKind,
+    array::BufferError, codec::CodecError, cpu::CpuError, error::ActiveStorageError, operation::OperationError,
+    resource_manager::AdmissionError, source::SourceErrorKind,
 };
-
-/// Longest count header: about what the most patient HTTP clients read. Some read less (Python's `http.client` 64 KiB),
-/// but which client there is, and what it does with a long header, is not for the server to guess.
-const MAX_COUNT_HEADER_BYTES: usize = 384 * 1024;
 
 /// Seconds after which an overloaded server may be asked again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// Whether a result with this many counts can be put into the v1 form at all.
-///
-/// # Errors
-/// If they need a longer header than clients read: a digit and a comma each, at least.
-pub(super) fn fits_v1(counts: usize) -> Result<(), ActiveStorageError> {
-    if counts > MAX_COUNT_HEADER_BYTES / 2 { Err(too_many_counts(counts)) } else { Ok(()) }
-}
-
-/// The v1 form: the bytes of the result as the body, everything else in headers.
-pub(super) fn v1(result: OperationResult) -> Result<Response, ActiveStorageError> {
-    let shape = json(&result.shape)?;
-    let counts = result.counts.elements::<i64>();
-    let count = match (result.one_count, counts) {
-        (true, [count]) => json(count)?,
-        _ => json(counts)?,
-    };
-    if count.len() > MAX_COUNT_HEADER_BYTES {
-        return Err(too_many_counts(counts.len()));
-    }
-    Response::builder()
-        .header(header::CONTENT_TYPE, "application/octet-stream")
-        .header("x-activestorage-dtype", result.dtype.name())
-        .header("x-activestorage-byte-order", ByteOrder::NATIVE.name())
-        .header("x-activestorage-shape", shape)
-        .header("x-activestorage-count", count)
-        // The buffer's memory permit goes with it, to the last byte sent.
-        .body(Body::from(Bytes::from_owner(result.values)))
-        .map_err(|error| ActiveStorageError::Reply(error.to_string()))
-}
-
-fn too_many_counts(results: usize) -> ActiveStorageError {
-    ActiveStorageError::TooLarge {
-        what: format!("the x-activestorage-count header of {results} results"),
-        limit: MAX_COUNT_HEADER_BYTES,
-        setting: "fixed: what HTTP clients read; reduce over more axes, or select a smaller part",
-    }
-}
-
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, ActiveStorageError> {
-    serde_json::to_string(value).map_err(|error| ActiveStorageError::Reply(error.to_string()))
-}
-
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// Body of an answer that is an error.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct ErrorBody<'a> {
+    #[schema(inline)]
     error: ErrorDetail<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ErrorDetail<'a> {
+    /// What to change.
     message: &'a str,
+    /// What led to it, root cause last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caused_by: Vec<String>,
 }
@@ -100,7 +53,7 @@ impl IntoResponse for ActiveStorageError {
 }
 
 /// What a panic in a handler is answered with: the details are in the log alone.
-pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+pub(in crate::http) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     error_response(StatusCode::INTERNAL_SERVER_ERROR, "the server failed unexpectedly", Vec::new())
 }
 
@@ -129,6 +82,7 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         }
         E::UnreadableBody(_)
         | E::Authorization
+        | E::SessionToken
         | E::Request(_)
         | E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
         | E::Operation(OperationError::WrongLength(_) | OperationError::Overflow { .. }) => StatusCode::BAD_REQUEST,
@@ -161,6 +115,7 @@ fn source_status(kind: SourceErrorKind) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         SourceErrorKind::AccessDenied => StatusCode::UNAUTHORIZED,
+        SourceErrorKind::Forbidden => StatusCode::FORBIDDEN,
         SourceErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         SourceErrorKind::Unavailable | SourceErrorKind::Nonsense => StatusCode::BAD_GATEWAY,
         SourceErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -192,6 +147,7 @@ mod tests {
             (E::UnsupportedMediaType, 415),
             (E::UnreadableBody(String::new()), 400),
             (E::Authorization, 400),
+            (E::SessionToken, 400),
             (E::Request(RequestError::Invalid(Vec::new())), 400),
             (E::TooLarge { what: String::new(), limit: 1, setting: "" }, 413),
             (E::Admission(AdmissionError::NeverFits { needed: 2, limit: 1 }), 413),
@@ -210,6 +166,7 @@ mod tests {
             (source(Kind::OutsideObject), 400),
             (source(Kind::Refused), 400),
             (source(Kind::AccessDenied), 401),
+            (source(Kind::Forbidden), 403),
             (source(Kind::TooLarge), 413),
             (source(Kind::Unavailable), 502),
             (source(Kind::Nonsense), 502),

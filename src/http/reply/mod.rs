@@ -1,0 +1,43 @@
+//! Results and errors → the wire.
+
+mod error;
+mod parts;
+mod v1;
+mod v2;
+
+use axum::response::Response;
+
+use crate::{
+    array::Budget,
+    error::ActiveStorageError,
+    operation::{OperationResult, Outline},
+    request::ReplyForm,
+};
+
+pub(super) use error::{ErrorBody, panicked};
+
+/// Memory units that a result of this outline takes to be written, beside its values and counts.
+///
+/// # Errors
+/// If it cannot be written in this form at all.
+pub(super) fn memory_units(form: ReplyForm, outline: &Outline) -> Result<usize, ActiveStorageError> {
+    match form {
+        ReplyForm::V1 => v1::fits(outline.results()).map(|()| 0),
+        ReplyForm::V2 { count_as_bytes, .. } => Ok(v2::memory_units(outline, count_as_bytes)),
+    }
+}
+
+/// The answer to a request. Values, and counts written as bytes, go out from where they are.
+///
+/// # Errors
+/// If the result is longer than the form allows, or there is no memory to write it.
+pub(super) fn encode(
+    form: ReplyForm,
+    result: OperationResult,
+    budget: &mut Budget,
+) -> Result<Response, ActiveStorageError> {
+    match form {
+        ReplyForm::V1 => v1::encode(result),
+        ReplyForm::V2 { shape_as_bytes, count_as_bytes } => v2::encode(result, shape_as_bytes, count_as_bytes, budget),
+    }
+}

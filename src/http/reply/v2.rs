@@ -1,0 +1,156 @@
+//! Results in the form of `/v2`: a CBOR map (RFC 8949) in which all keys are always there.
+//!
+//! Values and counts written as bytes are not copied: what stands before, between and behind them is encoded, and the
+//! body is sent in parts.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::{Body, Bytes},
+    http::header,
+    response::Response,
+};
+use minicbor::{
+    Encoder,
+    encode::{
+        Error, Write,
+        write::{Cursor, EndOfSlice},
+    },
+};
+
+use super::parts::Parts;
+use crate::{
+    array::{Budget, Buffer, ByteOrder, Order, memory_units as units},
+    error::ActiveStorageError,
+    operation::{OperationError, OperationResult, Outline},
+};
+
+/// `bytes`, `dtype`, `byte_order`, `shape`, `shape_as_bytes`, `count`, `count_as_bytes`.
+const KEYS: u64 = 7;
+
+/// Memory units that the list of counts takes; counts as bytes go out from where they are.
+pub(super) fn memory_units(outline: &Outline, count_as_bytes: bool) -> usize {
+    if count_as_bytes { 0 } else { units(list_len(&outline.nesting, outline.max_count)) }
+}
+
+/// The whole answer.
+pub(super) fn encode(
+    result: OperationResult,
+    shape_as_bytes: bool,
+    count_as_bytes: bool,
+    budget: &mut Budget,
+) -> Result<Response, ActiveStorageError> {
+    let OperationResult { dtype, shape, order, values, counts, nesting, .. } = result;
+    let before_values = encoded(|map| {
+        map.map(KEYS)?.str("bytes")?.bytes_len(values.bytes().len() as u64)?;
+        Ok(())
+    })?;
+    let mut between = encoded(|map| {
+        map.str("dtype")?.str(dtype.name())?.str("byte_order")?.str(ByteOrder::NATIVE.name())?;
+        let (listed, as_bytes) = if shape_as_bytes { (&[][..], shape.as_slice()) } else { (shape.as_slice(), &[][..]) };
+        map.str("shape")?.array(listed.len() as u64)?;
+        for &len in listed {
+            map.u64(len as u64)?;
+        }
+        let as_bytes: Vec<u8> = as_bytes.iter().flat_map(|&len| (len as u64).to_ne_bytes()).collect();
+        map.str("shape_as_bytes")?.bytes(&as_bytes)?.str("count")?;
+        Ok(())
+    })?;
+    let mut parts = vec![before_values.into(), Bytes::from_owner(values)];
+    if count_as_bytes {
+        between.extend(encoded(|map| {
+            map.array(0)?.str("count_as_bytes")?.bytes_len(counts.bytes().len() as u64)?;
+            Ok(())
+        })?);
+        parts.extend([between.into(), Bytes::from_owner(counts)]);
+    } else {
+        let list = list(&counts, &nesting, order, budget)?;
+        let after = encoded(|map| {
+            map.str("count_as_bytes")?.bytes(&[])?;
+            Ok(())
+        })?;
+        parts.extend([between.into(), Bytes::from_owner(list), after.into()]);
+    }
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/cbor")
+        .body(Body::new(Parts::new(parts)))
+        .map_err(|error| ActiveStorageError::Reply(error.to_string()))
+}
+
+/// A short piece of the answer.
+fn encoded(
+    write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Result<(), Error<Infallible>>,
+) -> Result<Vec<u8>, ActiveStorageError> {
+    let mut encoder = Encoder::new(Vec::new());
+    write(&mut encoder).map_err(|error| ActiveStorageError::Reply(error.to_string()))?;
+    Ok(encoder.into_writer())
+}
+
+/// The counts as a list of lists of these lengths, whose numbers lie in memory in this order.
+fn list(counts: &Buffer, nesting: &[usize], order: Order, budget: &mut Budget) -> Result<Buffer, ActiveStorageError> {
+    let counts = counts.elements::<i64>();
+    let largest = counts.iter().copied().max().unwrap_or_default();
+    let room = list_len(nesting, usize::try_from(largest).unwrap_or_default());
+    let mut list = budget.allocate(room).map_err(OperationError::from)?;
+    let mut encoder = Encoder::new(Cursor::new(list.bytes_mut()));
+    write_list(&mut encoder, counts, &levels(nesting, order))
+        .map_err(|error: Error<EndOfSlice>| ActiveStorageError::Reply(error.to_string()))?;
+    let len = encoder.writer().position();
+    list.truncate(len);
+    Ok(list)
+}
+
+/// One level of nested lists: how many entries, and how far apart they lie in memory.
+#[derive(Clone, Copy)]
+struct Level {
+    len: usize,
+    stride: usize,
+}
+
+fn levels(nesting: &[usize], order: Order) -> Vec<Level> {
+    let mut levels: Vec<Level> = nesting.iter().map(|&len| Level { len, stride: 1 }).collect();
+    let mut stride = 1;
+    let mut step = |level: &mut Level| {
+        level.stride = stride;
+        stride *= level.len;
+    };
+    match order {
+        Order::C => levels.iter_mut().rev().for_each(&mut step),
+        Order::F => levels.iter_mut().for_each(&mut step),
+    }
+    levels
+}
+
+fn write_list<W: Write>(encoder: &mut Encoder<W>, counts: &[i64], levels: &[Level]) -> Result<(), Error<W::Error>> {
+    let Some((Level { len, stride }, inner)) = levels.split_first() else {
+        return counts.first().map_or(Ok(()), |&count| encoder.i64(count).map(drop));
+    };
+    encoder.array(*len as u64)?;
+    match (inner, stride) {
+        ([], 1) => counts.iter().take(*len).try_for_each(|&count| encoder.i64(count).map(drop)),
+        _ => {
+            (0..*len).try_for_each(|entry| write_list(encoder, counts.get(entry * stride..).unwrap_or_default(), inner))
+        }
+    }
+}
+
+/// Most bytes that nested lists of these lengths take if no number in them is larger than `largest`.
+fn list_len(nesting: &[usize], largest: usize) -> usize {
+    let (mut heads, mut lists) = (0_usize, 1_usize);
+    for &len in nesting {
+        heads = heads.saturating_add(lists.saturating_mul(head_len(len)));
+        lists = lists.saturating_mul(len);
+    }
+    heads.saturating_add(lists.saturating_mul(head_len(largest)))
+}
+
+/// Bytes of the head of an item with this argument: of a list of that length, or of that number (RFC 8949, section 3).
+fn head_len(argument: usize) -> usize {
+    match argument {
+        0..=0x17 => 1,
+        0x18..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
+}

@@ -1,0 +1,163 @@
+//! The wire types as OpenAPI schemas, where their form does not follow from the Rust type.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, RefOr, Schema,
+        schema::{AdditionalProperties, OneOfBuilder, SchemaType, Type},
+    },
+};
+
+use super::data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData};
+use crate::{
+    array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
+    codec::{CodecSpec, compression_ids, filter_ids},
+};
+
+/// A text that is one of a few.
+fn choice(choices: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(choices))
+        .description(Some(description))
+        .build()
+        .into()
+}
+
+fn integer_or_null(description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+        .description(Some(description))
+        .build()
+}
+
+impl ToSchema for DType {}
+impl PartialSchema for DType {
+    fn schema() -> RefOr<Schema> {
+        choice(Self::ALL.iter().map(|dtype| dtype.name()), "Type of elements, as NumPy names it")
+    }
+}
+
+impl ToSchema for ByteOrder {}
+impl PartialSchema for ByteOrder {
+    fn schema() -> RefOr<Schema> {
+        choice([Self::Little, Self::Big].map(Self::name), "Byte order of elements")
+    }
+}
+
+impl ToSchema for Order {}
+impl PartialSchema for Order {
+    fn schema() -> RefOr<Schema> {
+        choice(["C", "F"], "Layout of the chunk, and of an array result: the last or the first axis varies fastest")
+    }
+}
+
+impl ToSchema for InterfaceType {}
+impl PartialSchema for InterfaceType {
+    fn schema() -> RefOr<Schema> {
+        choice(Self::NAMES.iter().copied(), "How the object is read. http and https mean the same: the URL decides")
+    }
+}
+
+impl ToSchema for Number {}
+impl PartialSchema for Number {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        let special = choice(["NaN", "Infinity", "-Infinity"], "For floating dtypes");
+        let either = OneOfBuilder::new().item(number).item(special);
+        Schema::OneOf(either.description(Some("A value that the dtype of the chunk can hold")).build()).into()
+    }
+}
+
+impl ToSchema for SliceData {}
+impl PartialSchema for SliceData {
+    fn schema() -> RefOr<Schema> {
+        let slice = ArrayBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+            .items(integer_or_null("As in NumPy; null leaves a part out"))
+            .min_items(Some(3))
+            .max_items(Some(3));
+        slice.description(Some("[start, end, stride] of one dimension; null for all of it")).build().into()
+    }
+}
+
+impl ToSchema for AxisData {}
+impl PartialSchema for AxisData {
+    fn schema() -> RefOr<Schema> {
+        let axis = || ObjectBuilder::new().schema_type(Type::Integer);
+        let either = OneOfBuilder::new().item(axis()).item(ArrayBuilder::new().items(axis()));
+        Schema::OneOf(either.description(Some("One axis or a list of axes; [] reduces nothing")).build()).into()
+    }
+}
+
+pub(super) fn shape() -> RefOr<Schema> {
+    let shape = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)))
+        .max_items(Some(MAX_DIMENSIONS));
+    shape.description(Some("Length of each dimension; one dimension of as many elements as there are if absent")).into()
+}
+
+/// A codec that `compression` can name.
+pub(super) fn compression() -> RefOr<Schema> {
+    codec(compression_ids(), "What the chunk is compressed with").build().into()
+}
+
+/// Codecs that `filters` can name.
+pub(super) fn filters() -> RefOr<Schema> {
+    let size = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).description(Some("In bytes"));
+    let filter = codec(filter_ids(), "One filter").schema_type(Type::Object).property("element_size", size);
+    let filters = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(filter);
+    filters.description(Some("What the chunk went through before it was compressed, in that order")).build().into()
+}
+
+/// Other keys of a numcodecs configuration are accepted and not needed.
+fn codec(ids: impl Iterator<Item = &'static str>, description: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .property("id", choice(ids, "Name of the codec"))
+        .required("id")
+        .description(Some(description))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+}
+
+impl ToSchema for CodecSpec {}
+impl PartialSchema for CodecSpec {
+    fn schema() -> RefOr<Schema> {
+        codec(compression_ids().chain(filter_ids()), "A codec").build().into()
+    }
+}
+
+/// Body of a `/v1` request.
+#[must_use]
+pub fn request_v1() -> RefOr<Schema> {
+    body(PlaceV1::schema())
+}
+
+/// Body of a `/v2` request.
+#[must_use]
+pub fn request_v2() -> RefOr<Schema> {
+    body(PlaceV2::schema())
+}
+
+/// The schemas that those of the bodies refer to, by name.
+#[must_use]
+pub fn parts() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = Vec::new();
+    RequestData::schemas(&mut schemas);
+    PlaceV2::schemas(&mut schemas);
+    schemas
+}
+
+/// One object of the fields of a place and those that both dialects share, and no other ones.
+fn body(place: RefOr<Schema>) -> RefOr<Schema> {
+    let mut body = Object::new();
+    for part in [place, RequestData::schema()] {
+        if let RefOr::T(Schema::Object(part)) = part {
+            body.properties.extend(part.properties);
+            body.required.extend(part.required);
+        }
+    }
+    body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    body.into()
+}

@@ -1,0 +1,57 @@
+//! Every kind of source under one roof.
+
+use super::{
+    ByteRange, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Retry, S3Location, S3Source, Source,
+    SourceError, SourceErrorKind,
+};
+use crate::{
+    array::{Budget, Buffer},
+    credentials::Credentials,
+};
+
+/// An object, and how it is reached.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// In a bucket of an S3 store.
+    S3(S3Location),
+    /// On a web server.
+    Http(HttpLocation),
+    /// In a file of this machine.
+    File(FileLocation),
+}
+
+/// Reads each location from the source that reaches it.
+#[derive(Debug)]
+pub struct Sources {
+    /// S3 stores.
+    pub s3: Retry<Limited<S3Source>>,
+    /// Web servers.
+    pub http: Retry<Limited<HttpSource>>,
+    /// Files, where the operator enabled them.
+    pub file: Option<FileSource>,
+}
+
+impl Source for Sources {
+    type Location = Location;
+
+    async fn fetch(
+        &self,
+        location: &Location,
+        range: ByteRange,
+        max_len: usize,
+        credentials: Option<&Credentials>,
+        budget: &mut Budget,
+    ) -> Result<Buffer, SourceError> {
+        match location {
+            Location::S3(location) => self.s3.fetch(location, range, max_len, credentials, budget).await,
+            Location::Http(location) => self.http.fetch(location, range, max_len, credentials, budget).await,
+            Location::File(location) => match &self.file {
+                Some(file) => file.fetch(location, range, max_len, credentials, budget).await,
+                None => Err(SourceError::new(
+                    SourceErrorKind::Forbidden,
+                    "this server reads no files; its operator can let it (--file-root)",
+                )),
+            },
+        }
+    }
+}

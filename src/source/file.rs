@@ -1,0 +1,169 @@
+//! Files below one directory of the operator.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions, OpenOptionsExt},
+};
+
+use super::{ByteRange, Source, SourceError, SourceErrorKind, range::Part, s3::percent_decoded};
+use crate::{
+    array::{Budget, Buffer},
+    credentials::Credentials,
+    resource_manager::{Connection, ConnectionPermit, ResourceManager},
+};
+
+/// Opening a pipe must not wait for its writer (`O_NONBLOCK`; regular files do not care).
+const WITHOUT_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+
+/// A file below the operator's root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLocation {
+    /// Its path, from the root; or from the root of the file system, if it begins with the operator's root.
+    pub path: String,
+}
+
+impl FileLocation {
+    /// The file that a URL of the form `file:///path` names.
+    ///
+    /// # Errors
+    /// If it has another form.
+    pub fn from_url(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix("file://").ok_or("must be file:///path")?;
+        let path = rest.strip_prefix("localhost").unwrap_or(rest);
+        if !path.starts_with('/') {
+            return Err("must be file:///path, without a host".to_owned());
+        }
+        if path.contains(['?', '#']) {
+            return Err("must be file:///path; write ? as %3F and # as %23 in a name".to_owned());
+        }
+        let path = percent_decoded(path)?;
+        if path.contains('\0') {
+            return Err("must not have NUL in it".to_owned());
+        }
+        Ok(Self { path })
+    }
+}
+
+/// Reads files below a directory. The kernel, or code that walks the path step by step where it cannot, sees to it that
+/// neither `..` nor symbolic links lead out of it.
+#[derive(Debug)]
+pub struct FileSource {
+    root: Arc<Dir>,
+    root_path: PathBuf,
+    resources: Arc<ResourceManager>,
+}
+
+impl FileSource {
+    /// Reads what is below `root`, which stays the same directory whatever is renamed later.
+    ///
+    /// # Errors
+    /// If it is not a directory that can be read.
+    pub fn new(root: &Path, resources: Arc<ResourceManager>) -> io::Result<Self> {
+        let root_path = root.canonicalize()?;
+        let root = Dir::open_ambient_dir(&root_path, ambient_authority())?;
+        Ok(Self { root: Arc::new(root), root_path, resources })
+    }
+
+    /// The path of a file from the root on.
+    fn relative(&self, location: &FileLocation) -> PathBuf {
+        let path = Path::new(&location.path);
+        let below = path.strip_prefix(&self.root_path).or_else(|_| path.strip_prefix("/"));
+        match below.unwrap_or(path) {
+            root if root.as_os_str().is_empty() => PathBuf::from("."),
+            below => below.to_owned(),
+        }
+    }
+
+    /// Runs work that may wait for the file system for as long as that takes, whoever still waits for it: the permit
+    /// counts threads.
+    async fn on_a_thread<T: Send + 'static>(
+        permit: &Arc<ConnectionPermit>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let permit = Arc::clone(permit);
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| SourceError::new(SourceErrorKind::Internal, "reading the file failed unexpectedly"))
+    }
+}
+
+impl Source for FileSource {
+    type Location = FileLocation;
+
+    async fn fetch(
+        &self,
+        location: &FileLocation,
+        range: ByteRange,
+        max_len: usize,
+        _: Option<&Credentials>,
+        budget: &mut Budget,
+    ) -> Result<Buffer, SourceError> {
+        let permit = self.resources.connection(Connection::File).await;
+        let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
+        let permit = Arc::new(permit);
+        let (root, path) = (Arc::clone(&self.root), self.relative(location));
+        let (file, len) = Self::on_a_thread(&permit, move || open(&root, &path)).await??;
+        let part = range.locate(None, Some(len))?;
+        let mut buffer = buffer(part, max_len, budget)?;
+        let read = move || {
+            let outcome = file.read_exact_at(buffer.bytes_mut(), part.skip);
+            (buffer, outcome)
+        };
+        let (buffer, outcome) = Self::on_a_thread(&permit, read).await?;
+        match outcome {
+            Ok(()) => Ok(buffer),
+            Err(error) => {
+                budget.reclaim(buffer);
+                Err(failed(&error))
+            }
+        }
+    }
+}
+
+fn buffer(part: Part, max_len: usize, budget: &mut Budget) -> Result<Buffer, SourceError> {
+    let len = part.buffer_len(max_len)?;
+    budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))
+}
+
+/// The file and its length.
+fn open(root: &Dir, path: &Path) -> Result<(File, u64), SourceError> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(WITHOUT_WAITING);
+    let file = root.open_with(path, &options).map_err(|error| failed(&error))?.into_std();
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if metadata.is_file() {
+        Ok((file, metadata.len()))
+    } else {
+        Err(SourceError::new(SourceErrorKind::Refused, "the path names something that is not a file"))
+    }
+}
+
+/// What an error of the file system means. One without a number comes from the guard of the root.
+fn failed(error: &io::Error) -> SourceError {
+    use io::ErrorKind as E;
+    let (kind, message) = match (error.kind(), error.raw_os_error()) {
+        (E::NotFound | E::NotADirectory, _) => (SourceErrorKind::NotFound, "there is no such file"),
+        (E::PermissionDenied, Some(_)) => {
+            (SourceErrorKind::AccessDenied, "Access Denied: this server may not read the file")
+        }
+        (E::PermissionDenied, None) => {
+            (SourceErrorKind::Forbidden, "the path leads out of the directory that this server reads (--file-root)")
+        }
+        (E::InvalidInput | E::InvalidFilename, _) => (SourceErrorKind::Refused, "the path cannot be opened"),
+        (E::UnexpectedEof, _) => (SourceErrorKind::Unavailable, "the file became shorter while it was read"),
+        _ => (SourceErrorKind::Unavailable, "the file cannot be read"),
+    };
+    SourceError { causes: vec![error.to_string()], ..SourceError::new(kind, message) }
+}
