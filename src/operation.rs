@@ -7,7 +7,7 @@ use crate::{
         Budget, Buffer, BufferError, ByteOrder, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number,
         Order, Slice, dtype::with_dtype, memory_units, select, to_native,
     },
-    reduce::{Count, ReduceError, Reduced, Reduction, reduce},
+    reduce::{Count, ReduceError, Reduced, Reduction, reduce, reduce_nothing},
 };
 
 /// What a request asks of a decoded chunk. Everything in it fits together: one slice per dimension, one
@@ -194,15 +194,26 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
     const SUMMARY: &'static str = R::SUMMARY;
     const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE };
 
-    fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+    fn apply<T: Element>(
+        task: &Task,
+        mut chunk: Buffer,
+        budget: &mut Budget,
+    ) -> Result<OperationResult, OperationError> {
         let view = task.view::<T>(&chunk)?;
         let reduced = task.reduced_mask(view.ndim());
         let one_count = reduced.iter().all(|&reduced| reduced) && (task.reduced.is_none() || !reduced.is_empty());
         let shape = task.result_shape(view.shape(), &reduced);
         let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
-        let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &task.missing_rules()?, dtype, budget)?;
-        let nesting = task.nesting();
-        Ok(OperationResult { dtype, shape, order: task.order, values, counts, one_count, nesting })
+        let (order, nesting, missing) = (task.order, task.nesting(), task.missing_rules()?);
+        let is_in_place = R::KEEPS_ELEMENTS && dtype == T::DTYPE && !reduced.contains(&true) && is_whole(&view, &chunk);
+        let (values, counts) = if is_in_place {
+            let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
+            (chunk, counts)
+        } else {
+            let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &missing, dtype, budget)?;
+            (values, counts)
+        };
+        Ok(OperationResult { dtype, shape, order, values, counts, one_count, nesting })
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
@@ -228,9 +239,8 @@ impl NumOperation for Select {
     fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
-        let is_whole = view.is_standard_layout() && view.len() == chunk.elements::<T>().len();
         // The chunk itself is the answer if nothing is cut away.
-        let copy = if is_whole { None } else { Some(copied(&view, budget)?) };
+        let copy = if is_whole(&view, &chunk) { None } else { Some(copied(&view, budget)?) };
         let all = vec![true; view.ndim()];
         let Reduced { counts, .. } = reduce::<Count, T>(view, &all, &task.missing_rules()?, DType::Int64, budget)?;
         let values = copy.unwrap_or(chunk);
@@ -253,6 +263,11 @@ impl NumOperation for Select {
 /// Memory units of an array of this many elements.
 fn array_units(len: usize, dtype: DType) -> usize {
     memory_units(len.saturating_mul(dtype.size()))
+}
+
+/// Whether the view is all of the chunk, element by element.
+fn is_whole<T: Element>(view: &ArrayViewD<'_, T>, chunk: &Buffer) -> bool {
+    view.is_standard_layout() && view.len() == chunk.elements::<T>().len()
 }
 
 fn copied<T: Element>(view: &ArrayViewD<'_, T>, budget: &mut Budget) -> Result<Buffer, OperationError> {

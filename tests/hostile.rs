@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use support::{
     Answer, Client, Fixture, S3, Service,
     encode::{gzip, shuffle, zlib},
+    side_by_side,
 };
 
 const CASES: u64 = 10_000;
@@ -66,7 +67,18 @@ impl Random {
 async fn fixture() -> Fixture {
     let s3 = S3::start(0).await;
     let source = s3.url();
-    let flags = ["--allow-source", &source, "--max-decoded-size", "16MiB", "--memory-limit", "1GiB", "--retries", "0"];
+    let flags = [
+        "--allow-source",
+        &source,
+        "--file-root",
+        "tests/vectors",
+        "--max-decoded-size",
+        "16MiB",
+        "--memory-limit",
+        "1GiB",
+        "--retries",
+        "0",
+    ];
     let service = Service::start(&flags).await;
     Fixture { s3, service, client: Client::default() }
 }
@@ -102,6 +114,11 @@ fn nasty(random: &mut Random) -> Value {
         json!("big"),
         json!("F"),
         json!("zlib"),
+        json!("s3"),
+        json!("file"),
+        json!("file:///float32.raw"),
+        json!("file:///../vectors.rs"),
+        json!("http://127.0.0.1:1/bucket/key"),
         json!("\u{0}\u{7f}é"),
         json!("x".repeat(300)),
         json!([]),
@@ -131,6 +148,10 @@ const FIELDS: &[&str] = &[
     "source",
     "bucket",
     "object",
+    "interface_type",
+    "url",
+    "option_shape_as_bytes",
+    "option_count_as_bytes",
     "dtype",
     "byte_order",
     "offset",
@@ -151,15 +172,15 @@ const FIELDS: &[&str] = &[
 async fn ten_thousand_hostile_bodies_get_an_answer_of_the_table() {
     let fixture = fixture().await;
     fixture.s3.put("data", (0..128).collect::<Vec<u8>>());
-    let valid = fixture.request(
-        "data",
-        "float32",
-        json!({"shape": [4, 8], "size": 128, "selection": [[0, 4, 1], [7, 0, -2]], "axis": [0], "missing": {"missing_value": 3}}),
-    );
+    let fields = json!({"shape": [4, 8], "size": 128, "selection": [[0, 4, 1], [7, 0, -2]], "axis": [0], "missing": {"missing_value": 3}});
+    let valid = [
+        ("v1", fixture.request("data", "float32", fields.clone())),
+        ("v2", fixture.request_v2("data", "float32", fields)),
+    ];
     let send = async |seed: u64| {
         let mut random = Random(seed);
         for _ in 0..CASES / CLIENTS {
-            let mut body = valid.clone();
+            let (version, mut body) = random.pick(&valid).clone();
             for _ in 0..random.below(4) {
                 body[*random.pick(FIELDS)] = nasty(&mut random);
             }
@@ -168,14 +189,17 @@ async fn ten_thousand_hostile_bodies_get_an_answer_of_the_table() {
                 random.mutate(&mut text);
             }
             let operation = random.pick(&["count", "min", "max", "sum", "select"]);
-            let url = format!("{}/v1/{operation}", fixture.service.url());
+            let url = format!("{}/{version}/{operation}", fixture.service.url());
             let credentials = random.pick(&[None, Some((support::ACCESS_KEY, support::SECRET_KEY))]);
             let answer = fixture.client.send(support::json_request(&url, text.clone(), *credentials)).await;
             assert_in_table(&answer, &String::from_utf8_lossy(&text));
         }
     };
-    all(CLIENTS, send).await;
-    assert_eq!(fixture.post("count", &valid).await.status, 200);
+    side_by_side((1..=CLIENTS).map(send)).await;
+    for (version, body) in valid {
+        let url = format!("{}/{version}/count", fixture.service.url());
+        assert_eq!(fixture.client.post(&url, &body).await.status, 200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,15 +230,5 @@ async fn ten_thousand_mutated_chunks_give_no_wrong_number() {
             }
         }
     };
-    all(CLIENTS, send).await;
-}
-
-/// Runs `send` with as many seeds at one time.
-async fn all<F: Future<Output = ()>>(count: u64, send: impl Fn(u64) -> F) {
-    let mut running: Vec<_> = (1..=count).map(|seed| Box::pin(send(seed))).collect();
-    std::future::poll_fn(|context| {
-        running.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
+    side_by_side((1..=CLIENTS).map(send)).await;
 }

@@ -10,6 +10,7 @@ pub struct Count;
 
 impl Reduction for Count {
     const NAME: &'static str = "count";
+    const KEEPS_ELEMENTS: bool = false;
     const SUMMARY: &'static str = "Number of elements that are not missing";
     type State<T: Element> = ();
 

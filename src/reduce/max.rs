@@ -11,6 +11,7 @@ pub struct Max;
 
 impl Reduction for Max {
     const NAME: &'static str = "max";
+    const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Largest element";
     type State<T: Element> = T;
 

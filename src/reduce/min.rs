@@ -11,6 +11,7 @@ pub struct Min;
 
 impl Reduction for Min {
     const NAME: &'static str = "min";
+    const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Smallest element";
     type State<T: Element> = T;
 

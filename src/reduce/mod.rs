@@ -35,6 +35,8 @@ const LANES: usize = 32;
 pub trait Reduction {
     /// The last part of its route.
     const NAME: &'static str;
+    /// Whether the result of one element, in the dtype of the elements, is that element.
+    const KEEPS_ELEMENTS: bool;
     /// What it is, in a few words.
     const SUMMARY: &'static str;
     /// Whether a request may name the dtype of the results.
@@ -122,6 +124,32 @@ pub fn reduce<R: Reduction, T: Element>(
         }
     }
     Ok(Reduced { values: output.values, counts: output.counts })
+}
+
+/// Reduces nothing: each element becomes its own result, in place, and a missing one what the reduction of nothing is.
+/// Returns the counts, 1 or 0 for each. Only for rules that [keep elements](Reduction::KEEPS_ELEMENTS).
+///
+/// # Errors
+/// If the budget has no room for the counts.
+pub fn reduce_nothing<R: Reduction, T: Element>(
+    elements: &mut [T],
+    missing: &MissingRules<T>,
+    budget: &mut Budget,
+) -> Result<Buffer, ReduceError> {
+    let mut nothing = T::zeroed();
+    R::finish(&[R::identity::<T>()], &[0], T::DTYPE, bytemuck::bytes_of_mut(&mut nothing))
+        .map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
+    let mut counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
+    let mut valid = [true; BLOCK];
+    for (block, counts) in elements.chunks_mut(BLOCK).zip(counts.elements_mut::<i64>().chunks_mut(BLOCK)) {
+        let valid = part(&mut valid, 0, block.len());
+        missing.validity(block, valid);
+        for ((element, count), &valid) in block.iter_mut().zip(counts).zip(&*valid) {
+            *element = if valid { element.canonical() } else { nothing };
+            *count = i64::from(valid);
+        }
+    }
+    Ok(counts)
 }
 
 /// Rows lie along a reduced axis: each result comes from `rows_per_result` whole rows.

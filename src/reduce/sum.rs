@@ -10,6 +10,7 @@ pub struct Sum;
 
 impl Reduction for Sum {
     const NAME: &'static str = "sum";
+    const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Sum of the elements";
     const TAKES_RESULT_DTYPE: bool = true;
     type State<T: Element> = T::Total;

@@ -323,6 +323,16 @@ pub fn merged(mut body: Value, fields: Value) -> Value {
     body
 }
 
+/// Awaits all of them at one time.
+pub async fn side_by_side(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        pending.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if pending.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
 /// A directory of its own, removed with all that is in it.
 pub struct Directory(pub PathBuf);
 

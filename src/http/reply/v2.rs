@@ -154,3 +154,54 @@ fn head_len(argument: usize) -> usize {
         _ => 9,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn budget(units: usize) -> Budget {
+        let units = u32::try_from(units).expect("not that many");
+        Budget::new(Arc::new(Semaphore::new(units as usize)).try_acquire_many_owned(units).expect("all of them"))
+    }
+
+    /// Nested lists, index by index.
+    fn nested(counts: &[i64], shape: &[usize], order: Order, index: &mut Vec<usize>) -> ciborium::Value {
+        if index.len() == shape.len() {
+            let axes: Vec<usize> = (0..shape.len()).collect();
+            let fastest_last: Vec<usize> = if order == Order::C { axes } else { axes.into_iter().rev().collect() };
+            let at = fastest_last.iter().fold(0, |at, &axis| at * shape[axis] + index[axis]);
+            return counts[at].into();
+        }
+        let entries = (0..shape[index.len()]).map(|i| {
+            index.push(i);
+            let entry = nested(counts, shape, order, index);
+            index.pop();
+            entry
+        });
+        ciborium::Value::Array(entries.collect())
+    }
+
+    proptest! {
+        #[test]
+        fn lists_of_counts_are_nested_as_indices_say_and_fit_what_was_planned(
+            shape in proptest::collection::vec(0_usize..6, 1..5),
+            is_f: bool,
+            largest in prop_oneof![0_i64..300, 0_i64..70_000, 0_i64..i64::from(u32::MAX)],
+        ) {
+            let order = if is_f { Order::F } else { Order::C };
+            let values: Vec<i64> = (1..).map(|i| largest / i).take(shape.iter().product()).collect();
+            let max_count = usize::try_from(largest).expect("not negative");
+            let planned = memory_units(&Outline { nesting: shape.clone(), max_count }, false);
+            let mut counts = budget(100).allocate(values.len() * 8).expect("memory");
+            counts.elements_mut::<i64>().copy_from_slice(&values);
+            let written = list(&counts, &shape, order, &mut budget(planned)).expect("it fits");
+            let read: ciborium::Value = ciborium::from_reader(written.bytes()).expect("CBOR");
+            prop_assert_eq!(read, nested(&values, &shape, order, &mut Vec::new()));
+        }
+    }
+}
