@@ -1,4 +1,4 @@
-"""What check_clients.py has PyActiveStorage ask: of the sample netCDF file, and of random chunks."""
+"""What PyActiveStorage is made to ask: of the chunks of the sample netCDF file, and of random chunks."""
 
 import itertools
 import json
@@ -8,9 +8,12 @@ from pathlib import Path
 import numcodecs
 import numpy as np
 
+from client_files import Variable
 from numpy_answers import NOTHING_MISSING, Chunk, Request
 
 SAMPLE = Path(__file__).resolve().parent.parent / "examples/quickstart/temperature.nc"
+ODD_KEY = "tas 50% +é&#.nc"  # the sample once more, under a key that has to be encoded in a URL
+RAW_KEY = "tas 50% +é&.nc"  # and once more, under one that is understood in a URL as it is
 PACKED = "chunks.bin"  # all random chunks, with other bytes between them
 
 OPERATIONS = ("min", "max", "sum", "mean", "count", "select")  # for a mean the client asks for the sum
@@ -71,6 +74,12 @@ def sample_requests_over_axes(chunks):
     sets = [(0,), (1,), (2, 0), (-1, 1), (), (0, 1, 2), None]
     for (chunk, inner), axis, operation in itertools.product(chunks, sets, OPERATIONS):
         yield Request(chunk, operation, missing, inner, axis)
+
+
+def sample_variable():
+    """The sample's variable as a whole."""
+    _, whole = sample_chunks()
+    return Variable("tas", whole.data, (4, 20, 30), attributes={"_FillValue": np.float32(1e20)})
 
 
 # --- Random chunks and requests ------------------------------------------------------------------------------

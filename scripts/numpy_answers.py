@@ -1,4 +1,4 @@
-"""Requests of PyActiveStorage for parts of storage chunks, and what NumPy makes of them. Used by check_clients.py."""
+"""Requests of PyActiveStorage for parts of storage chunks, and what NumPy makes of them."""
 
 import functools
 import math
@@ -35,8 +35,8 @@ class Request:
     axis: tuple | None = None
 
     def arguments(self):
-        """Arguments of the client's `reduce_chunk`, but for the servers and the bucket."""
-        of_chunk = ("object", "offset", "size", "shape", "order", "compression", "filters")
+        """Arguments of the client's `reduce_chunk`, but for the service and the place of the object."""
+        of_chunk = ("offset", "size", "shape", "order", "compression", "filters")
         return {name: getattr(self.chunk, name) for name in of_chunk} | {
             "dtype": self.chunk.array.dtype,
             "missing": self.missing,
@@ -46,14 +46,28 @@ class Request:
         }
 
     @functools.cached_property
+    def selected(self):
+        """The selected elements, in the native byte order."""
+        array = self.chunk.array.astype(self.chunk.array.dtype.newbyteorder("="))
+        if self.selection is None:
+            return array
+        return array[tuple(s if isinstance(s, slice) else slice(s, s + 1) for s in self.selection)]
+
+    @functools.cached_property
+    def kept_shape(self):
+        """The shape of the result if reduced axes are kept."""
+        shape = self.selected.shape
+        if self.operation == "select":
+            return shape
+        reduced = range(len(shape)) if self.axis is None else [axis % len(shape) for axis in self.axis]
+        return tuple(1 if axis in reduced else length for axis, length in enumerate(shape))
+
+    @functools.cached_property
     def expected(self):
         """Result and counts, or the OverflowError of an integer sum that its dtype cannot hold."""
-        array = self.chunk.array.astype(self.chunk.array.dtype.newbyteorder("="))
-        if self.selection is not None:
-            array = array[tuple(s if isinstance(s, slice) else slice(s, s + 1) for s in self.selection)]
-        masked = mask(array, self.missing)
+        masked = mask(self.selected, self.missing)
         if self.operation == "select":
-            return array, int(masked.count())
+            return self.selected, int(masked.count())
         try:
             return reduce(self.operation, masked, self.axis)
         except OverflowError as error:
@@ -61,13 +75,16 @@ class Request:
 
 
 def mask(array, missing):
-    """The array with its missing elements masked, by those of the four values that the client sends."""
+    """The array with its missing elements masked, by those of the four values that the client sends.
+
+    It sends no more than one of the first two, and the others only without them; and it takes 0 for no value.
+    """
     fill_value, missing_value, valid_min, valid_max = missing
     listed = fill_value or missing_value
     masked = np.ma.array(array)
     if not listed:
-        masked = masked if valid_min is None else np.ma.masked_less(masked, valid_min)
-        return masked if valid_max is None else np.ma.masked_greater(masked, valid_max)
+        masked = np.ma.masked_less(masked, valid_min) if valid_min else masked
+        return np.ma.masked_greater(masked, valid_max) if valid_max else masked
     for value in listed if isinstance(listed, (list, tuple, np.ndarray)) else [listed]:
         number = float(value) if isinstance(value, str) else value
         masked = np.ma.masked_where(np.isnan(array) if np.isnan(number) else array == number, masked)
@@ -119,7 +136,9 @@ def float_sum(elements, dtype):
 
 
 def identity(operation, dtype):
-    """The minimum or maximum of nothing."""
+    """The sum, minimum or maximum of nothing."""
+    if operation == "sum":
+        return 0
     if dtype.kind == "f":
         return np.inf if operation == "min" else -np.inf
     return np.iinfo(dtype).max if operation == "min" else np.iinfo(dtype).min
