@@ -10,9 +10,11 @@ from client_files import Variable
 from numpy_answers import identity
 
 METHODS = ("min", "max", "sum", "mean")
-PARTS = [  # of a variable of SHAPE
+# Parts of a variable of SHAPE. Five, so that in turns each meets each method and set of axes.
+PARTS = [
     (slice(None),) * 3,
     (slice(2, 9), slice(1, 8), slice(3, 13)),  # along no chunk's edge
+    (slice(None), slice(4, 8), slice(6, 12)),  # along chunks' edges
     (slice(None, None, 7), slice(-4, None), slice(0, 14, 5)),  # passes over chunks
     (slice(0, 2), slice(3, 5), slice(5, 7)),
 ]
