@@ -7,7 +7,7 @@ use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, DType, Element, Missing, MissingRules},
+    array::{Budget, ByteOrder, DType, Element, Missing, MissingRules},
     reduce::{Count, Max, Min, Reduction, Sum, reduce},
 };
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ fn budget() -> Budget {
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {
     let view = ArrayViewD::from_shape(shape, data).expect("a fitting shape");
     let rules = MissingRules::from(missing.clone());
-    black_box(reduce::<R, T>(view, reduced, &rules, dtype, &mut budget()).expect("no overflow"));
+    black_box(reduce::<R, T>(view, ByteOrder::NATIVE, reduced, &rules, dtype, &mut budget()).expect("no overflow"));
 }
 
 /// Temperatures with a missing one among eight.
@@ -43,7 +43,7 @@ fn read_only(c: &mut Criterion) {
 fn whole(c: &mut Criterion) {
     let mut group = c.benchmark_group("whole_8MiB");
     group.throughput(Throughput::Bytes(8 * MIB as u64));
-    let f32s = temperatures(2 * MIB);
+    let f32s: Vec<f32> = (0..2 * MIB).map(|i| 273.0 + (i * 7919 % 1009) as f32 / 16.0).collect();
     let f64s: Vec<f64> = f32s.iter().take(MIB).map(|&x| x.into()).collect();
     let i16s: Vec<i16> = (0..4 * MIB).map(|i| (i % 1000) as i16 - 500).collect();
     let i32s: Vec<i32> = (0..2 * MIB).map(|i| (i % 1000) as i32 - 500).collect();
@@ -60,6 +60,9 @@ fn whole(c: &mut Criterion) {
         });
         group.bench_function(format!("{name}/max"), |b| {
             b.iter(|| run::<Max, T>(&[data.len()], data, &[true], &none, T::DTYPE))
+        });
+        group.bench_function(format!("{name}/min"), |b| {
+            b.iter(|| run::<Min, T>(&[data.len()], data, &[true], &none, T::DTYPE))
         });
     }
     each(&mut group, "f32", &f32s, DType::Float32);

@@ -130,7 +130,7 @@ pub trait NumOperation: Send + Sync + 'static {
     /// What it heeds.
     const TRAITS: Traits;
 
-    /// Works on a chunk in native byte order whose length is right.
+    /// Works on a chunk whose length is right.
     ///
     /// # Errors
     /// If a result does not fit its dtype, or there is no memory for it.
@@ -171,12 +171,9 @@ impl<N: NumOperation> Operation for N {
     const SUMMARY: &'static str = N::SUMMARY;
     const TRAITS: Traits = N::TRAITS;
 
-    fn run(task: &Task, mut chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+    fn run(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
         task.check_len(chunk.bytes().len())?;
-        with_dtype!(task.dtype, T => {
-            to_native(chunk.elements_mut::<T>(), task.byte_order);
-            N::apply::<T>(task, chunk, budget)
-        })
+        with_dtype!(task.dtype, T => N::apply::<T>(task, chunk, budget))
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
@@ -207,10 +204,11 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let (order, nesting, missing) = (task.order, task.nesting(), task.missing_rules()?);
         let is_in_place = R::KEEPS_ELEMENTS && dtype == T::DTYPE && !reduced.contains(&true) && is_whole(&view, &chunk);
         let (values, counts) = if is_in_place {
+            to_native(chunk.elements_mut::<T>(), task.byte_order);
             let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
             (chunk, counts)
         } else {
-            let Reduced { values, counts } = reduce::<R, T>(view, &reduced, &missing, dtype, budget)?;
+            let Reduced { values, counts } = reduce::<R, T>(view, task.byte_order, &reduced, &missing, dtype, budget)?;
             (values, counts)
         };
         Ok(OperationResult { dtype, shape, order, values, counts, one_count, nesting })
@@ -236,13 +234,19 @@ impl NumOperation for Select {
     const SUMMARY: &'static str = "The selected elements themselves";
     const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false };
 
-    fn apply<T: Element>(task: &Task, chunk: Buffer, budget: &mut Budget) -> Result<OperationResult, OperationError> {
+    fn apply<T: Element>(
+        task: &Task,
+        mut chunk: Buffer,
+        budget: &mut Budget,
+    ) -> Result<OperationResult, OperationError> {
+        to_native(chunk.elements_mut::<T>(), task.byte_order);
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
         // The chunk itself is the answer if nothing is cut away.
         let copy = if is_whole(&view, &chunk) { None } else { Some(copied(&view, budget)?) };
         let all = vec![true; view.ndim()];
-        let Reduced { counts, .. } = reduce::<Count, T>(view, &all, &task.missing_rules()?, DType::Int64, budget)?;
+        let Reduced { counts, .. } =
+            reduce::<Count, T>(view, ByteOrder::NATIVE, &all, &task.missing_rules()?, DType::Int64, budget)?;
         let values = copy.unwrap_or(chunk);
         let (dtype, order, nesting) = (task.dtype, task.order, vec![1]);
         Ok(OperationResult { dtype, shape, order, values, counts, one_count: true, nesting })

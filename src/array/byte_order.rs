@@ -1,5 +1,6 @@
 //! Endianness of elements.
 
+use multiversion::multiversion;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::element::Element;
@@ -16,6 +17,12 @@ pub enum ByteOrder {
 impl ByteOrder {
     /// The order of the machine that this runs on, and of every result.
     pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+
+    /// Whether elements of type `T` stored in this order are as the machine wants them.
+    #[must_use]
+    pub fn is_native<T: Element>(self) -> bool {
+        self == Self::NATIVE || size_of::<T>() == 1
+    }
 
     /// `little` or `big`.
     #[must_use]
@@ -39,9 +46,30 @@ impl<'de> Deserialize<'de> for ByteOrder {
 
 /// Brings elements stored in `from` into the machine's own order, in place.
 pub fn to_native<T: Element>(elements: &mut [T], from: ByteOrder) {
-    if from != ByteOrder::NATIVE && size_of::<T>() > 1 {
-        for element in elements {
-            *element = element.swap_bytes();
-        }
+    if !from.is_native::<T>() {
+        swap(elements);
+    }
+}
+
+/// Copies elements stored in `from`, in the machine's own order; both slices have the same length.
+pub fn copy_to_native<T: Element>(elements: &[T], native: &mut [T], from: ByteOrder) {
+    if from.is_native::<T>() {
+        native.iter_mut().zip(elements).for_each(|(native, &element)| *native = element);
+    } else {
+        copy_swapped(elements, native);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn swap<T: Element>(elements: &mut [T]) {
+    for element in elements {
+        *element = element.swap_bytes();
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn copy_swapped<T: Element>(elements: &[T], swapped: &mut [T]) {
+    for (swapped, element) in swapped.iter_mut().zip(elements) {
+        *swapped = element.swap_bytes();
     }
 }

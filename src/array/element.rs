@@ -7,7 +7,7 @@ use half::f16;
 
 use super::{
     dtype::DType,
-    total::{FloatTotal, Sum, Total},
+    total::{FloatTotal, Sum, Total, WideTotal},
 };
 
 /// A Rust type that stands in the table of dtypes.
@@ -25,10 +25,56 @@ pub enum Number {
     Float(f64),
 }
 
+/// An integer that elements are compared by.
+pub trait Rank: Ord + Copy + Debug + Send + Sync {
+    /// No rank is lower.
+    const LOWEST: Self;
+}
+
+macro_rules! ranks {
+    ($($type:ident)*) => {$(
+        impl Rank for $type {
+            const LOWEST: Self = Self::MIN;
+        }
+    )*};
+}
+
+ranks! { i8 i16 i32 i64 u8 u16 u32 u64 }
+
+/// The bits of a float as an integer.
+trait FloatBits {
+    /// Number of NaNs of either sign: all that a mantissa can hold, but zero.
+    const NANS: Self;
+
+    /// Bits of a float → an integer in the order of the floats, and back: NaNs, −∞, … −0, 0, … ∞, NaNs.
+    fn in_order(bits: Self) -> Self;
+}
+
+macro_rules! float_bits {
+    ($($type:ident: $mantissa_bits:literal;)*) => {$(
+        impl FloatBits for $type {
+            const NANS: Self = (1 << $mantissa_bits) - 1;
+
+            #[inline(always)]
+            fn in_order(bits: Self) -> Self {
+                bits ^ ((bits >> (Self::BITS - 1)) & Self::MAX)
+            }
+        }
+    )*};
+}
+
+float_bits! {
+    i16: 10;
+    i32: 23;
+    i64: 52;
+}
+
 /// One element of a chunk.
 pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
     /// Accumulator that can sum every element of a chunk without overflow.
     type Total: Total<Self>;
+    /// Integer of the same width that elements are compared by.
+    type Rank: Rank;
     /// No element is below this one: −∞ in floating dtypes.
     const LOWEST: Self;
     /// No element is above this one: +∞ in floating dtypes.
@@ -39,14 +85,20 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
     /// True for a floating NaN.
     fn is_nan(self) -> bool;
 
-    /// The larger of two; NaN if one is NaN, and +0.0 above −0.0, so that the result does not depend
-    /// on the order of the elements (`maximum` of IEEE 754-2019).
-    #[must_use]
-    fn larger(self, other: Self) -> Self;
+    /// An integer in the order of the elements, [`Rank::LOWEST`] for [`LOWEST`](Self::LOWEST): NaN is above +∞ and
+    /// +0.0 above −0.0, so that the largest does not depend on the order of the elements (`maximum` of IEEE
+    /// 754-2019).
+    fn rank(self) -> Self::Rank;
 
-    /// The smaller of two; NaN if one is NaN, and −0.0 below +0.0 (`minimum` of IEEE 754-2019).
-    #[must_use]
-    fn smaller(self, other: Self) -> Self;
+    /// An integer in the reverse order, [`Rank::LOWEST`] for [`HIGHEST`](Self::HIGHEST): NaN has the largest here,
+    /// too, and −0.0 a larger one than +0.0 (`minimum` of IEEE 754-2019).
+    fn reverse_rank(self) -> Self::Rank;
+
+    /// The element of this [`rank`](Self::rank).
+    fn of_rank(rank: Self::Rank) -> Self;
+
+    /// The element of this [`reverse_rank`](Self::reverse_rank).
+    fn of_reverse_rank(rank: Self::Rank) -> Self;
 
     /// The one NaN that results carry, whichever NaN the data held; anything else unchanged.
     #[must_use]
@@ -66,9 +118,10 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
 }
 
 macro_rules! integers {
-    ($($type:ident in $total:ident,)*) => {$(
+    ($($type:ident in $total:ty,)*) => {$(
         impl Element for $type {
             type Total = $total;
+            type Rank = $type;
             const LOWEST: Self = Self::MIN;
             const HIGHEST: Self = Self::MAX;
             const NOTHING: Self = 0;
@@ -79,13 +132,23 @@ macro_rules! integers {
             }
 
             #[inline(always)]
-            fn larger(self, other: Self) -> Self {
-                if other > self { other } else { self }
+            fn rank(self) -> Self {
+                self
             }
 
             #[inline(always)]
-            fn smaller(self, other: Self) -> Self {
-                if other < self { other } else { self }
+            fn reverse_rank(self) -> Self {
+                !self
+            }
+
+            #[inline(always)]
+            fn of_rank(rank: Self) -> Self {
+                rank
+            }
+
+            #[inline(always)]
+            fn of_reverse_rank(rank: Self) -> Self {
+                !rank
             }
 
             #[inline(always)]
@@ -116,8 +179,8 @@ macro_rules! integers {
 }
 
 integers! {
-    i8 in i64, i16 in i64, i32 in i64, i64 in i128,
-    u8 in u64, u16 in u64, u32 in u64, u64 in i128,
+    i8 in i64, i16 in i64, i32 in i64, i64 in WideTotal<i64>,
+    u8 in u64, u16 in u64, u32 in u64, u64 in WideTotal<u64>,
 }
 
 /// The nearest `float32`; rounding is what the cast is for.
@@ -136,9 +199,10 @@ fn f16_from_f64(float: f64) -> f16 {
 }
 
 macro_rules! floats {
-    ($($type:ident: $from_f64:expr, $from_total:expr;)*) => {$(
+    ($($type:ident ranked as $rank:ident: $from_f64:expr, $from_total:expr;)*) => {$(
         impl Element for $type {
             type Total = FloatTotal;
+            type Rank = $rank;
             const LOWEST: Self = Self::NEG_INFINITY;
             const HIGHEST: Self = Self::INFINITY;
             const NOTHING: Self = NEGATIVE_ZERO.$type;
@@ -149,26 +213,23 @@ macro_rules! floats {
             }
 
             #[inline(always)]
-            fn larger(self, other: Self) -> Self {
-                if other > self || other.is_nan() {
-                    other
-                } else if other == self {
-                    // Equal numbers differ at most in the sign of zero.
-                    Self::from_bits(other.to_bits() & self.to_bits())
-                } else {
-                    self
-                }
+            fn rank(self) -> $rank {
+                $rank::in_order(self.to_bits().cast_signed()).wrapping_sub($rank::NANS)
             }
 
             #[inline(always)]
-            fn smaller(self, other: Self) -> Self {
-                if other < self || other.is_nan() {
-                    other
-                } else if other == self {
-                    Self::from_bits(other.to_bits() | self.to_bits())
-                } else {
-                    self
-                }
+            fn reverse_rank(self) -> $rank {
+                !$rank::in_order(self.to_bits().cast_signed()).wrapping_add($rank::NANS)
+            }
+
+            #[inline(always)]
+            fn of_rank(rank: $rank) -> Self {
+                Self::from_bits($rank::in_order(rank.wrapping_add($rank::NANS)).cast_unsigned())
+            }
+
+            #[inline(always)]
+            fn of_reverse_rank(rank: $rank) -> Self {
+                Self::from_bits($rank::in_order((!rank).wrapping_sub($rank::NANS)).cast_unsigned())
             }
 
             #[inline(always)]
@@ -203,9 +264,9 @@ macro_rules! floats {
 }
 
 floats! {
-    f16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
-    f32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
-    f64: |float: f64| float, |total: FloatTotal| total.rounded();
+    f16 ranked as i16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
+    f32 ranked as i32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
+    f64 ranked as i64: |float: f64| float, |total: FloatTotal| total.rounded();
 }
 
 /// −0.0 of each floating type, under the type's name: `half` gives it another name than the language.
@@ -221,14 +282,35 @@ const NEGATIVE_ZERO: NegativeZeros = NegativeZeros { f16: f16::NEG_ZERO, f32: -0
 mod tests {
     use super::*;
 
-    #[test]
-    fn maximum_and_minimum_order_the_zeros_and_keep_nan() {
-        for (a, b) in [(-0.0_f32, 0.0), (0.0, -0.0)] {
-            assert!(a.larger(b).is_sign_positive());
-            assert!(a.smaller(b).is_sign_negative());
+    fn check_ranks<T: Element>(in_order: &[T], nans: &[T]) {
+        for pair in in_order.windows(2) {
+            assert!(pair[0].rank() < pair[1].rank(), "{pair:?}");
+            assert!(pair[0].reverse_rank() > pair[1].reverse_rank(), "{pair:?}");
         }
-        assert!(f32::NAN.larger(1.0).is_nan() && 1.0_f32.larger(f32::NAN).is_nan());
-        assert!(f16::NAN.smaller(f16::ONE).is_nan() && f16::ONE.smaller(f16::NAN).is_nan());
+        let (lowest, highest) = (in_order[0], in_order[in_order.len() - 1]);
+        assert_eq!((lowest.rank(), highest.reverse_rank()), (Rank::LOWEST, Rank::LOWEST));
+        for nan in nans {
+            assert!(nan.rank() > highest.rank() && nan.reverse_rank() > lowest.reverse_rank());
+        }
+        for element in in_order.iter().chain(nans) {
+            let same = |other: T| bytemuck::bytes_of(&other) == bytemuck::bytes_of(element);
+            assert!(same(T::of_rank(element.rank())) && same(T::of_reverse_rank(element.reverse_rank())));
+        }
+    }
+
+    #[test]
+    fn ranks_order_the_zeros_and_put_nan_first_whichever_it_is() {
+        let f32s = [f32::NEG_INFINITY, f32::MIN, -1.0, -1e-45, -0.0, 0.0, 1e-45, 1.0, f32::MAX, f32::INFINITY];
+        let nans = [0x7f80_0001, 0x7fff_ffff, 0xff80_0001, 0xffc0_0000, u32::MAX].map(f32::from_bits);
+        check_ranks(&f32s, &nans);
+        let f64s = [f64::NEG_INFINITY, f64::MIN, -1.0, -5e-324, -0.0, 0.0, 5e-324, 1.0, f64::MAX, f64::INFINITY];
+        check_ranks(&f64s, &[f64::NAN, -f64::NAN, f64::from_bits(u64::MAX)]);
+        let mut f16s: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+        let nans: Vec<f16> = f16s.extract_if(.., |float| float.is_nan()).collect();
+        f16s.sort_by(f16::total_cmp);
+        check_ranks(&f16s, &nans);
+        check_ranks(&[i8::MIN, -1, 0, 1, i8::MAX], &[]);
+        check_ranks(&[0, 1, u64::MAX], &[]);
     }
 
     #[test]

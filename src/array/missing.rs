@@ -1,7 +1,12 @@
 //! Which elements are missing, after the CF conventions (section 2.5.1, "Missing data, valid and actual
 //! range of data").
 
+use multiversion::multiversion;
+
 use super::element::{Element, Number};
+
+/// Values that one loop compares with.
+const FEW: usize = 4;
 
 /// Lists longer than this are searched, shorter ones compared value by value.
 const SEARCHED_LIST_LEN: usize = 16;
@@ -41,66 +46,174 @@ impl Missing<Number> {
     }
 }
 
-/// [`Missing`], made ready to be applied to block after block.
+/// [`Missing`], made ready to be applied to piece after piece.
+#[derive(Debug)]
 pub struct MissingRules<T> {
-    values: Vec<T>,
+    rule: Rule<T>,
+    /// Elements that these find missing are first overwritten with the value of the rule.
+    marks: Vec<Few<T>>,
+    /// The same for elements in this list, which is in order.
+    searched: Vec<T>,
+}
+
+/// A rule that is applied in the same loop that replaces missing elements and counts the others.
+#[derive(Clone, Copy, Debug)]
+enum Rule<T> {
+    /// Nothing is missing.
+    None,
+    /// What equals this is missing.
+    Value(T),
+    /// What is below the first or above the second is missing.
+    Range(T, T),
+    /// Several values, or a value and a range, or NaN.
+    Few(Few<T>),
+}
+
+/// Up to four values, a range, and perhaps NaN.
+#[derive(Clone, Copy, Debug)]
+struct Few<T> {
+    values: [T; FEW],
+    low: T,
+    high: T,
     nan: bool,
-    min: Option<T>,
-    max: Option<T>,
+}
+
+impl<T: Element> Few<T> {
+    #[inline(always)]
+    fn is_valid(&self, element: T) -> bool {
+        // All are computed, without branches, so that the loop around it vectorises.
+        let is_listed = self.values.iter().fold(false, |is_listed, &value| is_listed | (element == value));
+        let is_outside = (element < self.low) | (element > self.high);
+        !(is_listed | is_outside | (element.is_nan() & self.nan))
+    }
 }
 
 impl<T: Element> From<Missing<T>> for MissingRules<T> {
     fn from(Missing { mut values, min, max }: Missing<T>) -> Self {
-        let len = values.len();
+        let nan = values.iter().copied().find(|value| value.is_nan());
         values.retain(|value| !value.is_nan());
-        let nan = values.len() < len;
         values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
         values.dedup_by(|a, b| a == b);
-        Self { values, nan, min, max }
+        let has_range = min.is_some() || max.is_some();
+        let (low, high) = (min.unwrap_or(T::LOWEST), max.unwrap_or(T::HIGHEST));
+        // Nothing equals a NaN: it fills a list of no values.
+        let few = |values: &[T]| {
+            let filler = values.first().copied().or(nan).unwrap_or(T::NOTHING);
+            Few {
+                values: std::array::from_fn(|i| values.get(i).copied().unwrap_or(filler)),
+                low,
+                high,
+                nan: nan.is_some(),
+            }
+        };
+        let (rule, marks) = match (values.as_slice(), nan, has_range) {
+            ([], None, false) => (Rule::None, Vec::new()),
+            (&[value], None, false) => (Rule::Value(value), Vec::new()),
+            ([], None, true) => (Rule::Range(low, high), Vec::new()),
+            (values, ..) if values.len() <= FEW => (Rule::Few(few(values)), Vec::new()),
+            (values @ &[value, ..], ..) if values.len() <= SEARCHED_LIST_LEN => {
+                (Rule::Value(value), values.chunks(FEW).map(few).collect())
+            }
+            (values, ..) => (Rule::Value(few(values).values[0]), vec![few(values)]),
+        };
+        let searched = if values.len() > SEARCHED_LIST_LEN { values } else { Vec::new() };
+        Self { rule, marks, searched }
     }
 }
 
 impl<T: Element> MissingRules<T> {
     /// True if no element can be missing.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && !self.nan && self.min.is_none() && self.max.is_none()
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.rule, Rule::None)
     }
 
-    /// Sets `valid[i]` to whether `block[i]` is not missing. One pass per rule, each of which vectorises:
-    /// faster than a choice of rules per element.
-    pub fn validity(&self, block: &[T], valid: &mut [bool]) {
-        valid.fill(true);
-        let mut keep = |is_valid: &dyn Rule<T>| is_valid.apply(block, valid);
-        if self.values.len() > SEARCHED_LIST_LEN {
-            keep(&|x: T| {
-                self.values.binary_search_by(|v| v.partial_cmp(&x).unwrap_or(std::cmp::Ordering::Less)).is_err()
-            });
-        } else {
-            for &value in &self.values {
-                keep(&move |x: T| x != value);
+    /// Whether elements must be [marked](Self::mark) before they are replaced.
+    pub fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// Makes missing elements recognizable to the loop that replaces them, where there are too many rules for it.
+    pub fn mark(&self, elements: &mut [T]) {
+        let Rule::Value(value) = self.rule else { return };
+        for few in &self.marks {
+            mark(elements, value, |element| few.is_valid(element));
+        }
+        if !self.searched.is_empty() {
+            let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Less);
+            mark(elements, value, |element| self.searched.binary_search_by(|listed| order(listed, &element)).is_err());
+        }
+    }
+
+    /// Copies rows of `row_len` elements, `neutral` in place of missing ones, and adds the number of the others in
+    /// each row to its count. Elements must have been marked if that is needed.
+    pub fn replace_in_rows(&self, rows: &[T], row_len: usize, neutral: T, replaced: &mut [T], counts: &mut [u32]) {
+        match self.rule {
+            Rule::None => replace_in_rows(rows, row_len, neutral, replaced, counts, |_| true),
+            Rule::Value(value) => replace_in_rows(rows, row_len, neutral, replaced, counts, |x| x != value),
+            Rule::Range(low, high) => {
+                replace_in_rows(rows, row_len, neutral, replaced, counts, |x| !((x < low) | (x > high)));
             }
+            Rule::Few(few) => replace_in_rows(rows, row_len, neutral, replaced, counts, |x| few.is_valid(x)),
         }
-        if self.nan {
-            keep(&|x: T| !x.is_nan());
-        }
-        if let Some(min) = self.min {
-            keep(&move |x: T| x >= min || x.is_nan());
-        }
-        if let Some(max) = self.max {
-            keep(&move |x: T| x <= max || x.is_nan());
+    }
+
+    /// The same for rows of `width` elements, each of which counts for its column.
+    pub fn replace_in_columns(&self, rows: &[T], width: usize, neutral: T, replaced: &mut [T], counts: &mut [u32]) {
+        match self.rule {
+            Rule::None => replace_in_columns(rows, width, neutral, replaced, counts, |_| true),
+            Rule::Value(value) => replace_in_columns(rows, width, neutral, replaced, counts, |x| x != value),
+            Rule::Range(low, high) => {
+                replace_in_columns(rows, width, neutral, replaced, counts, |x| !((x < low) | (x > high)));
+            }
+            Rule::Few(few) => replace_in_columns(rows, width, neutral, replaced, counts, |x| few.is_valid(x)),
         }
     }
 }
 
-/// A predicate compiled into its own loop over a block.
-trait Rule<T> {
-    fn apply(&self, block: &[T], valid: &mut [bool]);
+#[multiversion(targets = "simd")]
+fn mark<T: Element, P: Fn(T) -> bool>(elements: &mut [T], value: T, is_valid: P) {
+    for element in elements {
+        *element = if is_valid(*element) { *element } else { value };
+    }
 }
 
-impl<T: Element, F: Fn(T) -> bool> Rule<T> for F {
-    fn apply(&self, block: &[T], valid: &mut [bool]) {
-        for (valid, &element) in valid.iter_mut().zip(block) {
-            *valid &= self(element);
+#[multiversion(targets = "simd")]
+fn replace_in_rows<T: Element, P: Fn(T) -> bool>(
+    rows: &[T],
+    row_len: usize,
+    neutral: T,
+    replaced: &mut [T],
+    counts: &mut [u32],
+    is_valid: P,
+) {
+    let row_len = row_len.max(1);
+    let rows = rows.chunks_exact(row_len).zip(replaced.chunks_exact_mut(row_len));
+    for ((row, replaced), count) in rows.zip(counts) {
+        let mut valid = 0;
+        for (&element, replaced) in row.iter().zip(replaced) {
+            let is_valid = is_valid(element);
+            *replaced = if is_valid { element } else { neutral };
+            valid += u32::from(is_valid);
+        }
+        *count += valid;
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn replace_in_columns<T: Element, P: Fn(T) -> bool>(
+    rows: &[T],
+    width: usize,
+    neutral: T,
+    replaced: &mut [T],
+    counts: &mut [u32],
+    is_valid: P,
+) {
+    let width = width.max(1);
+    for (row, replaced) in rows.chunks_exact(width).zip(replaced.chunks_exact_mut(width)) {
+        for ((&element, replaced), count) in row.iter().zip(replaced).zip(&mut *counts) {
+            let is_valid = is_valid(element);
+            *replaced = if is_valid { element } else { neutral };
+            *count += u32::from(is_valid);
         }
     }
 }
@@ -110,9 +223,14 @@ mod tests {
     use super::*;
 
     fn validity<T: Element>(missing: Missing<T>, block: &[T]) -> Vec<bool> {
-        let mut valid = vec![false; block.len()];
-        MissingRules::from(missing).validity(block, &mut valid);
-        valid
+        let rules = MissingRules::from(missing);
+        let mut marked = block.to_vec();
+        rules.mark(&mut marked);
+        let (mut replaced, mut counts, mut count) = (block.to_vec(), vec![0; block.len()], [0]);
+        rules.replace_in_rows(&marked, block.len(), T::NOTHING, &mut replaced, &mut count);
+        rules.replace_in_columns(&marked, block.len(), T::NOTHING, &mut replaced, &mut counts);
+        assert_eq!(count[0], counts.iter().sum::<u32>());
+        counts.into_iter().map(|count| count == 1).collect()
     }
 
     #[test]
@@ -138,6 +256,16 @@ mod tests {
         let block = [0.0, 50.0, 99.0, 100.0, -1.0, 0.5, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
         let valid = validity(Missing { values, ..Missing::default() }, &block);
         assert_eq!(valid, [false, false, false, true, true, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_long_list_goes_with_a_range() {
+        let values: Vec<i32> = (0..100).step_by(2).collect();
+        for len in [2, 4, 5, 16, 17, 50] {
+            let missing = Missing { values: values[..len].to_vec(), min: Some(-5), max: Some(150) };
+            let valid = validity(missing, &[-6, -5, 0, 1, 2, 3, 150, 151]);
+            assert_eq!(valid, [false, true, false, true, false, true, true, false], "{len}");
+        }
     }
 
     #[test]

@@ -10,13 +10,13 @@ mod selection;
 mod total;
 
 pub use buffer::{Budget, Buffer, BufferError, MEMORY_UNIT, memory_units};
-pub use byte_order::{ByteOrder, to_native};
+pub use byte_order::{ByteOrder, copy_to_native, to_native};
 pub use dtype::{DType, Kind};
-pub use element::{Element, HasDType, Number};
+pub use element::{Element, HasDType, Number, Rank};
 pub use missing::{Missing, MissingRules};
 pub use order::Order;
 pub use selection::{Slice, select};
-pub use total::{FloatTotal, Sum, Total};
+pub use total::{COLUMNS, Columns, FloatTotal, PIECE, Sum, Total, WideTotal};
 
 /// Chunks of more elements than this are refused, so that sums of integers cannot overflow their
 /// accumulators.

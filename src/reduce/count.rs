@@ -1,6 +1,6 @@
 //! The number of elements that are not missing.
 
-use crate::array::{DType, Element};
+use crate::array::{Columns, DType, Element};
 
 use super::{Overflow, Reduction, store};
 
@@ -13,26 +13,37 @@ impl Reduction for Count {
     const KEEPS_ELEMENTS: bool = false;
     const SUMMARY: &'static str = "Number of elements that are not missing";
     type State<T: Element> = ();
+    type Columns<T: Element> = Nothing;
 
-    #[inline(always)]
     fn identity<T: Element>() {}
 
-    #[inline(always)]
     fn neutral<T: Element>() -> T {
         T::NOTHING
     }
 
-    #[inline(always)]
-    fn push<T: Element>((): (), _: T) {}
-
-    #[inline(always)]
-    fn merge<T: Element>((): (), (): ()) {}
+    fn fold_rows<T: Element>(_: &mut [()], _: &[T], _: usize) {}
 
     fn default_dtype(_: DType) -> DType {
         DType::Int64
     }
 
-    fn finish<T: Element>(_: &[()], counts: &[i64], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
-        store(results, counts.iter().map(|&count| Some(count)))
+    fn finish<T: Element>(_: &[()], counts: &[u32], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
+        store(results, counts.iter().map(|&count| Some(i64::from(count))))
     }
+}
+
+/// All that a count remembers beside the driver's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl<T> Columns<T, ()> for Nothing {
+    fn new() -> Self {
+        Self
+    }
+
+    fn clear(&mut self, _: usize) {}
+
+    fn add_rows(&mut self, _: &[T], _: usize) {}
+
+    fn write(&mut self, _: &mut [()]) {}
 }

@@ -61,6 +61,11 @@ impl<'a, T> Layout<'a, T> {
         Self { view, rows, rows_per_result }
     }
 
+    /// Elements of a row, at least one.
+    pub(super) fn row_len(&self) -> usize {
+        self.view.len_of(self.row_axis()).max(1)
+    }
+
     /// The axis that the rows lie along.
     pub(super) fn row_axis(&self) -> Axis {
         Axis(self.view.ndim().saturating_sub(1))

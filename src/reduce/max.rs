@@ -1,45 +1,51 @@
 //! The largest element.
 
-use crate::array::{DType, Element};
+use std::marker::PhantomData;
 
-use super::{Overflow, Reduction, store};
+use crate::array::{DType, Element, Rank};
+
+use super::{
+    Overflow, Reduction,
+    extreme::{LargestRanks, Ranking, fold_rows},
+    store,
+};
 
 /// The largest element: NaN if any is NaN, +0.0 above −0.0. Of nothing: the lowest value of the dtype,
 /// −∞ in floating ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Max;
 
+impl<T: Element> Ranking<T> for Max {
+    #[inline(always)]
+    fn rank(element: T) -> T::Rank {
+        element.rank()
+    }
+}
+
 impl Reduction for Max {
     const NAME: &'static str = "max";
     const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Largest element";
-    type State<T: Element> = T;
+    type State<T: Element> = T::Rank;
+    type Columns<T: Element> = LargestRanks<T, Self>;
 
-    #[inline(always)]
-    fn identity<T: Element>() -> T {
-        T::LOWEST
+    fn identity<T: Element>() -> T::Rank {
+        T::Rank::LOWEST
     }
 
-    #[inline(always)]
     fn neutral<T: Element>() -> T {
         T::LOWEST
     }
 
-    #[inline(always)]
-    fn push<T: Element>(max: T, element: T) -> T {
-        max.larger(element)
-    }
-
-    #[inline(always)]
-    fn merge<T: Element>(a: T, b: T) -> T {
-        a.larger(b)
+    fn fold_rows<T: Element>(ranks: &mut [T::Rank], elements: &[T], row_len: usize) {
+        fold_rows(ranks, elements, row_len, PhantomData::<Self>);
     }
 
     fn default_dtype(dtype: DType) -> DType {
         dtype
     }
 
-    fn finish<T: Element>(maxima: &[T], _: &[i64], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
-        store(results, maxima.iter().map(|max| Some(max.canonical())))
+    fn finish<T: Element>(ranks: &[T::Rank], _: &[u32], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
+        store(results, ranks.iter().map(|&rank| Some(T::of_rank(rank).canonical())))
     }
 }

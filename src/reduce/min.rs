@@ -1,45 +1,51 @@
 //! The smallest element.
 
-use crate::array::{DType, Element};
+use std::marker::PhantomData;
 
-use super::{Overflow, Reduction, store};
+use crate::array::{DType, Element, Rank};
+
+use super::{
+    Overflow, Reduction,
+    extreme::{LargestRanks, Ranking, fold_rows},
+    store,
+};
 
 /// The smallest element: NaN if any is NaN, −0.0 below +0.0. Of nothing: the highest value of the dtype,
 /// +∞ in floating ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Min;
 
+impl<T: Element> Ranking<T> for Min {
+    #[inline(always)]
+    fn rank(element: T) -> T::Rank {
+        element.reverse_rank()
+    }
+}
+
 impl Reduction for Min {
     const NAME: &'static str = "min";
     const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Smallest element";
-    type State<T: Element> = T;
+    type State<T: Element> = T::Rank;
+    type Columns<T: Element> = LargestRanks<T, Self>;
 
-    #[inline(always)]
-    fn identity<T: Element>() -> T {
-        T::HIGHEST
+    fn identity<T: Element>() -> T::Rank {
+        T::Rank::LOWEST
     }
 
-    #[inline(always)]
     fn neutral<T: Element>() -> T {
         T::HIGHEST
     }
 
-    #[inline(always)]
-    fn push<T: Element>(min: T, element: T) -> T {
-        min.smaller(element)
-    }
-
-    #[inline(always)]
-    fn merge<T: Element>(a: T, b: T) -> T {
-        a.smaller(b)
+    fn fold_rows<T: Element>(ranks: &mut [T::Rank], elements: &[T], row_len: usize) {
+        fold_rows(ranks, elements, row_len, PhantomData::<Self>);
     }
 
     fn default_dtype(dtype: DType) -> DType {
         dtype
     }
 
-    fn finish<T: Element>(minima: &[T], _: &[i64], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
-        store(results, minima.iter().map(|min| Some(min.canonical())))
+    fn finish<T: Element>(ranks: &[T::Rank], _: &[u32], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
+        store(results, ranks.iter().map(|&rank| Some(T::of_reverse_rank(rank).canonical())))
     }
 }

@@ -1,22 +1,23 @@
 //! The numbers: one driver over axes and validity, one rule per file.
 //!
-//! The driver cuts a view into *rows* along one axis and the rows into *blocks* that fit the first-level
-//! cache. A block in which elements are missing, or which is strided, is written to scratch memory, the
-//! missing ones replaced by an element that changes nothing; the rule's loop then runs over plain memory.
-//! Rows lie along a reduced axis (a block folds into a fixed number of lanes, which are merged in a fixed
-//! order) or along a kept one (a block folds into as many states, each of its own result). Which of the
-//! two, the number of lanes and the order of merging depend on shape and strides alone, never on the
-//! machine, so that the same request gives the same bits everywhere.
+//! The driver cuts a view into *rows* along one axis and takes *pieces* of them that fit the first-level cache. A
+//! piece in which elements may be missing, which is strided or in another byte order, is written to scratch memory,
+//! the missing ones replaced by an element that changes nothing; the rule's loop then runs over plain memory. Rows lie
+//! along a reduced axis (each folds into one state) or along a kept one (each element folds into a state of its own).
+//! All of that depends on shape and strides alone, and each loop gives the same bits however wide the vectors are that
+//! it is compiled for, so that the same request gives the same bits everywhere.
 
 mod count;
+mod extreme;
 mod layout;
 mod max;
 mod min;
+mod pieces;
 mod sum;
 
-use ndarray::{ArrayView1, ArrayViewD, Axis};
+use ndarray::{ArrayView1, ArrayViewD};
 
-use crate::array::{Budget, Buffer, BufferError, DType, Element, MissingRules};
+use crate::array::{Budget, Buffer, BufferError, ByteOrder, COLUMNS, Columns, DType, Element, MissingRules, PIECE};
 
 pub use count::Count;
 pub use max::Max;
@@ -24,12 +25,7 @@ pub use min::Min;
 pub use sum::Sum;
 
 use layout::{Layout, Rows};
-
-/// Elements per block: scratch memory, states and validity of one block stay in the first-level cache.
-const BLOCK: usize = 512;
-
-/// Independent accumulators along a reduced axis.
-const LANES: usize = 32;
+use pieces::{Pieces, cut};
 
 /// A rule that folds elements into one result.
 pub trait Reduction {
@@ -43,6 +39,8 @@ pub trait Reduction {
     const TAKES_RESULT_DTYPE: bool = false;
     /// What is known of the elements seen so far.
     type State<T: Element>: Copy;
+    /// States of results side by side.
+    type Columns<T: Element>: Columns<T, Self::State<T>>;
 
     /// The state before any element.
     fn identity<T: Element>() -> Self::State<T>;
@@ -50,11 +48,8 @@ pub trait Reduction {
     /// An element that leaves every state as it is; it stands in for missing ones.
     fn neutral<T: Element>() -> T;
 
-    /// The state after one more element.
-    fn push<T: Element>(state: Self::State<T>, element: T) -> Self::State<T>;
-
-    /// The state after the elements of both.
-    fn merge<T: Element>(a: Self::State<T>, b: Self::State<T>) -> Self::State<T>;
+    /// Folds a row of `row_len` elements into each state. There are at most [`PIECE`] elements.
+    fn fold_rows<T: Element>(states: &mut [Self::State<T>], elements: &[T], row_len: usize);
 
     /// The dtype of results where the request names none.
     fn default_dtype(dtype: DType) -> DType;
@@ -66,7 +61,7 @@ pub trait Reduction {
     /// If a result does not fit `dtype`.
     fn finish<T: Element>(
         states: &[Self::State<T>],
-        counts: &[i64],
+        counts: &[u32],
         dtype: DType,
         results: &mut [u8],
     ) -> Result<(), Overflow>;
@@ -99,13 +94,14 @@ pub struct Reduced {
     pub counts: Buffer,
 }
 
-/// Reduces `view` over the axes for which `reduced` is true. Axes of length zero are allowed: a result of
-/// no elements is the rule's identity with count 0.
+/// Reduces `view`, whose elements are in `byte_order`, over the axes for which `reduced` is true. Axes of length zero
+/// are allowed: a result of no elements is the rule's identity with count 0.
 ///
 /// # Errors
 /// If a result does not fit `dtype`, or the budget has no room for the results.
 pub fn reduce<R: Reduction, T: Element>(
     view: ArrayViewD<'_, T>,
+    byte_order: ByteOrder,
     reduced: &[bool],
     missing: &MissingRules<T>,
     dtype: DType,
@@ -118,16 +114,18 @@ pub fn reduce<R: Reduction, T: Element>(
         output.write_identities()?;
     } else {
         let layout = Layout::of(view, reduced);
+        let mut pieces = Pieces::new(missing, byte_order, R::neutral());
         match layout.rows {
-            Rows::Reduced => fold_rows(&layout, missing, &mut output)?,
-            Rows::Kept => fold_columns(&layout, missing, &mut output)?,
+            Rows::Reduced => fold_rows(&layout, &mut pieces, &mut output)?,
+            Rows::Kept => fold_columns(&layout, &mut pieces, &mut output)?,
         }
     }
     Ok(Reduced { values: output.values, counts: output.counts })
 }
 
 /// Reduces nothing: each element becomes its own result, in place, and a missing one what the reduction of nothing is.
-/// Returns the counts, 1 or 0 for each. Only for rules that [keep elements](Reduction::KEEPS_ELEMENTS).
+/// Returns the counts, 1 or 0 for each. Only for rules that [keep elements](Reduction::KEEPS_ELEMENTS), and elements
+/// in the native byte order.
 ///
 /// # Errors
 /// If the budget has no room for the counts.
@@ -139,141 +137,158 @@ pub fn reduce_nothing<R: Reduction, T: Element>(
     let mut nothing = T::zeroed();
     R::finish(&[R::identity::<T>()], &[0], T::DTYPE, bytemuck::bytes_of_mut(&mut nothing))
         .map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
-    let mut counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
-    let mut valid = [true; BLOCK];
-    for (block, counts) in elements.chunks_mut(BLOCK).zip(counts.elements_mut::<i64>().chunks_mut(BLOCK)) {
-        let valid = part(&mut valid, 0, block.len());
-        missing.validity(block, valid);
-        for ((element, count), &valid) in block.iter_mut().zip(counts).zip(&*valid) {
-            *element = if valid { element.canonical() } else { nothing };
-            *count = i64::from(valid);
-        }
+    let mut all_counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
+    let mut replaced = [nothing; PIECE];
+    for (piece, counts) in elements.chunks_mut(PIECE).zip(all_counts.elements_mut::<i64>().chunks_mut(PIECE)) {
+        let mut valid = [0; PIECE];
+        missing.mark(piece);
+        missing.replace_in_columns(piece, piece.len(), nothing, &mut replaced, &mut valid);
+        piece.iter_mut().zip(&replaced).for_each(|(element, replaced)| *element = replaced.canonical());
+        counts.iter_mut().zip(valid).for_each(|(count, valid)| *count = valid.into());
     }
-    Ok(counts)
+    Ok(all_counts)
 }
 
 /// Rows lie along a reduced axis: each result comes from `rows_per_result` whole rows.
 fn fold_rows<R: Reduction, T: Element>(
     layout: &Layout<'_, T>,
-    missing: &MissingRules<T>,
+    pieces: &mut Pieces<'_, T>,
     output: &mut Output<R, T>,
 ) -> Result<(), ReduceError> {
-    let mut block = Block::<T>::new(R::neutral());
+    let row_len = layout.row_len();
+    match layout.view.as_slice() {
+        Some(elements) if layout.rows_per_result == 1 && row_len < PIECE => {
+            fold_short_rows(elements, row_len, pieces, output)
+        }
+        _ => fold_long_rows(layout, pieces, output),
+    }
+}
+
+/// As many rows at a time as fit a piece, each of a result of its own.
+fn fold_short_rows<R: Reduction, T: Element>(
+    elements: &[T],
+    row_len: usize,
+    pieces: &mut Pieces<'_, T>,
+    output: &mut Output<R, T>,
+) -> Result<(), ReduceError> {
+    let (mut all_states, mut all_counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
+    let rows_per_piece = (PIECE / row_len).min(COLUMNS);
+    for (number, piece) in elements.chunks(rows_per_piece * row_len).enumerate() {
+        let rows = piece.len() / row_len;
+        let (states, counts) = (part(&mut all_states, 0, rows), part(&mut all_counts, 0, rows));
+        states.fill(R::identity::<T>());
+        counts.fill(0);
+        let loaded = pieces.rows(piece.into(), row_len, counts);
+        R::fold_rows(states, loaded, row_len);
+        output.write(number * rows_per_piece, states, counts)?;
+    }
+    Ok(())
+}
+
+/// A piece of a row at a time.
+fn fold_long_rows<R: Reduction, T: Element>(
+    layout: &Layout<'_, T>,
+    pieces: &mut Pieces<'_, T>,
+    output: &mut Output<R, T>,
+) -> Result<(), ReduceError> {
     let mut rows = layout.view.lanes(layout.row_axis()).into_iter();
     for result in 0..output.len {
-        let mut lanes = [R::identity::<T>(); LANES];
-        let mut count = 0;
+        let (mut state, mut count) = ([R::identity::<T>()], [0]);
         for row in rows.by_ref().take(layout.rows_per_result) {
-            for piece in blocks(&row) {
-                let (elements, valid) = block.load(&piece, missing);
-                count += valid.map_or(elements.len(), |valid| valid.iter().filter(|valid| **valid).count());
-                push_lanes::<R, T>(&mut lanes, elements);
+            for piece in cut(&row, PIECE) {
+                let loaded = pieces.rows(piece, piece.len(), &mut count);
+                R::fold_rows(&mut state, loaded, loaded.len());
             }
         }
-        let total = lanes.into_iter().fold(R::identity(), R::merge::<T>);
-        output.write(result, &[total], &[as_count(count)])?;
+        output.write(result, &state, &count)?;
     }
     Ok(())
 }
 
-#[inline]
-fn push_lanes<R: Reduction, T: Element>(lanes: &mut [R::State<T>; LANES], elements: &[T]) {
-    let (chunks, rest) = elements.as_chunks::<LANES>();
-    let mut local = *lanes;
-    for chunk in chunks {
-        for (lane, &element) in local.iter_mut().zip(chunk) {
-            *lane = R::push(*lane, element);
-        }
-    }
-    for (lane, &element) in local.iter_mut().zip(rest) {
-        *lane = R::push(*lane, element);
-    }
-    *lanes = local;
-}
-
-/// Rows lie along a kept axis: column by column, each result comes from one element of each of
-/// `rows_per_result` rows. Rows longer than a block are cut into tiles, one after the other.
+/// Rows lie along a kept axis: column by column, each result comes from one element of each of `rows_per_result` rows.
 fn fold_columns<R: Reduction, T: Element>(
     layout: &Layout<'_, T>,
-    missing: &MissingRules<T>,
+    pieces: &mut Pieces<'_, T>,
     output: &mut Output<R, T>,
 ) -> Result<(), ReduceError> {
-    let mut block = Block::<T>::new(R::neutral());
-    let row_len = layout.view.len_of(layout.row_axis());
-    let (mut all_states, mut all_counts) = ([R::identity::<T>(); BLOCK], [0; BLOCK]);
+    let row_len = layout.row_len();
+    match layout.view.as_slice() {
+        Some(elements) if row_len <= COLUMNS => {
+            fold_short_columns(elements, row_len, layout.rows_per_result, pieces, output)
+        }
+        _ => fold_tiles(layout, pieces, output),
+    }
+}
+
+/// As many rows at a time as fit a piece.
+fn fold_short_columns<R: Reduction, T: Element>(
+    elements: &[T],
+    width: usize,
+    rows_per_result: usize,
+    pieces: &mut Pieces<'_, T>,
+    output: &mut Output<R, T>,
+) -> Result<(), ReduceError> {
+    let mut tile = Tile::<R, T>::new();
+    for (group, rows) in elements.chunks(width * rows_per_result).enumerate() {
+        tile.clear(width);
+        for piece in rows.chunks(PIECE / width * width) {
+            tile.add_rows(piece.into(), pieces);
+        }
+        tile.write(group * width, output)?;
+    }
+    Ok(())
+}
+
+/// Rows are cut into tiles of [`COLUMNS`], one after the other.
+fn fold_tiles<R: Reduction, T: Element>(
+    layout: &Layout<'_, T>,
+    pieces: &mut Pieces<'_, T>,
+    output: &mut Output<R, T>,
+) -> Result<(), ReduceError> {
+    let mut tile = Tile::<R, T>::new();
+    let row_len = layout.row_len();
     let row_groups = output.len / row_len.max(1);
-    for (tile, columns) in layout.view.axis_chunks_iter(layout.row_axis(), BLOCK).enumerate() {
+    for (number, columns) in layout.view.axis_chunks_iter(layout.row_axis(), COLUMNS).enumerate() {
         let mut rows = columns.lanes(layout.row_axis()).into_iter();
-        let width = columns.len_of(layout.row_axis());
-        let (states, counts) = (part(&mut all_states, 0, width), part(&mut all_counts, 0, width));
         for group in 0..row_groups {
-            states.fill(R::identity::<T>());
-            counts.fill(if missing.is_empty() { as_count(layout.rows_per_result) } else { 0 });
+            tile.clear(columns.len_of(layout.row_axis()));
             for row in rows.by_ref().take(layout.rows_per_result) {
-                let (elements, valid) = block.load(&row, missing);
-                for (state, &element) in states.iter_mut().zip(elements) {
-                    *state = R::push(*state, element);
-                }
-                for (count, &valid) in counts.iter_mut().zip(valid.unwrap_or_default()) {
-                    *count += i64::from(valid);
-                }
+                tile.add_rows(row, pieces);
             }
-            output.write(group * row_len + tile * BLOCK, states, counts)?;
+            tile.write(group * row_len + number * COLUMNS, output)?;
         }
     }
     Ok(())
 }
 
-fn blocks<'a, T>(row: &ArrayView1<'a, T>) -> impl Iterator<Item = ArrayView1<'a, T>> + use<'a, T> {
-    let mut rest = *row;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let (block, after) = rest.split_at(Axis(0), rest.len().min(BLOCK));
-        rest = after;
-        Some(block)
-    })
+/// Results side by side while rows are folded into them.
+struct Tile<R: Reduction, T: Element> {
+    width: usize,
+    columns: R::Columns<T>,
+    states: [R::State<T>; COLUMNS],
+    counts: [u32; COLUMNS],
 }
 
-/// Elements of a chunk, of which there are fewer than 2³².
-fn as_count(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
-}
-
-/// Scratch memory for one block.
-struct Block<T> {
-    neutral: T,
-    elements: [T; BLOCK],
-    valid: [bool; BLOCK],
-}
-
-impl<T: Element> Block<T> {
-    fn new(neutral: T) -> Self {
-        Self { neutral, elements: [neutral; BLOCK], valid: [true; BLOCK] }
+impl<R: Reduction, T: Element> Tile<R, T> {
+    fn new() -> Self {
+        Self { width: 0, columns: R::Columns::new(), states: [R::identity::<T>(); COLUMNS], counts: [0; COLUMNS] }
     }
 
-    /// The elements of `piece`, missing ones replaced, and which of them are not missing; None if all
-    /// are there. Contiguous memory without missing rules is not copied.
-    fn load<'a>(&'a mut self, piece: &ArrayView1<'a, T>, missing: &MissingRules<T>) -> (&'a [T], Option<&'a [bool]>) {
-        let source = piece.to_slice();
-        if let (Some(source), true) = (source, missing.is_empty()) {
-            return (source, None);
-        }
-        let elements = part(&mut self.elements, 0, piece.len());
-        match source {
-            Some(source) => elements.copy_from_slice(source),
-            None => elements.iter_mut().zip(piece).for_each(|(element, &source)| *element = source),
-        }
-        if missing.is_empty() {
-            return (elements, None);
-        }
-        let valid = part(&mut self.valid, 0, elements.len());
-        missing.validity(elements, valid);
-        for (element, &valid) in elements.iter_mut().zip(&*valid) {
-            *element = if valid { *element } else { self.neutral };
-        }
-        (elements, Some(valid))
+    fn clear(&mut self, width: usize) {
+        self.width = width;
+        self.columns.clear(width);
+        part(&mut self.counts, 0, width).fill(0);
+    }
+
+    fn add_rows(&mut self, piece: ArrayView1<'_, T>, pieces: &mut Pieces<'_, T>) {
+        let loaded = pieces.columns(piece, self.width, part(&mut self.counts, 0, self.width));
+        self.columns.add_rows(loaded, self.width);
+    }
+
+    fn write(&mut self, first: usize, output: &mut Output<R, T>) -> Result<(), ReduceError> {
+        let states = part(&mut self.states, 0, self.width);
+        self.columns.write(states);
+        output.write(first, states, part(&mut self.counts, 0, self.width))
     }
 }
 
@@ -294,21 +309,20 @@ impl<R: Reduction, T: Element> Output<R, T> {
     }
 
     /// Finishes and writes consecutive results from `first` on.
-    fn write(&mut self, first: usize, states: &[R::State<T>], counts: &[i64]) -> Result<(), ReduceError> {
+    fn write(&mut self, first: usize, states: &[R::State<T>], counts: &[u32]) -> Result<(), ReduceError> {
         let size = self.dtype.size();
         let values = part(self.values.bytes_mut(), first * size, states.len() * size);
         R::finish(states, counts, self.dtype, values)
             .map_err(|Overflow| ReduceError::Overflow { dtype: self.dtype })?;
-        for (slot, &count) in part(self.counts.elements_mut(), first, counts.len()).iter_mut().zip(counts) {
-            *slot = count;
-        }
+        let slots = part(self.counts.elements_mut::<i64>(), first, counts.len());
+        slots.iter_mut().zip(counts).for_each(|(slot, &count)| *slot = count.into());
         Ok(())
     }
 
     fn write_identities(&mut self) -> Result<(), ReduceError> {
-        let (states, counts) = ([R::identity::<T>(); BLOCK], [0; BLOCK]);
-        for first in (0..self.len).step_by(BLOCK) {
-            let len = BLOCK.min(self.len - first);
+        let (states, counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
+        for first in (0..self.len).step_by(COLUMNS) {
+            let len = COLUMNS.min(self.len - first);
             self.write(first, states.split_at(len).0, counts.split_at(len).0)?;
         }
         Ok(())

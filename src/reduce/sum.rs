@@ -14,25 +14,18 @@ impl Reduction for Sum {
     const SUMMARY: &'static str = "Sum of the elements";
     const TAKES_RESULT_DTYPE: bool = true;
     type State<T: Element> = T::Total;
+    type Columns<T: Element> = <T::Total as Total<T>>::Columns;
 
-    #[inline(always)]
     fn identity<T: Element>() -> T::Total {
         T::Total::ZERO
     }
 
-    #[inline(always)]
     fn neutral<T: Element>() -> T {
         T::NOTHING
     }
 
-    #[inline(always)]
-    fn push<T: Element>(total: T::Total, element: T) -> T::Total {
-        total.add(element)
-    }
-
-    #[inline(always)]
-    fn merge<T: Element>(a: T::Total, b: T::Total) -> T::Total {
-        a.merge(b)
+    fn fold_rows<T: Element>(totals: &mut [T::Total], elements: &[T], row_len: usize) {
+        T::Total::add_rows(totals, elements, row_len);
     }
 
     /// The same for 32 and 64 bits, for narrower ones the widest integer of the kind, or `float32`.
@@ -47,7 +40,7 @@ impl Reduction for Sum {
 
     fn finish<T: Element>(
         totals: &[T::Total],
-        counts: &[i64],
+        counts: &[u32],
         dtype: DType,
         results: &mut [u8],
     ) -> Result<(), Overflow> {

@@ -1,0 +1,371 @@
+//! Sums of floats, as good as in twice the precision of `float64`.
+//!
+//! Sums of `float32` need the trouble only where they are not exact anyway: if the exponents of a piece are close
+//! enough to each other, plain `float64` additions of its elements do not round at all.
+
+use half::f16;
+use multiversion::{multiversion, target::match_target};
+
+use super::{
+    PIECE, Sum, Total,
+    float_columns::{NarrowColumns, WideColumns},
+};
+
+/// The unevaluated sum `high + low`: what rounding takes from `high` is collected in `low`
+/// (algorithm Sum2 of Ogita, Rump and Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26,
+/// 2005), so that the result is as good as if computed in twice the precision and rounded once.
+#[derive(Clone, Copy, Debug)]
+pub struct FloatTotal {
+    pub(super) high: f64,
+    pub(super) low: f64,
+}
+
+/// `a + b` rounded, and exactly what the rounding took away (Knuth's TwoSum).
+#[inline(always)]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+impl FloatTotal {
+    /// Starts at −0.0, which leaves even the sign of a first zero alone.
+    pub(super) const ZERO: Self = Self { high: -0.0, low: 0.0 };
+
+    #[inline(always)]
+    fn plus(self, float: f64) -> Self {
+        let (high, error) = two_sum(self.high, float);
+        Self { high, low: self.low + error }
+    }
+
+    #[inline(always)]
+    fn merged(self, other: Self) -> Self {
+        let (high, error) = two_sum(self.high, other.high);
+        Self { high, low: self.low + other.low + error }
+    }
+
+    /// Nearest `float64`, with ∞ and NaN as plain addition gives them. The error term is left out where it means
+    /// nothing: beside ∞, and where it overflowed although the sum did not.
+    pub(in crate::array) fn rounded(self) -> f64 {
+        if self.high.is_nan() {
+            f64::NAN
+        } else if self.high.is_infinite() || self.low == 0.0 || !self.low.is_finite() {
+            self.high
+        } else {
+            self.high + self.low
+        }
+    }
+
+    /// The `float64` from which a second rounding, to a narrower type, gives the nearest of that type:
+    /// inexact sums get an odd last bit, so that they never look like a tie (Boldo and Melquiond,
+    /// "When double rounding is odd", 2005).
+    pub(in crate::array) fn rounded_to_odd(self) -> f64 {
+        let rounded = self.rounded();
+        if !rounded.is_finite() || self.low == 0.0 || !self.low.is_finite() {
+            return rounded;
+        }
+        let (sum, error) = two_sum(self.high, self.low);
+        let bits = sum.to_bits();
+        if error == 0.0 || bits & 1 == 1 {
+            sum
+        } else if (error > 0.0) == (sum > 0.0) {
+            f64::from_bits(bits.wrapping_add(1))
+        } else {
+            f64::from_bits(bits.wrapping_sub(1))
+        }
+    }
+}
+
+/// Adds one row to `high + low`, element by element.
+#[inline(always)]
+pub(super) fn add_each<T: Copy + Into<f64>>(high: &mut [f64], low: &mut [f64], row: &[T]) {
+    for ((high, low), &element) in high.iter_mut().zip(low).zip(row) {
+        let error;
+        (*high, error) = two_sum(*high, element.into());
+        *low += error;
+    }
+}
+
+/// Independent accumulators of a row, to which its elements go in turn.
+const LANES: usize = 32;
+
+/// `a + b`. Where the CPU adds and multiplies in different units, that for multiplication does the same by a fused
+/// multiplication with one, so that both are busy. The compiler must not see that it is one.
+#[inline(always)]
+fn plus<const FUSED: bool>(a: f64, b: f64, one: f64) -> f64 {
+    if FUSED { a.mul_add(one, b) } else { a + b }
+}
+
+/// The sum of some lanes, each half added to the other.
+#[inline(always)]
+fn sum_of_lanes(mut lanes: [f64; LANES]) -> f64 {
+    for len in [16, 8, 4, 2, 1] {
+        let (lanes, more) = lanes.split_at_mut(len);
+        lanes.iter_mut().zip(more).for_each(|(lane, more)| *lane += *more);
+    }
+    let [sum, ..] = lanes;
+    sum
+}
+
+/// The sum of a row in plain `float64` additions.
+#[inline(always)]
+fn plain_sum<T: Copy + Into<f64>, const FUSED: bool>(row: &[T]) -> f64 {
+    let one = std::hint::black_box(1.0);
+    let mut lanes = [FloatTotal::ZERO.high; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &element) in lanes.iter_mut().zip(chunk) {
+            *lane = plus::<FUSED>(element.into(), *lane, one);
+        }
+    }
+    for (lane, &element) in lanes.iter_mut().zip(rest) {
+        *lane += element.into();
+    }
+    sum_of_lanes(lanes)
+}
+
+/// Bits of the magnitude of a float: in the order of magnitudes.
+#[inline(always)]
+fn magnitude(float: f64) -> u64 {
+    float.to_bits() & (u64::MAX >> 1)
+}
+
+const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+
+/// A number so large that to add `terms` elements of at most `magnitude` does not change its exponent: what it grows
+/// by is exact, and what an addition rounds off is found with two more (the condition of Dekker's FastTwoSum). None
+/// if there is no such number.
+#[inline(always)]
+fn anchor(magnitude: u64, terms: usize) -> Option<f64> {
+    let bits_of_terms = u64::from(usize::BITS - terms.leading_zeros());
+    let exponent = (magnitude >> MANTISSA_BITS) + bits_of_terms + 2;
+    let half = 1 << (MANTISSA_BITS - 1);
+    (exponent < 2047).then(|| f64::from_bits(exponent << MANTISSA_BITS | half))
+}
+
+/// The total of a row beside an anchor, and the largest magnitude in it, which must be one that the anchor is for.
+#[inline(always)]
+fn anchored_total<T: Copy + Into<f64>, const FUSED: bool>(row: &[T], anchor: f64) -> (FloatTotal, u64) {
+    let one = std::hint::black_box(1.0);
+    let (mut high, mut low, mut largest) = ([anchor; LANES], [0.0; LANES], [0; LANES]);
+    let add = |high: &mut f64, low: &mut f64, largest: &mut u64, element: f64| {
+        let sum = plus::<FUSED>(*high, element, one);
+        *low = plus::<FUSED>(element - (sum - *high), *low, one);
+        *high = sum;
+        *largest = (*largest).max(magnitude(element));
+    };
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (((high, low), largest), &element) in high.iter_mut().zip(&mut low).zip(&mut largest).zip(chunk) {
+            add(high, low, largest, element.into());
+        }
+    }
+    for (((high, low), largest), &element) in high.iter_mut().zip(&mut low).zip(&mut largest).zip(rest) {
+        add(high, low, largest, element.into());
+    }
+    high.iter_mut().for_each(|high| *high -= anchor);
+    let total = FloatTotal { high: sum_of_lanes(high), low: sum_of_lanes(low) };
+    (total, largest.into_iter().fold(0, u64::max))
+}
+
+/// How much larger than its first elements those of a row may be before it is added once more.
+const HEADROOM_BITS: u32 = 3;
+
+/// The total of a row, mostly in one pass: the first elements give the anchor for all.
+#[inline(always)]
+fn total_of<T: Copy + Into<f64>, const FUSED: bool>(row: &[T]) -> FloatTotal {
+    let head = row.split_at(row.len().min(LANES)).0;
+    let largest = |row: &[T]| row.iter().fold(0, |largest, &element| magnitude(element.into()).max(largest));
+    let first = largest(head);
+    let expected = first.saturating_add(u64::from(HEADROOM_BITS) << MANTISSA_BITS);
+    if let (1.., Some(anchor)) = (first, anchor(expected, row.len())) {
+        let (total, largest) = anchored_total::<T, FUSED>(row, anchor);
+        if (1..=expected).contains(&largest) {
+            return total;
+        }
+    }
+    match largest(row) {
+        // Zeros, whose sign plain addition keeps, or something beside which errors mean nothing.
+        0 | NOT_FINITE.. => FloatTotal { high: plain_sum::<T, false>(row), low: 0.0 },
+        largest => match anchor(largest, row.len()) {
+            Some(anchor) => anchored_total::<T, FUSED>(row, anchor).0,
+            None => row.iter().fold(FloatTotal::ZERO, |total, &element| total.plus(element.into())),
+        },
+    }
+}
+
+/// The magnitude of ∞, below those of NaN.
+const NOT_FINITE: u64 = f64::INFINITY.to_bits();
+
+/// The least and the greatest magnitude of some `float32` numbers, from which it follows whether `float64` can add
+/// them without rounding.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Bits of the least one that is not zero, less one.
+    least: u32,
+    /// Bits of the greatest one.
+    greatest: u32,
+}
+
+impl Extent {
+    /// Of no numbers.
+    pub(super) const NONE: Self = Self { least: u32::MAX, greatest: 0 };
+
+    #[inline(always)]
+    pub(super) fn of(elements: &[f32]) -> Self {
+        let (mut least, mut greatest) = ([Self::NONE.least; LANES], [Self::NONE.greatest; LANES]);
+        let (chunks, rest) = elements.as_chunks::<LANES>();
+        let magnitude = |element: &f32| element.to_bits() & (u32::MAX >> 1);
+        for chunk in chunks {
+            for ((least, greatest), element) in least.iter_mut().zip(&mut greatest).zip(chunk) {
+                *greatest = (*greatest).max(magnitude(element));
+                *least = (*least).min(magnitude(element).wrapping_sub(1));
+            }
+        }
+        for element in rest {
+            least[0] = least[0].min(magnitude(element).wrapping_sub(1));
+            greatest[0] = greatest[0].max(magnitude(element));
+        }
+        Self { least: least.into_iter().fold(u32::MAX, u32::min), greatest: greatest.into_iter().fold(0, u32::max) }
+    }
+
+    /// Of the numbers of both.
+    #[inline(always)]
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { least: self.least.min(other.least), greatest: self.greatest.max(other.greatest) }
+    }
+
+    /// Whether sums of up to `terms` of the numbers are exact in `float64`. With exponents from `least` to `greatest`,
+    /// all are multiples of 2^(least−150), and the sum is below terms × 2^(greatest−126): it has at most 53 bits if
+    /// log2(terms) + greatest ≤ least + 29. Subnormal numbers are multiples of what the least normal ones are.
+    #[inline(always)]
+    pub(super) fn is_exact(self, terms: usize) -> bool {
+        let (least, greatest) = ((self.least.wrapping_add(1) >> 23).max(1), self.greatest >> 23);
+        let is_finite = greatest < 255;
+        is_finite && usize::BITS - terms.saturating_sub(1).leading_zeros() + greatest <= least + 29
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn add_wide_rows(totals: &mut [FloatTotal], elements: &[f64], row_len: usize) {
+    match_target! {
+        "x86_64+fma" => add_rows::<f64, true>(totals, elements, row_len, false),
+        _ => add_rows::<f64, false>(totals, elements, row_len, false),
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn add_narrow_rows(totals: &mut [FloatTotal], elements: &[f32], row_len: usize) {
+    let is_exact = Extent::of(elements).is_exact(row_len);
+    match_target! {
+        "x86_64+fma" => add_rows::<f32, true>(totals, elements, row_len, is_exact),
+        _ => add_rows::<f32, false>(totals, elements, row_len, is_exact),
+    }
+}
+
+// Loops, not closures: these would be compiled for the oldest CPU wherever they are not inlined.
+#[inline(always)]
+fn add_rows<T: Copy + Into<f64>, const FUSED: bool>(
+    totals: &mut [FloatTotal],
+    elements: &[T],
+    row_len: usize,
+    is_exact: bool,
+) {
+    for (total, row) in totals.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
+        *total =
+            if is_exact { total.plus(plain_sum::<T, FUSED>(row)) } else { total.merged(total_of::<T, FUSED>(row)) };
+    }
+}
+
+/// Room for a piece of `float16`, widened.
+pub(super) type Widened = [f32; PIECE];
+
+/// The same numbers as `float32`.
+#[multiversion(targets = "simd")]
+pub(super) fn widen<'a>(elements: &[f16], widened: &'a mut Widened) -> &'a [f32] {
+    let widened = widened.split_at_mut(elements.len().min(PIECE)).0;
+    for (wide, element) in widened.iter_mut().zip(elements) {
+        *wide = widened_one(*element);
+    }
+    widened
+}
+
+/// By integer operations and one multiplication that is exact, so that the loop vectorises everywhere: the exponent
+/// moves from a bias of 15 to one of 127.
+#[inline(always)]
+fn widened_one(element: f16) -> f32 {
+    const REBIAS: f32 = f32::from_bits((127 + 127 - 15) << 23);
+    let bits = u32::from(element.to_bits());
+    let magnitude = (bits & 0x7fff) << 13;
+    let is_finite = bits & 0x7c00 != 0x7c00;
+    let finite = f32::from_bits(magnitude) * REBIAS;
+    let wide = if is_finite { finite.to_bits() } else { magnitude | f32::INFINITY.to_bits() };
+    f32::from_bits(wide | (bits & 0x8000) << 16)
+}
+
+impl Total<f64> for FloatTotal {
+    type Columns = WideColumns;
+    const ZERO: Self = Self::ZERO;
+
+    fn add_rows(totals: &mut [Self], elements: &[f64], row_len: usize) {
+        add_wide_rows(totals, elements, row_len);
+    }
+
+    fn sum(self) -> Sum {
+        Sum::Float(self)
+    }
+}
+
+impl Total<f32> for FloatTotal {
+    type Columns = NarrowColumns;
+    const ZERO: Self = Self::ZERO;
+
+    fn add_rows(totals: &mut [Self], elements: &[f32], row_len: usize) {
+        add_narrow_rows(totals, elements, row_len);
+    }
+
+    fn sum(self) -> Sum {
+        Sum::Float(self)
+    }
+}
+
+impl Total<f16> for FloatTotal {
+    type Columns = NarrowColumns;
+    const ZERO: Self = Self::ZERO;
+
+    fn add_rows(totals: &mut [Self], elements: &[f16], row_len: usize) {
+        add_narrow_rows(totals, widen(elements, &mut [0.0; PIECE]), row_len);
+    }
+
+    fn sum(self) -> Sum {
+        Sum::Float(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_float16_is_the_same_as_a_float32() {
+        for first in (0..=u16::MAX).step_by(PIECE) {
+            let elements: Vec<f16> = (first..).take(PIECE).map(f16::from_bits).collect();
+            let mut widened = [0.0; PIECE];
+            for (wide, element) in widen(&elements, &mut widened).iter().zip(&elements) {
+                assert!(wide.to_bits() == element.to_f32().to_bits() || wide.is_nan() && element.is_nan());
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_is_exact_if_all_bits_of_all_terms_fit() {
+        let extent = |elements: &[f32]| Extent::of(elements);
+        assert!(extent(&[]).is_exact(1 << 20));
+        assert!(extent(&[0.0, -0.0]).is_exact(1 << 20));
+        assert!(extent(&[1.0, -2.5]).is_exact(1 << 28) && !extent(&[1.0, -2.5]).is_exact((1 << 28) + 1));
+        assert!(extent(&[1.0, 2f32.powi(29)]).is_exact(1) && !extent(&[1.0, 2f32.powi(29)]).is_exact(2));
+        assert!(extent(&[1.0, 2f32.powi(20), 0.0]).is_exact(512) && !extent(&[1.0, 2f32.powi(20)]).is_exact(513));
+        assert!(extent(&[f32::from_bits(1), f32::MIN_POSITIVE]).is_exact(1 << 29));
+        assert!(!extent(&[f32::INFINITY]).is_exact(1) && !extent(&[1.0, f32::NAN]).is_exact(1));
+    }
+}
