@@ -1,11 +1,16 @@
 //! zlib (RFC 1950) and gzip (RFC 1952) streams: two wrappers around the same DEFLATE data (RFC 1951).
+//!
+//! There are two decoders. libdeflate is the fast one, but does not say where a stream ended; what it finds wrong with
+//! one it does not say either. zlib-rs decodes what libdeflate cannot, and has the last word on what it refuses.
 
 use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::Decompressor;
+use memchr::memmem;
 
 use super::{Codec, Fault};
 
-/// First bytes of every gzip member.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// First bytes of every gzip member that holds DEFLATE data.
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// The largest window that DEFLATE knows, which any stream may ask for.
 const WINDOW_BITS: u8 = 15;
@@ -32,16 +37,10 @@ impl Codec for Deflate {
         false
     }
 
-    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let mut written = 0;
-        loop {
-            let room = decoded.split_at_mut(written).1;
-            let member = self.decode_member(encoded, room)?;
-            written += member.written;
-            encoded = encoded.get(member.read..).unwrap_or_default();
-            if !(matches!(self, Self::Gzip) && encoded.starts_with(&GZIP_MAGIC)) {
-                return Ok(written);
-            }
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        match self.decode_fast(encoded, decoded) {
+            Some(written) => Ok(written),
+            None => self.decode_members(encoded, decoded),
         }
     }
 }
@@ -54,6 +53,28 @@ struct Progress {
 }
 
 impl Deflate {
+    /// Decodes one stream; None if there may be several, or if something is wrong with it.
+    fn decode_fast(self, encoded: &[u8], decoded: &mut [u8]) -> Option<usize> {
+        match self {
+            Self::Zlib => Decompressor::new().zlib_decompress(encoded, decoded).ok(),
+            Self::Gzip if may_have_members(encoded) => None,
+            Self::Gzip => Decompressor::new().gzip_decompress(encoded, decoded).ok(),
+        }
+    }
+
+    fn decode_members(self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let mut written = 0;
+        loop {
+            let room = decoded.split_at_mut(written).1;
+            let member = self.decode_member(encoded, room)?;
+            written += member.written;
+            encoded = encoded.get(member.read..).unwrap_or_default();
+            if !(matches!(self, Self::Gzip) && encoded.starts_with(&GZIP_MAGIC)) {
+                return Ok(written);
+            }
+        }
+    }
+
     fn decode_member(self, encoded: &[u8], decoded: &mut [u8]) -> Result<Progress, Fault> {
         let mut inflate = match self {
             Self::Zlib => Decompress::new(true),
@@ -86,6 +107,11 @@ impl Deflate {
             }
         }
     }
+}
+
+/// Whether a second gzip member may begin somewhere. By chance, one chunk of 16 MiB has the bytes that say so.
+fn may_have_members(encoded: &[u8]) -> bool {
+    encoded.get(1..).is_some_and(|rest| memmem::find(rest, &GZIP_MAGIC).is_some())
 }
 
 fn progress(inflate: &Decompress) -> Progress {
@@ -133,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn both_decoders_agree() {
+        let data: Vec<u8> = (0..100_000).map(|i: u32| u8::try_from(i * i / 7 % 251).unwrap()).collect();
+        for (codec, encoded) in [(Deflate::Zlib, zlib(&data)), (Deflate::Gzip, gzip(&data))] {
+            let (mut fast, mut careful) = (vec![0; data.len()], vec![0; data.len()]);
+            assert_eq!(codec.decode_fast(&encoded, &mut fast).unwrap(), data.len());
+            assert_eq!(codec.decode_members(&encoded, &mut careful).unwrap(), data.len());
+            assert!(fast == data && careful == data);
+            assert!(codec.decode_fast(&encoded[..encoded.len() - 1], &mut fast).is_none());
+        }
+    }
+
+    #[test]
     fn a_stream_longer_than_its_room_is_refused() {
         let data = vec![7; 1_000_000];
         for room in [0, 1, 999_999] {
@@ -168,6 +206,10 @@ mod tests {
         assert_eq!(decode(Deflate::Gzip, &encoded, 7).unwrap(), b"one two");
         encoded.extend([0; 9]);
         assert_eq!(decode(Deflate::Gzip, &encoded, 7).unwrap(), b"one two");
+        encoded.extend([0x1f, 0x8b, 7]);
+        assert_eq!(decode(Deflate::Gzip, &encoded, 7).unwrap(), b"one two");
+        let twice = [gzip(b"one"), gzip(b"one")].concat();
+        assert!(matches!(decode(Deflate::Gzip, &twice, 3), Err(Fault::Full)));
         let zlib_then_zlib = [zlib(b"one"), zlib(b"two")].concat();
         assert_eq!(decode(Deflate::Zlib, &zlib_then_zlib, 9).unwrap(), b"one");
     }

@@ -3,10 +3,9 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Codec, Fault};
+use multiversion::multiversion;
 
-/// Elements per block: enough for the compiler to transpose whole vectors.
-const BLOCK: usize = 64;
+use super::{Codec, Fault};
 
 /// Undoes a byte shuffle.
 #[derive(Clone, Copy, Debug)]
@@ -33,40 +32,41 @@ impl Codec for Shuffle {
         let decoded = decoded.get_mut(..len).ok_or(Fault::Full)?;
         match size {
             1 => decoded.copy_from_slice(encoded),
-            2 => unshuffle::<2>(encoded, decoded),
-            4 => unshuffle::<4>(encoded, decoded),
-            8 => unshuffle::<8>(encoded, decoded),
+            2 => unshuffle::<2, 64>(encoded, decoded),
+            4 => unshuffle::<4, 64>(encoded, decoded),
+            8 => unshuffle::<8, 32>(encoded, decoded),
             _ => unshuffle_any(encoded, decoded, size),
         }
         Ok(len)
     }
 }
 
-/// Both slices hold the same number of whole elements of `SIZE` bytes.
+/// Both slices hold the same number of whole elements of `SIZE` bytes. `BLOCK` of them are taken at a time: as many as
+/// the compiler transposes in vectors.
+#[multiversion(targets = "simd")]
 #[expect(clippy::indexing_slicing, reason = "arrays of SIZE and BLOCK, indexed below SIZE and BLOCK")]
-fn unshuffle<const SIZE: usize>(shuffled: &[u8], elements: &mut [u8]) {
+fn unshuffle<const SIZE: usize, const BLOCK: usize>(shuffled: &[u8], elements: &mut [u8]) {
     let (elements, _) = elements.as_chunks_mut::<SIZE>();
     let planes: [&[u8]; SIZE] = planes(shuffled, elements.len());
-    let blocks = planes.map(|plane| plane.as_chunks::<BLOCK>());
     let (element_blocks, element_rest) = elements.as_chunks_mut::<BLOCK>();
-
-    let mut plane_blocks = blocks.map(|(blocks, _)| blocks.iter());
+    let mut plane_blocks = planes.map(|plane| plane.as_chunks::<BLOCK>().0.iter());
     for block in element_blocks {
         let planes: [&[u8; BLOCK]; SIZE] = plane_blocks.each_mut().map(|blocks| blocks.next().unwrap_or(&[0; BLOCK]));
-        for (i, element) in block.iter_mut().enumerate() {
-            for (byte, plane) in element.iter_mut().zip(planes) {
-                *byte = plane[i];
+        for i in 0..BLOCK {
+            for byte in 0..SIZE {
+                block[i][byte] = planes[byte][i];
             }
         }
     }
-    for (plane, (_, rest)) in blocks.iter().enumerate() {
-        for (element, &byte) in element_rest.iter_mut().zip(*rest) {
-            element[plane] = byte;
+    for (byte, plane) in planes.iter().enumerate() {
+        for (element, &source) in element_rest.iter_mut().zip(plane.as_chunks::<BLOCK>().1) {
+            element[byte] = source;
         }
     }
 }
 
 /// The shuffled bytes cut into one plane per byte of an element.
+#[inline(always)]
 fn planes<const SIZE: usize>(shuffled: &[u8], count: usize) -> [&[u8]; SIZE] {
     let mut rest = shuffled;
     std::array::from_fn(|_| {
