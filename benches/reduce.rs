@@ -7,7 +7,7 @@ use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, ByteOrder, DType, Element, Missing, MissingRules},
+    array::{Budget, ByteOrder, DType, Element, Missing, MissingRules, Pool},
     reduce::{Count, Max, Min, Reduction, Sum, reduce},
 };
 use tokio::sync::Semaphore;
@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 const MIB: usize = 1 << 20;
 
 fn budget() -> Budget {
-    Budget::new(Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free"))
+    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free");
+    Budget::new(permit, Arc::new(Pool::new(1, 0)))
 }
 
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {

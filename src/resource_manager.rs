@@ -13,7 +13,13 @@ use std::{
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use crate::array::{Budget, MEMORY_UNIT};
+use crate::array::{Budget, MEMORY_UNIT, Pool};
+
+/// Memory kept for the next requests, beside what is admitted.
+const POOL_LIMIT: usize = 32 << 20;
+
+/// Smaller memory is better left to the allocator, which keeps it itself.
+const SMALLEST_POOLED: usize = 64 << 10;
 
 /// The bounds of what is shared; None for no bound.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +83,7 @@ pub enum AdmissionError {
 pub struct ResourceManager {
     memory: Arc<Semaphore>,
     memory_units: usize,
+    pool: Arc<Pool>,
     s3_connections: Arc<Semaphore>,
     http_connections: Arc<Semaphore>,
     file_reads: Arc<Semaphore>,
@@ -108,6 +115,7 @@ impl ResourceManager {
         Self {
             memory: Arc::new(Semaphore::new(memory_units)),
             memory_units,
+            pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
             s3_connections: semaphore(limits.s3_connections.map(NonZeroUsize::get)),
             http_connections: semaphore(limits.http_connections.map(NonZeroUsize::get)),
             file_reads: semaphore(Some(limits.file_reads.get())),
@@ -133,10 +141,16 @@ impl ResourceManager {
             return Err(never_fits);
         }
         if let Ok(permit) = Arc::clone(&self.memory).try_acquire_many_owned(permits) {
-            return Ok(Budget::new(permit));
+            return Ok(self.budget(permit));
         }
         let _place = self.take_place()?;
-        self.wait("memory", Arc::clone(&self.memory).acquire_many_owned(permits)).await.map(Budget::new)
+        self.wait("memory", Arc::clone(&self.memory).acquire_many_owned(permits))
+            .await
+            .map(|permit| self.budget(permit))
+    }
+
+    fn budget(&self, permit: OwnedSemaphorePermit) -> Budget {
+        Budget::new(permit, Arc::clone(&self.pool))
     }
 
     /// Waits for a connection.

@@ -1,9 +1,14 @@
-//! Memory for chunks and results: aligned, zeroed, and owning the permit that admitted it.
+//! Memory for chunks and results: aligned, and owning the permit that admitted it.
+
+use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::element::Element;
+use super::{
+    element::Element,
+    pool::{Memory, Pool},
+};
 
 /// Memory is admitted in units of this many bytes, so that a semaphore's 32-bit counts reach terabytes.
 pub const MEMORY_UNIT: usize = 1024;
@@ -12,7 +17,7 @@ pub const MEMORY_UNIT: usize = 1024;
 /// that are zero already and cost nothing until they are written; beyond it, it writes all the zeros itself.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(16))]
-struct Line([u8; 16]);
+pub(super) struct Line([u8; 16]);
 
 /// Memory units that `len` bytes take.
 #[must_use]
@@ -41,24 +46,26 @@ pub enum BufferError {
 #[derive(Debug)]
 pub struct Budget {
     permit: OwnedSemaphorePermit,
+    pool: Arc<Pool>,
 }
 
 impl Budget {
-    /// The budget that a memory permit, counted in [`MEMORY_UNIT`]s, allows.
+    /// The budget that a memory permit, counted in [`MEMORY_UNIT`]s, allows. Buffers get their memory from the pool,
+    /// and return it there.
     #[must_use]
-    pub const fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self { permit }
+    pub const fn new(permit: OwnedSemaphorePermit, pool: Arc<Pool>) -> Self {
+        Self { permit, pool }
     }
 
-    /// A zeroed buffer of `len` bytes, which takes its part of the permit with it.
+    /// A buffer of `len` bytes, which takes its part of the permit with it. It holds anything, perhaps what another
+    /// request left there: whoever asks for it writes all of it, or truncates it to what has been written.
     ///
     /// # Errors
     /// If the budget is spent, or the system has no memory.
     pub fn allocate(&mut self, len: usize) -> Result<Buffer, BufferError> {
         let permit = self.permit.split(memory_units(len)).ok_or(BufferError::NotAdmitted { len })?;
-        let lines = bytemuck::try_zeroed_vec::<Line>(len.div_ceil(size_of::<Line>()))
-            .map_err(|()| BufferError::OutOfMemory { len })?;
-        Ok(Buffer { lines, len, permit })
+        let memory = Memory::of(len, &self.pool).ok_or(BufferError::OutOfMemory { len })?;
+        Ok(Buffer { memory, len, permit })
     }
 
     /// Gives back what exceeds `units` when a buffer that is part of them has been handed out.
@@ -69,8 +76,8 @@ impl Budget {
 
     /// Frees a buffer and takes its permit back, for the next one of the same request.
     pub fn reclaim(&mut self, buffer: Buffer) {
-        let Buffer { lines, permit, .. } = buffer;
-        drop(lines);
+        let Buffer { memory, permit, .. } = buffer;
+        drop(memory);
         self.permit.merge(permit);
     }
 }
@@ -78,28 +85,22 @@ impl Budget {
 /// Bytes, aligned for every dtype, that hold their memory permit until they are dropped.
 #[derive(Debug)]
 pub struct Buffer {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
     permit: OwnedSemaphorePermit,
-}
-
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("..")
-    }
 }
 
 impl Buffer {
     /// The bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        let bytes: &[u8] = bytemuck::cast_slice(&self.lines);
+        let bytes: &[u8] = bytemuck::cast_slice(&self.memory.lines);
         bytes.get(..self.len).unwrap_or(bytes)
     }
 
     /// The bytes, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.lines);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.memory.lines);
         let len = self.len.min(bytes.len());
         bytes.split_at_mut(len).0
     }
@@ -107,13 +108,13 @@ impl Buffer {
     /// The bytes as elements; what is left over of a last, incomplete element is not part of them.
     #[must_use]
     pub fn elements<T: Element>(&self) -> &[T] {
-        let all: &[T] = bytemuck::cast_slice(&self.lines);
+        let all: &[T] = bytemuck::cast_slice(&self.memory.lines);
         all.get(..self.len / size_of::<T>()).unwrap_or(all)
     }
 
     /// The bytes as elements, to be written.
     pub fn elements_mut<T: Element>(&mut self) -> &mut [T] {
-        let all: &mut [T] = bytemuck::cast_slice_mut(&mut self.lines);
+        let all: &mut [T] = bytemuck::cast_slice_mut(&mut self.memory.lines);
         let len = (self.len / size_of::<T>()).min(all.len());
         all.split_at_mut(len).0
     }
@@ -135,14 +136,16 @@ impl AsRef<[u8]> for Buffer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::sync::Semaphore;
 
     use super::*;
 
+    fn pool() -> Arc<Pool> {
+        Arc::new(Pool::new(1 << 16, 1 << 20))
+    }
+
     fn budget(semaphore: &Arc<Semaphore>, units: u32) -> Budget {
-        Budget::new(Arc::clone(semaphore).try_acquire_many_owned(units).expect("enough permits"))
+        Budget::new(Arc::clone(semaphore).try_acquire_many_owned(units).expect("enough permits"), pool())
     }
 
     #[test]

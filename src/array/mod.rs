@@ -6,6 +6,7 @@ pub(crate) mod dtype;
 mod element;
 mod missing;
 mod order;
+mod pool;
 mod selection;
 mod total;
 
@@ -15,6 +16,7 @@ pub use dtype::{DType, Kind};
 pub use element::{Element, HasDType, Number, Rank};
 pub use missing::{Missing, MissingRules};
 pub use order::Order;
+pub use pool::Pool;
 pub use selection::{Slice, select};
 pub use total::{COLUMNS, Columns, FloatTotal, PIECE, Sum, Total, WideTotal};
 

@@ -14,19 +14,25 @@
 mod cases;
 mod oracle;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cases::cases;
 use oracle::{Case, Number, python_slice};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use reductionist::{
-    array::{Budget, Buffer, ByteOrder},
+    array::{Budget, Buffer, ByteOrder, Pool},
     operation::{Operation, OperationError, OperationResult, Select},
     plan::{Plan, SizeLimits},
     reduce::{Count, Max, Min, Sum},
     request::{Defaults, Dialect, Request},
 };
 use tokio::sync::Semaphore;
+
+/// Memory that holds what earlier cases left there: results must not depend on that.
+fn used_memory() -> Arc<Pool> {
+    static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(1, 1 << 24)));
+    Arc::clone(&POOL)
+}
 
 fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
     let request =
@@ -35,7 +41,7 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
     let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
     let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
     let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
-    let mut budget = Budget::new(permit);
+    let mut budget = Budget::new(permit, used_memory());
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
     budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));

@@ -166,7 +166,8 @@ mod tests {
 
     fn budget(units: usize) -> Budget {
         let units = u32::try_from(units).expect("not that many");
-        Budget::new(Arc::new(Semaphore::new(units as usize)).try_acquire_many_owned(units).expect("all of them"))
+        let pool = Arc::new(crate::array::Pool::new(1, 0));
+        Budget::new(Arc::new(Semaphore::new(units as usize)).try_acquire_many_owned(units).expect("all of them"), pool)
     }
 
     /// Nested lists, index by index.
