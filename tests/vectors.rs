@@ -13,7 +13,7 @@
 use std::{path::Path, sync::Arc};
 
 use reductionist::{
-    array::Budget,
+    array::{Budget, Pool},
     codec::{self, CodecSpec, DecodedLen, FilterPipeline},
 };
 use serde::Deserialize;
@@ -41,7 +41,7 @@ fn read(file: &str) -> Vec<u8> {
 
 fn decode(pipeline: &FilterPipeline, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, String> {
     let permit = Arc::new(Semaphore::new(1000)).try_acquire_many_owned(1000).expect("free");
-    let mut budget = Budget::new(permit);
+    let mut budget = Budget::new(permit, Arc::new(Pool::new(1, 0)));
     let mut chunk = budget.allocate(encoded.len()).expect("memory");
     chunk.bytes_mut().copy_from_slice(encoded);
     let decoded = pipeline.decode(chunk, len, &mut budget).map_err(|error| error.to_string())?;

@@ -1,23 +1,18 @@
 //! Objects on web servers, by plain GET requests.
 
-use std::{error::Error, fmt, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use headers::{Authorization, HeaderMapExt};
 use http_body_util::Empty;
-use hyper::{HeaderMap, Request, Response, Uri, body::Incoming, header};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tokio_rustls::rustls::ClientConfig;
+use hyper::{Request, Response, Uri, body::Incoming, header};
 use url::Url;
 
 use super::{
-    ByteRange, Location, Policy, Source, SourceError, SourceErrorKind,
+    ByteRange, HttpClient, Location, Policy, Source, SourceError, SourceErrorKind,
     body::Body,
-    error::{causes, kind_of_status, message_of_kind},
+    error::{kind_of_status, message_of_kind},
+    http_client::{NoAnswer, USER_AGENT, text},
 };
 use crate::{
     array::{Budget, Buffer},
@@ -54,31 +49,20 @@ impl HttpLocation {
     }
 }
 
-/// Reads from web servers, through one pool of connections.
+/// Reads from web servers.
+#[derive(Debug)]
 pub struct HttpSource {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    /// Longest wait for the head of an answer, with the connection that it may need.
-    head_timeout: Duration,
+    client: HttpClient,
     read_timeout: Duration,
     /// Where redirects may lead.
     policy: Policy,
 }
 
 impl HttpSource {
-    /// A source with no connection yet.
+    /// Reads with a client, and waits no longer than `read_timeout` for the next bytes.
     #[must_use]
-    pub fn new(tls: ClientConfig, connect_timeout: Duration, read_timeout: Duration, policy: Policy) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(connect_timeout));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Self { client, head_timeout: connect_timeout.saturating_add(read_timeout), read_timeout, policy }
+    pub const fn new(client: HttpClient, read_timeout: Duration, policy: Policy) -> Self {
+        Self { client, read_timeout, policy }
     }
 
     /// The answer to a GET, after the redirects that stay where the operator lets requests go.
@@ -107,18 +91,10 @@ impl HttpSource {
         credentials: Option<&Credentials>,
     ) -> Result<Response<Incoming>, SourceError> {
         let request = request(location, range, credentials)?;
-        match tokio::time::timeout(self.head_timeout, self.client.request(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let kind = if is_timeout(&error) { SourceErrorKind::TimedOut } else { SourceErrorKind::Unavailable };
-                let message = message_of_kind(kind, None, range, credentials.is_some());
-                Err(SourceError { causes: causes(&error), ..SourceError::new(kind, message) })
-            }
-            Err(_) => {
-                let kind = SourceErrorKind::TimedOut;
-                Err(SourceError::new(kind, message_of_kind(kind, None, range, credentials.is_some())))
-            }
-        }
+        self.client.send(request).await.map_err(|NoAnswer { kind, causes }| {
+            let message = message_of_kind(kind, None, range, credentials.is_some());
+            SourceError { causes, ..SourceError::new(kind, message) }
+        })
     }
 
     /// The location that a redirect names: on the same server, and allowed.
@@ -138,14 +114,6 @@ impl HttpSource {
     }
 }
 
-/// The time for a connection is up.
-fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.any(|error| {
-        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-    })
-}
-
 fn request(
     location: &HttpLocation,
     range: ByteRange,
@@ -156,9 +124,8 @@ fn request(
         ..SourceError::new(SourceErrorKind::Refused, "the server cannot be asked for this object")
     };
     let uri: Uri = location.url.as_str().parse().map_err(|error| refused(format!("{error}")))?;
-    let mut request = Request::get(uri)
-        .header(header::ACCEPT_ENCODING, "identity")
-        .header(header::USER_AGENT, concat!("reductionist/", env!("CARGO_PKG_VERSION")));
+    let mut request =
+        Request::get(uri).header(header::ACCEPT_ENCODING, "identity").header(header::USER_AGENT, USER_AGENT);
     if let Some(range) = range.header() {
         request = request.header(header::RANGE, range);
     }
@@ -173,10 +140,6 @@ fn request(
 fn redirect(answer: &Response<Incoming>) -> Option<&str> {
     let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     text(answer.headers(), &header::LOCATION).filter(|_| is_redirect)
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 impl Source for HttpSource {
@@ -227,11 +190,5 @@ fn check_status(answer: &Response<Incoming>, range: ByteRange, has_credentials: 
                 ..SourceError::new(kind, message_of_kind(kind, Some(status), range, has_credentials))
             })
         }
-    }
-}
-
-impl fmt::Debug for HttpSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpSource").field("read_timeout", &self.read_timeout).finish_non_exhaustive()
     }
 }

@@ -5,13 +5,15 @@ mod body;
 mod error;
 mod file;
 mod http;
+mod http_client;
 mod limited;
 mod policy;
 mod range;
 mod retry;
 mod s3;
+mod s3_client;
 mod s3_client_map;
-mod s3_interceptor;
+mod s3_error;
 mod s3_own_credentials;
 mod tls;
 
@@ -24,12 +26,14 @@ pub use any::{Location, Sources};
 pub use error::{SourceError, SourceErrorKind};
 pub use file::{FileLocation, FileSource};
 pub use http::{HttpLocation, HttpSource};
+pub use http_client::HttpClient;
 pub use limited::Limited;
 pub use policy::{Policy, PolicyError, Prefixes};
 pub use range::ByteRange;
 pub use retry::{Retry, RetryPolicy};
 pub use s3::{S3Location, S3Source};
-pub use s3_client_map::{Addressing, S3Client, S3ClientMap, S3Settings};
+pub use s3_client::{Addressing, S3Client};
+pub use s3_client_map::{S3ClientMap, S3Settings};
 pub use tls::{Roots, RootsError};
 
 /// Anything that bytes can be read from, by range. A limited or retried source is a source around a source.

@@ -1,18 +1,17 @@
-//! S3 stores, through the AWS SDK.
+//! S3 stores: a signed GET for each chunk.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
-use aws_sdk_s3::{
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_object::GetObjectError,
-};
+use hyper::header;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    ByteRange, S3ClientMap, Source, SourceError, SourceErrorKind,
+    ByteRange, HttpClient, S3ClientMap, Source, SourceError,
     body::Body,
-    error::{causes, kind_of_status, message_of_kind},
+    error::message_of_kind,
+    http_client::{NoAnswer, text},
+    s3_error::{part_without_range, refused},
 };
 use crate::{
     array::{Budget, Buffer},
@@ -78,14 +77,15 @@ pub(super) fn percent_decoded(text: &str) -> Result<String, String> {
 #[derive(Debug)]
 pub struct S3Source {
     clients: S3ClientMap,
+    http: HttpClient,
     read_timeout: Duration,
 }
 
 impl S3Source {
-    /// Reads with the clients of a map, and waits no longer than `read_timeout` for the next bytes.
+    /// Reads as the clients of a map say, and waits no longer than `read_timeout` for the next bytes.
     #[must_use]
-    pub const fn new(clients: S3ClientMap, read_timeout: Duration) -> Self {
-        Self { clients, read_timeout }
+    pub const fn new(clients: S3ClientMap, http: HttpClient, read_timeout: Duration) -> Self {
+        Self { clients, http, read_timeout }
     }
 }
 
@@ -101,58 +101,21 @@ impl Source for S3Source {
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         let client = self.clients.client(location, credentials);
-        let request = client.0.get_object().bucket(&location.bucket).key(&location.key).set_range(range.header());
-        let answer = request.send().await.map_err(|error| refused(&error, range, credentials.is_some()))?;
-        let content_length = answer.content_length().and_then(|len| u64::try_from(len).ok());
-        let part = range.locate(answer.content_range(), content_length)?;
-        let body = Body { body: answer.body.into_inner(), read_timeout: self.read_timeout };
-        body.read(range, part, max_len, budget).await
-    }
-}
-
-/// Codes by which stores refuse a reader, whatever status they send with them.
-const DENIALS: &[&str] =
-    &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
-
-/// Codes of a 400 that complain of what was asked for. Any other 400 to a reader without credentials is about them:
-/// some stores have no other word for an unsigned request.
-const WRONG_NAMES: &[&str] =
-    &["InvalidArgument", "InvalidBucketName", "InvalidObjectName", "InvalidRange", "InvalidURI", "KeyTooLongError"];
-
-/// What a failed GetObject means.
-fn refused(error: &SdkError<GetObjectError>, range: ByteRange, has_credentials: bool) -> SourceError {
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let code = error.code().unwrap_or_default();
-    let kind = match (error, status) {
-        (SdkError::TimeoutError(_), _) => SourceErrorKind::TimedOut,
-        (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => SourceErrorKind::TimedOut,
-        (SdkError::DispatchFailure(failure), _) if failure.is_user() => SourceErrorKind::Refused,
-        (SdkError::DispatchFailure(_), _) => SourceErrorKind::Unavailable,
-        (SdkError::ConstructionFailure(_), _) => SourceErrorKind::Refused,
-        (_, Some(status)) => kind_of(status, code, has_credentials),
-        (_, None) => SourceErrorKind::Unavailable,
-    };
-    let message = message_of_kind(kind, status, range, has_credentials);
-    SourceError { causes: error_causes(error, status), status, ..SourceError::new(kind, message) }
-}
-
-fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
-    let is_denial = DENIALS.contains(&code) || (status == 400 && !has_credentials && !WRONG_NAMES.contains(&code));
-    if is_denial { SourceErrorKind::AccessDenied } else { kind_of_status(status) }
-}
-
-/// `Code: message` as the store gave them, or what the layers below say.
-fn error_causes(error: &SdkError<GetObjectError>, status: Option<u16>) -> Vec<String> {
-    let said = match (error.code(), error.message()) {
-        (Some(code), Some(message)) if !message.is_empty() => Some(format!("{code}: {message}")),
-        (Some(code), _) => Some(code.to_owned()),
-        (None, _) => None,
-    };
-    match (said, status) {
-        (Some(said), _) => vec![said],
-        (None, Some(status)) if status >= 300 => vec![format!("the store answered with status {status}")],
-        // Our own check complains, through the SDK.
-        (None, Some(_)) => error.source().map(causes).unwrap_or_default().pop().into_iter().collect(),
-        (None, None) => error.source().map(causes).unwrap_or_default(),
+        let request = client.get_object(location, range).await?;
+        let answer = self.http.send(request).await.map_err(|NoAnswer { kind, causes }| {
+            let message = message_of_kind(kind, None, range, credentials.is_some());
+            SourceError { causes, ..SourceError::new(kind, message) }
+        })?;
+        let (head, body) = answer.into_parts();
+        let status = head.status.as_u16();
+        let content_range = text(&head.headers, &header::CONTENT_RANGE);
+        match (status, content_range) {
+            (200, _) | (206, Some(_)) => {}
+            (206, None) => return Err(part_without_range(range, credentials.is_some())),
+            _ => return Err(refused(status, body, self.read_timeout, range, credentials.is_some()).await),
+        }
+        let content_length = text(&head.headers, &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());
+        let part = range.locate(content_range, content_length)?;
+        Body { body, read_timeout: self.read_timeout }.read(range, part, max_len, budget).await
     }
 }

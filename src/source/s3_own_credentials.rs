@@ -1,9 +1,23 @@
 //! The service's own credentials, for stores that the operator lists.
 
-use aws_config::{default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig};
-use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_sdk_s3::config::{Region, SharedHttpClient};
-use tokio::sync::OnceCell;
+use std::time::{Duration, SystemTime};
+
+use aws_config::{Region, default_provider::credentials::DefaultCredentialsChain, provider_config::ProviderConfig};
+use aws_credential_types::{Credentials, provider::ProvideCredentials};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, identity::Identity};
+use tokio::sync::Mutex;
+
+use super::{SourceError, SourceErrorKind, error::causes, tls::Roots};
+
+/// Longest time to look for them.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Credentials that expire sooner are looked up again.
+const SPARE: Duration = Duration::from_secs(60);
+
+/// Credentials that do not say when they expire are looked up again after this.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Credentials from where AWS's tools look for them: the environment, profiles, a web identity token, the container's
 /// or the machine's role. They are looked up when they are first needed, and again when they are about to expire.
@@ -11,28 +25,78 @@ use tokio::sync::OnceCell;
 pub(super) struct OwnCredentials {
     region: Region,
     http_client: SharedHttpClient,
-    chain: OnceCell<DefaultCredentialsChain>,
+    /// Locked while somebody looks, so that all others wait for the same answer.
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    chain: Option<DefaultCredentialsChain>,
+    /// With the time until which they can be used.
+    identity: Option<(Identity, SystemTime)>,
 }
 
 impl OwnCredentials {
-    pub(super) fn new(region: Region, http_client: SharedHttpClient) -> Self {
-        Self { region, http_client, chain: OnceCell::new() }
+    pub(super) fn new(region: &str, roots: &Roots) -> Self {
+        let http_client = http_client(roots);
+        Self { region: Region::new(region.to_owned()), http_client, found: Mutex::new(Found::default()) }
     }
 
-    async fn chain(&self) -> &DefaultCredentialsChain {
-        let build = || {
-            let config = ProviderConfig::default().with_http_client(self.http_client.clone());
-            DefaultCredentialsChain::builder().configure(config).region(self.region.clone()).build()
+    /// The credentials.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub(super) async fn identity(&self) -> Result<Identity, SourceError> {
+        let mut found = self.found.lock().await;
+        if let Some((identity, until)) = &found.identity
+            && SystemTime::now() < *until
+        {
+            return Ok(identity.clone());
+        }
+        let credentials = tokio::time::timeout(LOOKUP_TIMEOUT, self.look_up(&mut found.chain)).await;
+        let credentials =
+            credentials.map_err(|_| none(vec![format!("they were looked for in vain for {LOOKUP_TIMEOUT:?}")]))??;
+        let until = match credentials.expiry() {
+            Some(expiry) => expiry.checked_sub(SPARE).unwrap_or(expiry),
+            None => SystemTime::now() + LIFETIME,
         };
-        self.chain.get_or_init(build).await
+        let identity = Identity::from(credentials);
+        found.identity = Some((identity.clone(), until));
+        Ok(identity)
+    }
+
+    async fn look_up(&self, chain: &mut Option<DefaultCredentialsChain>) -> Result<Credentials, SourceError> {
+        let chain = match chain {
+            Some(chain) => chain,
+            None => {
+                let config = ProviderConfig::default().with_http_client(self.http_client.clone());
+                let new = DefaultCredentialsChain::builder().configure(config).region(self.region.clone());
+                chain.insert(new.build().await)
+            }
+        };
+        chain.provide_credentials().await.map_err(|error| none(causes(&error)))
     }
 }
 
-impl ProvideCredentials for OwnCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async { self.chain().await.provide_credentials().await })
+fn none(causes: Vec<String>) -> SourceError {
+    let message = "the server has no credentials of its own for this store";
+    SourceError { causes, ..SourceError::new(SourceErrorKind::Internal, message) }
+}
+
+/// The client that looks for roles.
+fn http_client(roots: &Roots) -> SharedHttpClient {
+    let store = TrustStore::default();
+    let store = match roots.added() {
+        Some(pem) => store.with_pem_certificate(pem),
+        None => store,
+    };
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    match TlsContext::builder().with_trust_store(store).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        // Nothing in it can fail today; if it ever does, connections to servers of unknown issuers will.
+        Err(error) => {
+            tracing::error!(%error, "the certificates of --ca-bundle are not used");
+            builder.build_https()
+        }
     }
 }

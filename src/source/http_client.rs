@@ -1,0 +1,85 @@
+//! The HTTP client of stores and web servers: one pool of connections for all.
+
+use std::{error::Error, fmt, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::{HeaderMap, Request, Response, body::Incoming, header::HeaderName};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::{SourceErrorKind, error::causes};
+
+/// What requests call themselves.
+pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
+
+/// Sends requests without a body. Clones share connections, which are kept while the other side keeps them.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    /// Longest wait for the head of an answer, with the connection that it may need.
+    head_timeout: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    pub(super) kind: SourceErrorKind,
+    pub(super) causes: Vec<String>,
+}
+
+impl HttpClient {
+    /// A client with no connection yet, which waits `connect_timeout` for one and then `read_timeout` for an answer.
+    #[must_use]
+    pub fn new(tls: ClientConfig, connect_timeout: Duration, read_timeout: Duration) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(connect_timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Self { client, head_timeout: connect_timeout.saturating_add(read_timeout) }
+    }
+
+    /// The head of the answer; its body is still to come.
+    ///
+    /// # Errors
+    /// If there is no connection, or no answer in time.
+    pub(super) async fn send(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+        match tokio::time::timeout(self.head_timeout, self.client.request(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                let kind = if is_timeout(&error) { SourceErrorKind::TimedOut } else { SourceErrorKind::Unavailable };
+                Err(NoAnswer { kind, causes: causes(&error) })
+            }
+            Err(_) => Err(NoAnswer { kind: SourceErrorKind::TimedOut, causes: Vec::new() }),
+        }
+    }
+}
+
+/// The time for a connection is up.
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.any(|error| {
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+    })
+}
+
+/// The value of a header, if it is text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("head_timeout", &self.head_timeout).finish_non_exhaustive()
+    }
+}
