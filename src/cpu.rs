@@ -20,6 +20,15 @@ pub enum CpuError {
     Panicked,
 }
 
+/// How long work takes, compared with handing it to another thread and its result back: some 10 µs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Not much longer.
+    Short,
+    /// Perhaps much longer.
+    Long,
+}
+
 /// The two kinds of thread pool that an operator can choose.
 #[derive(Debug)]
 enum Pool {
@@ -55,12 +64,26 @@ impl Cpu {
         Ok(Self { pool: Pool::Rayon(pool), resources })
     }
 
-    /// Runs `work` when a thread is free. If the caller stops waiting before that, it never runs. The
-    /// current span goes with it.
+    /// Runs `work`: short work here and now, long work when a thread is free. If the caller stops waiting before that,
+    /// it never runs. The current span goes with it.
     ///
     /// # Errors
     /// If the work panics.
-    pub async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Result<R, CpuError> {
+    pub async fn run<R: Send + 'static>(
+        &self,
+        effort: Effort,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, CpuError> {
+        match effort {
+            Effort::Short => catch_unwind(AssertUnwindSafe(work)).map_err(|_| CpuError::Panicked),
+            Effort::Long => self.run_on_a_thread(work).await,
+        }
+    }
+
+    async fn run_on_a_thread<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, CpuError> {
         let permit = self.resources.thread().await?;
         let (sender, receiver) = oneshot::channel();
         let span = tracing::Span::current();
@@ -101,19 +124,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_runs_on_another_thread() {
+    async fn long_work_runs_on_another_thread_and_short_work_here() {
         for cpu in both() {
             let here = std::thread::current().id();
-            assert_ne!(cpu.run(|| std::thread::current().id()).await.expect("no panic"), here);
+            assert_ne!(cpu.run(Effort::Long, || std::thread::current().id()).await.expect("no panic"), here);
+            assert_eq!(cpu.run(Effort::Short, || std::thread::current().id()).await.expect("no panic"), here);
         }
     }
 
     #[tokio::test]
     async fn a_panic_becomes_an_error_and_frees_its_thread() {
         for cpu in both() {
-            let panicked = cpu.run(|| panic!("on purpose")).await;
-            assert!(matches!(panicked, Err(CpuError::Panicked)));
-            assert_eq!(cpu.run(|| 1).await.expect("the thread is free again"), 1);
+            for effort in [Effort::Short, Effort::Long] {
+                let panicked = cpu.run(effort, || panic!("on purpose")).await;
+                assert!(matches!(panicked, Err(CpuError::Panicked)));
+            }
+            assert_eq!(cpu.run(Effort::Long, || 1).await.expect("the thread is free again"), 1);
         }
     }
 
@@ -121,9 +147,9 @@ mod tests {
     async fn work_that_nobody_waits_for_never_starts() {
         for cpu in both() {
             let (release, wait) = std::sync::mpsc::channel::<()>();
-            let busy = cpu.run(move || wait.recv());
+            let busy = cpu.run(Effort::Long, move || wait.recv());
             tokio::pin!(busy);
-            let abandoned = cpu.run(|| panic!("must not run"));
+            let abandoned = cpu.run(Effort::Long, || panic!("must not run"));
             tokio::select! {
                 biased;
                 _ = &mut busy => unreachable!("it waits for its release"),

@@ -3,6 +3,7 @@
 use crate::{
     array::{MAX_ELEMENTS, memory_units},
     codec::{DecodedLen, FilterPipeline},
+    cpu::Effort,
     error::ActiveStorageError,
     operation::{Operation, OperationError},
     request::Request,
@@ -17,6 +18,15 @@ pub struct SizeLimits {
     /// Bytes of a decoded chunk.
     pub decoded: usize,
 }
+
+/// Work on chunks of no more bytes than this is short: it takes some 10 µs at most.
+const SHORT_LEN: usize = 64 << 10;
+
+/// The same in elements, which may be narrow, strided, and each a result of its own.
+const SHORT_ELEMENTS: usize = 16 << 10;
+
+/// More missing values than this are searched, element by element.
+const SHORT_LIST: usize = 4;
 
 /// Lengths and memory of one request.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +86,14 @@ impl Plan {
         let decoded_len = if pipeline.keeps_length() { encoded_len } else { self.decoded_len.max() };
         let reducing = memory_units(decoded_len).saturating_add(self.result_units);
         pipeline.peak_memory_units(encoded_len, decoded_len).max(reducing)
+    }
+
+    /// What it takes to decode a chunk of this length and to answer.
+    #[must_use]
+    pub fn effort(&self, request: &Request, encoded_len: usize) -> Effort {
+        let is_plain = request.pipeline.is_empty() && request.task.missing.values.len() <= SHORT_LIST;
+        let elements = encoded_len / request.task.dtype.size();
+        if is_plain && encoded_len <= SHORT_LEN && elements <= SHORT_ELEMENTS { Effort::Short } else { Effort::Long }
     }
 
     /// What a failed read of the chunk means for the request.

@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("credentials", &[]),
     ("request", &["array", "codec", "operation", "source"]),
-    ("plan", &["array", "codec", "error", "operation", "request", "source"]),
+    ("plan", &["array", "codec", "cpu", "error", "operation", "request", "source"]),
     ("resource_manager", &["array"]),
     ("source", &["array", "credentials", "resource_manager"]),
     ("cpu", &["resource_manager"]),

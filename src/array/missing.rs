@@ -1,6 +1,8 @@
 //! Which elements are missing, after the CF conventions (section 2.5.1, "Missing data, valid and actual
 //! range of data").
 
+#![expect(clippy::needless_bitwise_bool, reason = "loops without branches vectorise")]
+
 use multiversion::multiversion;
 
 use super::element::{Element, Number};

@@ -109,6 +109,12 @@ impl FilterPipeline {
         Self { codecs: filters.into_iter().chain(compression).collect() }
     }
 
+    /// Whether there is nothing to decode.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.codecs.is_empty()
+    }
+
     /// Whether the encoded chunk is as long as the decoded one.
     #[must_use]
     pub fn keeps_length(&self) -> bool {

@@ -54,9 +54,10 @@ async fn execute<O: Operation>(
     let Request { location, range, .. } = &request;
     let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
     let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
+    let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
     app.cpu
-        .run(move || {
+        .run(effort, move || {
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
             let _span = tracing::info_span!("operation").entered();
             let result = O::run(&request.task, chunk, &mut budget)?;

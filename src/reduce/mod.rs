@@ -178,7 +178,7 @@ fn fold_short_rows<R: Reduction, T: Element>(
         let (states, counts) = (part(&mut all_states, 0, rows), part(&mut all_counts, 0, rows));
         states.fill(R::identity::<T>());
         counts.fill(0);
-        let loaded = pieces.rows(piece.into(), row_len, counts);
+        let loaded = pieces.rows(&piece.into(), row_len, counts);
         R::fold_rows(states, loaded, row_len);
         output.write(number * rows_per_piece, states, counts)?;
     }
@@ -196,7 +196,7 @@ fn fold_long_rows<R: Reduction, T: Element>(
         let (mut state, mut count) = ([R::identity::<T>()], [0]);
         for row in rows.by_ref().take(layout.rows_per_result) {
             for piece in cut(&row, PIECE) {
-                let loaded = pieces.rows(piece, piece.len(), &mut count);
+                let loaded = pieces.rows(&piece, piece.len(), &mut count);
                 R::fold_rows(&mut state, loaded, loaded.len());
             }
         }
@@ -232,7 +232,7 @@ fn fold_short_columns<R: Reduction, T: Element>(
     for (group, rows) in elements.chunks(width * rows_per_result).enumerate() {
         tile.clear(width);
         for piece in rows.chunks(PIECE / width * width) {
-            tile.add_rows(piece.into(), pieces);
+            tile.add_rows(&piece.into(), pieces);
         }
         tile.write(group * width, output)?;
     }
@@ -253,7 +253,7 @@ fn fold_tiles<R: Reduction, T: Element>(
         for group in 0..row_groups {
             tile.clear(columns.len_of(layout.row_axis()));
             for row in rows.by_ref().take(layout.rows_per_result) {
-                tile.add_rows(row, pieces);
+                tile.add_rows(&row, pieces);
             }
             tile.write(group * row_len + number * COLUMNS, output)?;
         }
@@ -280,7 +280,7 @@ impl<R: Reduction, T: Element> Tile<R, T> {
         part(&mut self.counts, 0, width).fill(0);
     }
 
-    fn add_rows(&mut self, piece: ArrayView1<'_, T>, pieces: &mut Pieces<'_, T>) {
+    fn add_rows(&mut self, piece: &ArrayView1<'_, T>, pieces: &mut Pieces<'_, T>) {
         let loaded = pieces.columns(piece, self.width, part(&mut self.counts, 0, self.width));
         self.columns.add_rows(loaded, self.width);
     }

@@ -21,10 +21,12 @@ impl<'m, T: Element> Pieces<'m, T> {
     }
 
     /// Rows of `row_len` elements. Adds the number of elements that are not missing to the count of each row.
-    pub(super) fn rows<'a>(&'a mut self, piece: ArrayView1<'a, T>, row_len: usize, counts: &mut [u32]) -> &'a [T] {
+    pub(super) fn rows<'a>(&'a mut self, piece: &ArrayView1<'a, T>, row_len: usize, counts: &mut [u32]) -> &'a [T] {
         let native = native(&mut self.native, piece, self.byte_order, self.missing);
         if self.missing.is_empty() {
-            counts.iter_mut().for_each(|count| *count += as_count(row_len));
+            for count in counts {
+                *count += as_count(row_len);
+            }
             return native;
         }
         let replaced = self.replaced.split_at_mut(native.len()).0;
@@ -33,11 +35,13 @@ impl<'m, T: Element> Pieces<'m, T> {
     }
 
     /// Rows of `width` elements. Adds 1 to the count of a column for each element that is not missing.
-    pub(super) fn columns<'a>(&'a mut self, piece: ArrayView1<'a, T>, width: usize, counts: &mut [u32]) -> &'a [T] {
+    pub(super) fn columns<'a>(&'a mut self, piece: &ArrayView1<'a, T>, width: usize, counts: &mut [u32]) -> &'a [T] {
         let native = native(&mut self.native, piece, self.byte_order, self.missing);
         if self.missing.is_empty() {
             let rows = as_count(native.len() / width.max(1));
-            counts.iter_mut().for_each(|count| *count += rows);
+            for count in counts {
+                *count += rows;
+            }
             return native;
         }
         let replaced = self.replaced.split_at_mut(native.len()).0;
@@ -49,7 +53,7 @@ impl<'m, T: Element> Pieces<'m, T> {
 /// The elements of a piece as the missing rules want them: where they are, if that is possible.
 fn native<'a, T: Element>(
     room: &'a mut [T; PIECE],
-    piece: ArrayView1<'a, T>,
+    piece: &ArrayView1<'a, T>,
     byte_order: ByteOrder,
     missing: &MissingRules<T>,
 ) -> &'a [T] {
@@ -61,12 +65,11 @@ fn native<'a, T: Element>(
         return elements;
     }
     let room = room.split_at_mut(piece.len().min(PIECE)).0;
-    match in_memory {
-        Some(elements) => copy_to_native(elements, room, byte_order),
-        None => {
-            room.iter_mut().zip(&piece).for_each(|(element, &source)| *element = source);
-            to_native(room, byte_order);
-        }
+    if let Some(elements) = in_memory {
+        copy_to_native(elements, room, byte_order);
+    } else {
+        room.iter_mut().zip(piece).for_each(|(element, &source)| *element = source);
+        to_native(room, byte_order);
     }
     missing.mark(room);
     room

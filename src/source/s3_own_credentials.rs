@@ -14,10 +14,10 @@ use super::{SourceError, SourceErrorKind, error::causes, tls::Roots};
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Credentials that expire sooner are looked up again.
-const SPARE: Duration = Duration::from_secs(60);
+const SPARE: Duration = Duration::from_mins(1);
 
 /// Credentials that do not say when they expire are looked up again after this.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
+const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Credentials from where AWS's tools look for them: the environment, profiles, a web identity token, the container's
 /// or the machine's role. They are looked up when they are first needed, and again when they are about to expire.
@@ -66,13 +66,12 @@ impl OwnCredentials {
     }
 
     async fn look_up(&self, chain: &mut Option<DefaultCredentialsChain>) -> Result<Credentials, SourceError> {
-        let chain = match chain {
-            Some(chain) => chain,
-            None => {
-                let config = ProviderConfig::default().with_http_client(self.http_client.clone());
-                let new = DefaultCredentialsChain::builder().configure(config).region(self.region.clone());
-                chain.insert(new.build().await)
-            }
+        let chain = if let Some(chain) = chain {
+            chain
+        } else {
+            let config = ProviderConfig::default().with_http_client(self.http_client.clone());
+            let new = DefaultCredentialsChain::builder().configure(config).region(self.region.clone());
+            chain.insert(new.build().await)
         };
         chain.provide_credentials().await.map_err(|error| none(causes(&error)))
     }

@@ -133,7 +133,7 @@ fn magnitude(float: f64) -> u64 {
 const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 
 /// A number so large that to add `terms` elements of at most `magnitude` does not change its exponent: what it grows
-/// by is exact, and what an addition rounds off is found with two more (the condition of Dekker's FastTwoSum). None
+/// by is exact, and what an addition rounds off is found with two more (the condition of Dekker's `FastTwoSum`). None
 /// if there is no such number.
 #[inline(always)]
 fn anchor(magnitude: u64, terms: usize) -> Option<f64> {
@@ -163,7 +163,9 @@ fn anchored_total<T: Copy + Into<f64>, const FUSED: bool>(row: &[T], anchor: f64
     for (((high, low), largest), &element) in high.iter_mut().zip(&mut low).zip(&mut largest).zip(rest) {
         add(high, low, largest, element.into());
     }
-    high.iter_mut().for_each(|high| *high -= anchor);
+    for high in &mut high {
+        *high -= anchor;
+    }
     let total = FloatTotal { high: sum_of_lanes(high), low: sum_of_lanes(low) };
     (total, largest.into_iter().fold(0, u64::max))
 }

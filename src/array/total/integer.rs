@@ -110,7 +110,7 @@ macro_rules! wide {
         impl WideTotal<$type> {
             #[inline(always)]
             fn plus(self, element: $type) -> Self {
-                let low = (element & $type::from(u32::MAX)) as u64;
+                let low = bytemuck::cast::<$type, u64>(element) & u64::from(u32::MAX);
                 Self { high: self.high.wrapping_add(element >> 32), low: self.low.wrapping_add(low) }
             }
         }

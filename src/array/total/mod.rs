@@ -67,7 +67,9 @@ mod tests {
         T::Total::add_rows(&mut total, elements, elements.len());
         let by_row = T::from_sum(total[0].sum()).expect("no overflow");
         let mut columns = <T::Total as Total<T>>::Columns::new();
-        elements.iter().for_each(|element| columns.add_rows(&[*element], 1));
+        for element in elements {
+            columns.add_rows(&[*element], 1);
+        }
         columns.write(&mut total);
         let by_column = T::from_sum(total[0].sum()).expect("no overflow");
         assert_eq!(by_row.canonical().rank(), by_column.canonical().rank());
