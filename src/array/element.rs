@@ -168,6 +168,7 @@ macro_rules! integers {
                 }
             }
 
+            #[inline(always)]
             fn from_sum(sum: Sum) -> Option<Self> {
                 match sum {
                     Sum::Integer(integer) => integer.try_into().ok(),
@@ -185,6 +186,7 @@ integers! {
 
 /// The nearest `float32`; rounding is what the cast is for.
 #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, to infinity beyond the range")]
+#[inline(always)]
 fn f32_from_f64(float: f64) -> f32 {
     float as f32
 }
@@ -253,6 +255,7 @@ macro_rules! floats {
                 (!overflows && !underflows).then_some(element)
             }
 
+            #[inline(always)]
             fn from_sum(sum: Sum) -> Option<Self> {
                 Some(match sum {
                     Sum::Integer(integer) => $from_f64(integer as f64),

@@ -1,8 +1,10 @@
 //! The number of elements that are not missing.
 
+use bytemuck::cast_slice_mut;
+
 use crate::array::{Columns, DType, Element};
 
-use super::{Overflow, Reduction, store};
+use super::{Overflow, Reduction};
 
 /// The number of elements, NaN included: the driver's own count is all there is to it.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,10 @@ impl Reduction for Count {
     }
 
     fn finish<T: Element>(_: &[()], counts: &[u32], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
-        store(results, counts.iter().map(|&count| Some(i64::from(count))))
+        for (result, &count) in cast_slice_mut::<u8, i64>(results).iter_mut().zip(counts) {
+            *result = count.into();
+        }
+        Ok(())
     }
 }
 

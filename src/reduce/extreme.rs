@@ -11,6 +11,8 @@ use crate::array::{COLUMNS, Columns, Element, Rank};
 /// Which end of the order ranks are counted from.
 pub(super) trait Ranking<T: Element> {
     fn rank(element: T) -> T::Rank;
+
+    fn element(rank: T::Rank) -> T;
 }
 
 /// The largest rank of each column.
@@ -29,6 +31,14 @@ pub(super) fn fold_rows<T: Element, R: Ranking<T>>(
 ) {
     for (rank, row) in ranks.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
         *rank = row.iter().fold(*rank, |largest, &element| largest.max(R::rank(element)));
+    }
+}
+
+/// Writes the element of each rank.
+#[multiversion(targets = "simd")]
+pub(super) fn write<T: Element, R: Ranking<T>>(ranks: &[T::Rank], results: &mut [T], _: PhantomData<R>) {
+    for (result, &rank) in results.iter_mut().zip(ranks) {
+        *result = R::element(rank).canonical();
     }
 }
 

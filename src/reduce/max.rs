@@ -2,12 +2,13 @@
 
 use std::marker::PhantomData;
 
+use bytemuck::cast_slice_mut;
+
 use crate::array::{DType, Element, Rank};
 
 use super::{
     Overflow, Reduction,
-    extreme::{LargestRanks, Ranking, fold_rows},
-    store,
+    extreme::{LargestRanks, Ranking, fold_rows, write},
 };
 
 /// The largest element: NaN if any is NaN, +0.0 above −0.0. Of nothing: the lowest value of the dtype,
@@ -19,6 +20,11 @@ impl<T: Element> Ranking<T> for Max {
     #[inline(always)]
     fn rank(element: T) -> T::Rank {
         element.rank()
+    }
+
+    #[inline(always)]
+    fn element(rank: T::Rank) -> T {
+        T::of_rank(rank)
     }
 }
 
@@ -46,6 +52,7 @@ impl Reduction for Max {
     }
 
     fn finish<T: Element>(ranks: &[T::Rank], _: &[u32], _: DType, results: &mut [u8]) -> Result<(), Overflow> {
-        store(results, ranks.iter().map(|&rank| Some(T::of_rank(rank).canonical())))
+        write::<T, _>(ranks, cast_slice_mut(results), PhantomData::<Self>);
+        Ok(())
     }
 }

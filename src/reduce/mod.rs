@@ -55,7 +55,8 @@ pub trait Reduction {
     fn default_dtype(dtype: DType) -> DType;
 
     /// Writes the results of `states`, of each of which `counts` has the number of elements, as elements
-    /// of `dtype` (the default one, or for sums another that the request may name) into `results`.
+    /// of `dtype` (the default one, or for sums another that the request may name) into `results`, which are
+    /// aligned for it.
     ///
     /// # Errors
     /// If a result does not fit `dtype`.
@@ -327,14 +328,6 @@ impl<R: Reduction, T: Element> Output<R, T> {
         }
         Ok(())
     }
-}
-
-/// Writes elements one after the other into `results`.
-fn store<T: Element>(results: &mut [u8], values: impl Iterator<Item = Option<T>>) -> Result<(), Overflow> {
-    for (result, value) in results.chunks_exact_mut(size_of::<T>()).zip(values) {
-        result.copy_from_slice(bytemuck::bytes_of(&value.ok_or(Overflow)?));
-    }
-    Ok(())
 }
 
 /// `len` entries from `first` on, or as many as there are.

@@ -1,8 +1,11 @@
 //! Sums, exact for integers and in twice the precision of `float64` for floats.
 
+use bytemuck::cast_slice_mut;
+use multiversion::multiversion;
+
 use crate::array::{DType, Element, Kind, Total, dtype::with_dtype};
 
-use super::{Overflow, Reduction, store};
+use super::{Overflow, Reduction};
 
 /// The sum of the elements; 0 if there are none. NaN and ∞ are added as IEEE 754 says.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +47,20 @@ impl Reduction for Sum {
         dtype: DType,
         results: &mut [u8],
     ) -> Result<(), Overflow> {
-        with_dtype!(dtype, U => store(results, totals.iter().zip(counts).map(|(&total, &count)| {
-            // The sum of nothing is plain 0, not the −0.0 that sums start from.
-            if count == 0 { Some(bytemuck::Zeroable::zeroed()) } else { U::from_sum(total.sum()) }
-        })))
+        let fits = with_dtype!(dtype, U => write::<T, U>(totals, counts, cast_slice_mut(results)));
+        if fits { Ok(()) } else { Err(Overflow) }
     }
+}
+
+/// Writes each total as a `U`; false if one does not fit.
+#[multiversion(targets = "simd")]
+fn write<T: Element, U: Element>(totals: &[T::Total], counts: &[u32], results: &mut [U]) -> bool {
+    let mut fits = true;
+    for ((result, total), &count) in results.iter_mut().zip(totals).zip(counts) {
+        let sum = U::from_sum(total.sum());
+        fits &= sum.is_some();
+        // The sum of nothing is plain 0, not the −0.0 that sums start from.
+        *result = if count == 0 { U::zeroed() } else { sum.unwrap_or(U::NOTHING) };
+    }
+    fits
 }

@@ -46,6 +46,7 @@ impl FloatTotal {
 
     /// Nearest `float64`, with ∞ and NaN as plain addition gives them. The error term is left out where it means
     /// nothing: beside ∞, and where it overflowed although the sum did not.
+    #[inline(always)]
     pub(in crate::array) fn rounded(self) -> f64 {
         if self.high.is_nan() {
             f64::NAN
@@ -59,20 +60,18 @@ impl FloatTotal {
     /// The `float64` from which a second rounding, to a narrower type, gives the nearest of that type:
     /// inexact sums get an odd last bit, so that they never look like a tie (Boldo and Melquiond,
     /// "When double rounding is odd", 2005).
+    #[inline(always)]
     pub(in crate::array) fn rounded_to_odd(self) -> f64 {
         let rounded = self.rounded();
-        if !rounded.is_finite() || self.low == 0.0 || !self.low.is_finite() {
-            return rounded;
-        }
         let (sum, error) = two_sum(self.high, self.low);
         let bits = sum.to_bits();
-        if error == 0.0 || bits & 1 == 1 {
-            sum
-        } else if (error > 0.0) == (sum > 0.0) {
-            f64::from_bits(bits.wrapping_add(1))
-        } else {
-            f64::from_bits(bits.wrapping_sub(1))
-        }
+        // Away from zero or towards it, to the neighbour on the side of the error.
+        let odd = bits | 1;
+        let towards_zero = odd.wrapping_sub(2);
+        let is_further = (error > 0.0) == (sum > 0.0);
+        let odd = if is_further || bits & 1 == 1 { odd } else { towards_zero };
+        let is_exact = error == 0.0 || self.low == 0.0 || !rounded.is_finite() || !self.low.is_finite();
+        if is_exact { rounded } else { f64::from_bits(odd) }
     }
 }
 
@@ -96,15 +95,22 @@ fn plus<const FUSED: bool>(a: f64, b: f64, one: f64) -> f64 {
     if FUSED { a.mul_add(one, b) } else { a + b }
 }
 
-/// The sum of some lanes, each half added to the other.
+/// One of all lanes, by folding the second half into the first until one is left.
 #[inline(always)]
-fn sum_of_lanes(mut lanes: [f64; LANES]) -> f64 {
+fn fold_lanes<T: Copy>(mut lanes: [T; LANES], fold: impl Fn(T, T) -> T) -> T {
     for len in [16, 8, 4, 2, 1] {
         let (lanes, more) = lanes.split_at_mut(len);
-        lanes.iter_mut().zip(more).for_each(|(lane, more)| *lane += *more);
+        for (lane, more) in lanes.iter_mut().zip(more) {
+            *lane = fold(*lane, *more);
+        }
     }
-    let [sum, ..] = lanes;
-    sum
+    let [all, ..] = lanes;
+    all
+}
+
+#[inline(always)]
+fn sum_of_lanes(lanes: [f64; LANES]) -> f64 {
+    fold_lanes(lanes, |a, b| a + b)
 }
 
 /// The sum of a row in plain `float64` additions.
@@ -167,7 +173,7 @@ fn anchored_total<T: Copy + Into<f64>, const FUSED: bool>(row: &[T], anchor: f64
         *high -= anchor;
     }
     let total = FloatTotal { high: sum_of_lanes(high), low: sum_of_lanes(low) };
-    (total, largest.into_iter().fold(0, u64::max))
+    (total, fold_lanes(largest, u64::max))
 }
 
 /// How much larger than its first elements those of a row may be before it is added once more.
@@ -228,7 +234,7 @@ impl Extent {
             least[0] = least[0].min(magnitude(element).wrapping_sub(1));
             greatest[0] = greatest[0].max(magnitude(element));
         }
-        Self { least: least.into_iter().fold(u32::MAX, u32::min), greatest: greatest.into_iter().fold(0, u32::max) }
+        Self { least: fold_lanes(least, u32::min), greatest: fold_lanes(greatest, u32::max) }
     }
 
     /// Of the numbers of both.
@@ -313,6 +319,7 @@ impl Total<f64> for FloatTotal {
         add_wide_rows(totals, elements, row_len);
     }
 
+    #[inline(always)]
     fn sum(self) -> Sum {
         Sum::Float(self)
     }
@@ -326,6 +333,7 @@ impl Total<f32> for FloatTotal {
         add_narrow_rows(totals, elements, row_len);
     }
 
+    #[inline(always)]
     fn sum(self) -> Sum {
         Sum::Float(self)
     }
@@ -339,6 +347,7 @@ impl Total<f16> for FloatTotal {
         add_narrow_rows(totals, widen(elements, &mut [0.0; PIECE]), row_len);
     }
 
+    #[inline(always)]
     fn sum(self) -> Sum {
         Sum::Float(self)
     }

@@ -59,6 +59,7 @@ macro_rules! narrow {
                 add_rows(totals, elements, row_len);
             }
 
+            #[inline(always)]
             fn sum(self) -> Sum {
                 Sum::Integer(self.into())
             }
@@ -142,6 +143,7 @@ macro_rules! wide {
                 $add_rows(totals, elements, row_len);
             }
 
+            #[inline(always)]
             fn sum(self) -> Sum {
                 Sum::Integer((i128::from(self.high) << 32) + i128::from(self.low))
             }
