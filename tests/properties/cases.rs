@@ -50,8 +50,11 @@ fn missing(dtype: DType, elements: Vec<Number>) -> impl Strategy<Value = Missing
             None
         }
     });
-    let list =
-        prop_oneof![prop::collection::vec(element.clone(), 0..5), prop::collection::vec(element.clone(), 15..40)];
+    let list = prop_oneof![
+        prop::collection::vec(element.clone(), 0..5),
+        prop::collection::vec(element.clone(), 5..17),
+        prop::collection::vec(element.clone(), 15..40),
+    ];
     (
         prop::option::weighted(0.3, element),
         prop::option::weighted(0.2, list),
