@@ -1,14 +1,21 @@
-//! Decoders: bytes of decoded data per second, beside a copy of the same size.
+//! Decoders: bytes of decoded data per second, beside a copy of the same size and bare libdeflate on the same stream.
 #![allow(missing_docs, clippy::expect_used, clippy::pedantic, reason = "a bench")]
 
-use std::{hint::black_box, io::Write, num::NonZeroUsize};
+use std::{hint::black_box, io::Write, num::NonZeroUsize, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{
     Compression,
     write::{GzEncoder, ZlibEncoder},
 };
-use reductionist::codec::{Codec, Deflate, Shuffle};
+use libdeflater::Decompressor;
+use ndarray::ArrayViewD;
+use reductionist::{
+    array::{Budget, ByteOrder, DType, Missing, MissingRules, Pool},
+    codec::{Codec, DecodedLen, Deflate, FilterPipeline, Shuffle},
+    reduce::{Sum, reduce},
+};
+use tokio::sync::Semaphore;
 
 const MIB: usize = 1 << 20;
 
@@ -53,26 +60,74 @@ fn unshuffle(c: &mut Criterion) {
     }
 }
 
-fn inflate(c: &mut Criterion) {
-    let mut group = c.benchmark_group("inflate");
+/// Level 4, as archives are written.
+fn encoded(codec: Deflate, data: &[u8]) -> Vec<u8> {
+    match codec {
+        Deflate::Zlib => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(4));
+            encoder.write_all(data).expect("memory");
+            encoder.finish().expect("memory")
+        }
+        Deflate::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(4));
+            encoder.write_all(data).expect("memory");
+            encoder.finish().expect("memory")
+        }
+    }
+}
+
+/// What nobody can be faster than who decodes the same stream.
+fn bare_libdeflate(c: &mut Criterion) {
+    let mut group = c.benchmark_group("bare_libdeflate");
     group.sample_size(20);
     for size in [MIB, 8 * MIB] {
         let data = shuffled_temperatures(size);
-        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(4));
-        zlib.write_all(&data).expect("memory");
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::new(4));
-        gzip.write_all(&data).expect("memory");
         let mut to = vec![0; size];
+        let mut decompressor = Decompressor::new();
         group.throughput(Throughput::Bytes(size as u64));
-        for (codec, encoded) in
-            [(Deflate::Zlib, zlib.finish().expect("memory")), (Deflate::Gzip, gzip.finish().expect("memory"))]
-        {
+        for codec in [Deflate::Zlib, Deflate::Gzip] {
+            let encoded = encoded(codec, &data);
             group.bench_function(format!("{}/{}", codec.name(), size / MIB), |b| {
-                b.iter(|| codec.decode(black_box(&encoded), &mut to).expect("decodes"))
+                b.iter(|| match codec {
+                    Deflate::Zlib => decompressor.zlib_decompress(black_box(&encoded), &mut to).expect("decodes"),
+                    Deflate::Gzip => decompressor.gzip_decompress(black_box(&encoded), &mut to).expect("decodes"),
+                })
             });
         }
     }
 }
 
-criterion_group!(benches, copy, unshuffle, inflate);
+/// Whole chunks: inflate, unshuffle, and the sum of what is not missing.
+fn chunk(c: &mut Criterion) {
+    let mut group = c.benchmark_group("chunk");
+    group.sample_size(20);
+    let pool = Arc::new(Pool::new(1 << 16, 1 << 26));
+    for size in [MIB, 8 * MIB] {
+        let data = shuffled_temperatures(size);
+        group.throughput(Throughput::Bytes(size as u64));
+        for codec in [Deflate::Zlib, Deflate::Gzip] {
+            let encoded = encoded(codec, &data);
+            let name = codec.name();
+            let pipeline = FilterPipeline::new(
+                vec![Box::new(Shuffle { element_size: NonZeroUsize::new(4).expect("not 0") })],
+                Some(Box::new(codec)),
+            );
+            let rules = MissingRules::from(Missing { values: vec![1e20_f32], min: None, max: None });
+            group.bench_function(format!("{name}/{}", size / MIB), |b| {
+                b.iter(|| {
+                    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free");
+                    let mut budget = Budget::new(permit, Arc::clone(&pool));
+                    let mut buffer = budget.allocate(encoded.len()).expect("memory");
+                    buffer.bytes_mut().copy_from_slice(&encoded);
+                    let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");
+                    let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
+                    let native = ByteOrder::NATIVE;
+                    reduce::<Sum, f32>(view, native, &[true], &rules, DType::Float32, &mut budget).expect("no overflow")
+                })
+            });
+        }
+    }
+}
+
+criterion_group!(benches, copy, unshuffle, bare_libdeflate, chunk);
 criterion_main!(benches);

@@ -67,7 +67,9 @@ enum Rule<T> {
     Value(T),
     /// What is below the first or above the second is missing.
     Range(T, T),
-    /// Several values, or a value and a range, or NaN.
+    /// What equals one of these is missing.
+    Values([T; FEW]),
+    /// Values and a range, or NaN.
     Few(Few<T>),
 }
 
@@ -83,11 +85,15 @@ struct Few<T> {
 impl<T: Element> Few<T> {
     #[inline(always)]
     fn is_valid(&self, element: T) -> bool {
-        // All are computed, without branches, so that the loop around it vectorises.
-        let is_listed = self.values.iter().fold(false, |is_listed, &value| is_listed | (element == value));
         let is_outside = (element < self.low) | (element > self.high);
-        !(is_listed | is_outside | (element.is_nan() & self.nan))
+        is_unlisted(&self.values, element) & !(is_outside | (element.is_nan() & self.nan))
     }
+}
+
+// All comparisons are made, without branches, so that the loop around them vectorises.
+#[inline(always)]
+fn is_unlisted<T: Element>(values: &[T; FEW], element: T) -> bool {
+    values.iter().fold(true, |is_unlisted, &value| is_unlisted & (element != value))
 }
 
 impl<T: Element> From<Missing<T>> for MissingRules<T> {
@@ -112,6 +118,7 @@ impl<T: Element> From<Missing<T>> for MissingRules<T> {
             ([], None, false) => (Rule::None, Vec::new()),
             (&[value], None, false) => (Rule::Value(value), Vec::new()),
             ([], None, true) => (Rule::Range(low, high), Vec::new()),
+            (values, None, false) if values.len() <= FEW => (Rule::Values(few(values).values), Vec::new()),
             (values, ..) if values.len() <= FEW => (Rule::Few(few(values)), Vec::new()),
             (values @ &[value, ..], ..) if values.len() <= SEARCHED_LIST_LEN => {
                 (Rule::Value(value), values.chunks(FEW).map(few).collect())
@@ -155,6 +162,9 @@ impl<T: Element> MissingRules<T> {
             Rule::Range(low, high) => {
                 replace_in_rows(rows, row_len, neutral, replaced, counts, |x| !((x < low) | (x > high)));
             }
+            Rule::Values(values) => {
+                replace_in_rows(rows, row_len, neutral, replaced, counts, |x| is_unlisted(&values, x));
+            }
             Rule::Few(few) => replace_in_rows(rows, row_len, neutral, replaced, counts, |x| few.is_valid(x)),
         }
     }
@@ -166,6 +176,9 @@ impl<T: Element> MissingRules<T> {
             Rule::Value(value) => replace_in_columns(rows, width, neutral, replaced, counts, |x| x != value),
             Rule::Range(low, high) => {
                 replace_in_columns(rows, width, neutral, replaced, counts, |x| !((x < low) | (x > high)));
+            }
+            Rule::Values(values) => {
+                replace_in_columns(rows, width, neutral, replaced, counts, |x| is_unlisted(&values, x));
             }
             Rule::Few(few) => replace_in_columns(rows, width, neutral, replaced, counts, |x| few.is_valid(x)),
         }

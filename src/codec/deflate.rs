@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn both_decoders_agree() {
-        let data: Vec<u8> = (0..100_000).map(|i: u32| u8::try_from(i * i / 7 % 251).unwrap()).collect();
+        let data: Vec<u8> = (0..100_000_u64).map(|i| u8::try_from(i * i / 7 % 251).unwrap()).collect();
         for (codec, encoded) in [(Deflate::Zlib, zlib(&data)), (Deflate::Gzip, gzip(&data))] {
             let (mut fast, mut careful) = (vec![0; data.len()], vec![0; data.len()]);
             assert_eq!(codec.decode_fast(&encoded, &mut fast).unwrap(), data.len());

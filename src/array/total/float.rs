@@ -257,32 +257,66 @@ impl Extent {
 #[multiversion(targets = "simd")]
 fn add_wide_rows(totals: &mut [FloatTotal], elements: &[f64], row_len: usize) {
     match_target! {
-        "x86_64+fma" => add_rows::<f64, true>(totals, elements, row_len, false),
-        _ => add_rows::<f64, false>(totals, elements, row_len, false),
+        "x86_64+fma" => add_wide::<true>(totals, elements, row_len),
+        _ => add_wide::<false>(totals, elements, row_len),
     }
 }
 
 #[multiversion(targets = "simd")]
 fn add_narrow_rows(totals: &mut [FloatTotal], elements: &[f32], row_len: usize) {
-    let is_exact = Extent::of(elements).is_exact(row_len);
     match_target! {
-        "x86_64+fma" => add_rows::<f32, true>(totals, elements, row_len, is_exact),
-        _ => add_rows::<f32, false>(totals, elements, row_len, is_exact),
+        "x86_64+fma" => add_narrow::<true>(totals, elements, row_len),
+        _ => add_narrow::<false>(totals, elements, row_len),
     }
 }
 
 // Loops, not closures: these would be compiled for the oldest CPU wherever they are not inlined.
 #[inline(always)]
-fn add_rows<T: Copy + Into<f64>, const FUSED: bool>(
-    totals: &mut [FloatTotal],
-    elements: &[T],
-    row_len: usize,
-    is_exact: bool,
-) {
+fn add_wide<const FUSED: bool>(totals: &mut [FloatTotal], elements: &[f64], row_len: usize) {
+    for (total, row) in totals.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
+        *total = total.merged(total_of::<f64, FUSED>(row));
+    }
+}
+
+#[inline(always)]
+fn add_narrow<const FUSED: bool>(totals: &mut [FloatTotal], elements: &[f32], row_len: usize) {
+    if let ([total], Some(sum)) = (&mut *totals, exact_sum_of_positive::<FUSED>(elements)) {
+        *total = total.plus(sum);
+        return;
+    }
+    let is_exact = Extent::of(elements).is_exact(row_len);
     for (total, row) in totals.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
         *total =
-            if is_exact { total.plus(plain_sum::<T, FUSED>(row)) } else { total.merged(total_of::<T, FUSED>(row)) };
+            if is_exact { total.plus(plain_sum::<f32, FUSED>(row)) } else { total.merged(total_of::<f32, FUSED>(row)) };
     }
+}
+
+/// The sum of a row in one pass, if all its elements are positive and plain additions exact: bits of positive numbers
+/// are in the order of the numbers, and looking for the least and the greatest costs nothing beside the conversions.
+#[inline(always)]
+fn exact_sum_of_positive<const FUSED: bool>(row: &[f32]) -> Option<f64> {
+    let bits = |element: &f32| element.to_bits().cast_signed();
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    if !chunks.first()?.iter().all(|element| bits(element) > 0) {
+        return None;
+    }
+    let one = std::hint::black_box(1.0);
+    let (mut sums, mut least, mut greatest) = ([FloatTotal::ZERO.high; LANES], [i32::MAX; LANES], [0; LANES]);
+    for chunk in chunks {
+        for (((sum, least), greatest), element) in sums.iter_mut().zip(&mut least).zip(&mut greatest).zip(chunk) {
+            *sum = plus::<FUSED>(f64::from(*element), *sum, one);
+            *least = (*least).min(bits(element));
+            *greatest = (*greatest).max(bits(element));
+        }
+    }
+    for (((sum, least), greatest), element) in sums.iter_mut().zip(&mut least).zip(&mut greatest).zip(rest) {
+        *sum += f64::from(*element);
+        *least = (*least).min(bits(element));
+        *greatest = (*greatest).max(bits(element));
+    }
+    let least = u32::try_from(fold_lanes(least, i32::min)).ok()?.checked_sub(1)?;
+    let greatest = u32::try_from(fold_lanes(greatest, i32::max)).ok()?;
+    Extent { least, greatest }.is_exact(row.len()).then(|| sum_of_lanes(sums))
 }
 
 /// Room for a piece of `float16`, widened.
@@ -360,7 +394,7 @@ mod tests {
     #[test]
     fn every_float16_is_the_same_as_a_float32() {
         for first in (0..=u16::MAX).step_by(PIECE) {
-            let elements: Vec<f16> = (first..).take(PIECE).map(f16::from_bits).collect();
+            let elements: Vec<f16> = (0..=u16::MAX).skip(first.into()).take(PIECE).map(f16::from_bits).collect();
             let mut widened = [0.0; PIECE];
             for (wide, element) in widen(&elements, &mut widened).iter().zip(&elements) {
                 assert!(wide.to_bits() == element.to_f32().to_bits() || wide.is_nan() && element.is_nan());
