@@ -45,7 +45,9 @@ def run_benches(seconds):
     for bench in ("reduce", "codec"):
         options = ["--warm-up-time", "0.2", "--measurement-time", str(seconds), "--noplot"]
         command = ["cargo", "bench", "--quiet", "--locked", "--bench", bench, "--", *options]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if run.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
 
 
 def medians():

@@ -280,7 +280,9 @@ fn add_wide<const FUSED: bool>(totals: &mut [FloatTotal], elements: &[f64], row_
 
 #[inline(always)]
 fn add_narrow<const FUSED: bool>(totals: &mut [FloatTotal], elements: &[f32], row_len: usize) {
-    if let ([total], Some(sum)) = (&mut *totals, exact_sum_of_positive::<FUSED>(elements)) {
+    if let [total] = &mut *totals
+        && let Some(sum) = exact_sum_of_positive::<FUSED>(elements)
+    {
         *total = total.plus(sum);
         return;
     }
@@ -291,33 +293,57 @@ fn add_narrow<const FUSED: bool>(totals: &mut [FloatTotal], elements: &[f32], ro
     }
 }
 
-/// The sum of a row in one pass, if all its elements are positive and plain additions exact: bits of positive numbers
-/// are in the order of the numbers, and looking for the least and the greatest costs nothing beside the conversions.
+/// The sum of a row in one pass, if no element is negative or +0.0, and plain additions are exact: bits of positive
+/// numbers are in the order of the numbers, and looking for the least and the greatest costs little beside the
+/// conversions. −0.0, which stands in for missing elements, is no trouble.
 #[inline(always)]
 fn exact_sum_of_positive<const FUSED: bool>(row: &[f32]) -> Option<f64> {
-    let bits = |element: &f32| element.to_bits().cast_signed();
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    if !chunks.first()?.iter().all(|element| bits(element) > 0) {
-        return None;
+    let first = row.as_chunks::<LANES>().0.first()?;
+    let is_positive = |element: &f32| element.to_bits().cast_signed() > 0;
+    let is_expected = |element: &f32| is_positive(element) || element.to_bits() == f32::to_bits(-0.0);
+    match (first.iter().all(is_positive), first.iter().all(is_expected)) {
+        (true, _) => exact_sum_of::<FUSED, false>(row),
+        (false, true) => exact_sum_of::<FUSED, true>(row),
+        (false, false) => None,
     }
+}
+
+/// The same; −0.0 is expected if `ZEROS`, otherwise there is no sum if there is one.
+#[inline(always)]
+fn exact_sum_of<const FUSED: bool, const ZEROS: bool>(row: &[f32]) -> Option<f64> {
     let one = std::hint::black_box(1.0);
-    let (mut sums, mut least, mut greatest) = ([FloatTotal::ZERO.high; LANES], [i32::MAX; LANES], [0; LANES]);
+    let (mut sums, mut least, mut greatest) = ([FloatTotal::ZERO.high; LANES], [u32::MAX; LANES], [0; LANES]);
+    let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
         for (((sum, least), greatest), element) in sums.iter_mut().zip(&mut least).zip(&mut greatest).zip(chunk) {
             *sum = plus::<FUSED>(f64::from(*element), *sum, one);
-            *least = (*least).min(bits(element));
-            *greatest = (*greatest).max(bits(element));
+            (*least, *greatest) = widened_extent::<ZEROS>(*least, *greatest, element.to_bits());
         }
     }
     for (((sum, least), greatest), element) in sums.iter_mut().zip(&mut least).zip(&mut greatest).zip(rest) {
         *sum += f64::from(*element);
-        *least = (*least).min(bits(element));
-        *greatest = (*greatest).max(bits(element));
+        (*least, *greatest) = widened_extent::<ZEROS>(*least, *greatest, element.to_bits());
     }
-    let least = u32::try_from(fold_lanes(least, i32::min)).ok()?.checked_sub(1)?;
-    let greatest = u32::try_from(fold_lanes(greatest, i32::max)).ok()?;
-    Extent { least, greatest }.is_exact(row.len()).then(|| sum_of_lanes(sums))
+    let offset = if ZEROS { ZERO_LAST } else { 0 };
+    let (least, greatest) = (fold_lanes(least, u32::min), fold_lanes(greatest, u32::max));
+    let extent = Extent { least: least.wrapping_sub(offset).wrapping_sub(1), greatest };
+    (least > offset && extent.is_exact(row.len())).then(|| sum_of_lanes(sums))
 }
+
+/// The least and the greatest bits of floats, and of one more. Without `ZEROS`, those of all negative ones are greater
+/// than those of any number; with them, negative ones and +0.0 are the least, and −0.0 is above all.
+#[inline(always)]
+fn widened_extent<const ZEROS: bool>(least: u32, greatest: u32, bits: u32) -> (u32, u32) {
+    if ZEROS {
+        let greatest = greatest.cast_signed().max(bits.cast_signed()).cast_unsigned();
+        (least.min(bits.wrapping_add(ZERO_LAST)), greatest)
+    } else {
+        (least.min(bits), greatest.max(bits))
+    }
+}
+
+/// Added to the bits of a float, puts −0.0 last and +0.0 before all positive numbers.
+const ZERO_LAST: u32 = u32::MAX >> 1;
 
 /// Room for a piece of `float16`, widened.
 pub(super) type Widened = [f32; PIECE];
@@ -400,6 +426,23 @@ mod tests {
                 assert!(wide.to_bits() == element.to_f32().to_bits() || wide.is_nan() && element.is_nan());
             }
         }
+    }
+
+    #[test]
+    fn positive_numbers_are_added_in_one_pass_and_nothing_else() {
+        let with = |element: f32| (0..70).map(|i| if i == 65 { element } else { 1.5 }).collect::<Vec<_>>();
+        let sum = |row: &[f32]| exact_sum_of_positive::<false>(row);
+        assert_eq!(sum(&with(1.5)), Some(105.0));
+        assert_eq!(sum(&with(-0.0)), None, "none was expected");
+        let with_missing =
+            |element: f32| [with(element).as_slice(), &[-0.0; 32]].concat().into_iter().rev().collect::<Vec<_>>();
+        assert_eq!(sum(&with_missing(-0.0)), Some(103.5));
+        assert_eq!(sum(&with(f32::from_bits(0x3f80_0001))), Some(104.5 + f64::from(f32::EPSILON)));
+        for other in [0.0, -1.5, -1e-45, 1e-45, 1e30, f32::INFINITY, f32::NAN, -f32::NAN, f32::NEG_INFINITY] {
+            assert_eq!((sum(&with(other)), sum(&with_missing(other))), (None, None), "{other}");
+        }
+        let all_missing = sum(&[-0.0; 64]).unwrap();
+        assert!(all_missing == 0.0 && all_missing.is_sign_negative());
     }
 
     #[test]
