@@ -315,6 +315,21 @@ async fn a_success_without_the_bytes_is_none() {
 }
 
 #[tokio::test]
+async fn a_part_whose_place_cannot_be_read_is_not_taken_for_the_whole_object() {
+    // What does not belong in a header, and two headers of which only one can be right.
+    let garbled: &[&str] = &["Content-Range: bytes 2-7/10\u{e9}"];
+    let twice: &[&str] = &["Content-Range: bytes 2-7/10", "Content-Range: bytes 0-5/10"];
+    for way in WAYS {
+        for headers in [garbled, twice] {
+            for status in ["206 Partial Content", "200 OK"] {
+                let faulty = Faulty::start(way, whole_answer(status, headers, &DATA[2..8])).await;
+                assert_eq!(faulty.sum().await.status, 502, "{way:?} {status} {headers:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_401_whatever_their_body() {
     let without_message: &[u8] =
         b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><RequestId>1</RequestId></Error>";

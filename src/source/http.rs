@@ -12,7 +12,7 @@ use super::{
     ByteRange, HttpClient, Location, Policy, Source, SourceError, SourceErrorKind,
     body::Body,
     error::{kind_of_status, message_of_kind},
-    http_client::{NoAnswer, USER_AGENT, text},
+    http_client::{NoAnswer, USER_AGENT, content_range, text},
 };
 use crate::{
     array::{Budget, Buffer},
@@ -156,7 +156,7 @@ impl Source for HttpSource {
         let answer = self.get(location, range, credentials).await?;
         check_status(&answer, range, credentials.is_some())?;
         let content_length = text(answer.headers(), &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());
-        let part = range.locate(text(answer.headers(), &header::CONTENT_RANGE), content_length)?;
+        let part = range.locate(content_range(answer.headers()), content_length)?;
         let body = Body { body: answer.into_body(), read_timeout: self.read_timeout };
         body.read(range, part, max_len, budget).await
     }

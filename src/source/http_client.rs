@@ -4,7 +4,11 @@ use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::{HeaderMap, Request, Response, body::Incoming, header::HeaderName};
+use hyper::{
+    HeaderMap, Request, Response,
+    body::Incoming,
+    header::{self, HeaderName},
+};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -76,6 +80,17 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 /// The value of a header, if it is text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// What an answer says of the place of its body in the object. What cannot be read, or is said twice, is an empty text:
+/// it fits no range, where none at all would mean the whole object.
+pub(super) fn content_range(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::CONTENT_RANGE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(value.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => Some(""),
+    }
 }
 
 impl fmt::Debug for HttpClient {

@@ -10,7 +10,7 @@ use super::{
     ByteRange, HttpClient, S3ClientMap, Source, SourceError,
     body::Body,
     error::message_of_kind,
-    http_client::{NoAnswer, text},
+    http_client::{NoAnswer, content_range, text},
     s3_error::{part_without_range, refused},
 };
 use crate::{
@@ -108,7 +108,7 @@ impl Source for S3Source {
         })?;
         let (head, body) = answer.into_parts();
         let status = head.status.as_u16();
-        let content_range = text(&head.headers, &header::CONTENT_RANGE);
+        let content_range = content_range(&head.headers);
         match (status, content_range) {
             (200, _) | (206, Some(_)) => {}
             (206, None) => return Err(part_without_range(range, credentials.is_some())),
