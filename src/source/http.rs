@@ -12,7 +12,7 @@ use super::{
     ByteRange, HttpClient, Location, Policy, Source, SourceError, SourceErrorKind,
     body::Body,
     error::{kind_of_status, message_of_kind},
-    http_client::{NoAnswer, USER_AGENT, content_range, text},
+    http_client::{USER_AGENT, content_range, text},
 };
 use crate::{
     array::{Budget, Buffer},
@@ -91,10 +91,7 @@ impl HttpSource {
         credentials: Option<&Credentials>,
     ) -> Result<Response<Incoming>, SourceError> {
         let request = request(location, range, credentials)?;
-        self.client.send(request).await.map_err(|NoAnswer { kind, causes }| {
-            let message = message_of_kind(kind, None, range, credentials.is_some());
-            SourceError { causes, ..SourceError::new(kind, message) }
-        })
+        self.client.send(request).await.map_err(|no_answer| no_answer.to_read(range, credentials.is_some()))
     }
 
     /// The location that a redirect names: on the same server, and allowed.

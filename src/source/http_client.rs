@@ -16,7 +16,10 @@ use hyper_util::{
 };
 use tokio_rustls::rustls::ClientConfig;
 
-use super::{SourceErrorKind, error::causes};
+use super::{
+    ByteRange, SourceError, SourceErrorKind,
+    error::{causes, message_of_kind},
+};
 
 /// What requests call themselves.
 pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
@@ -32,8 +35,16 @@ pub struct HttpClient {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) struct NoAnswer {
-    pub(super) kind: SourceErrorKind,
-    pub(super) causes: Vec<String>,
+    kind: SourceErrorKind,
+    causes: Vec<String>,
+}
+
+impl NoAnswer {
+    /// What that means for who wanted to read a range.
+    pub(super) fn to_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
+        let message = message_of_kind(self.kind, None, range, has_credentials);
+        SourceError { causes: self.causes, ..SourceError::new(self.kind, message) }
+    }
 }
 
 impl HttpClient {

@@ -9,8 +9,7 @@ use url::Url;
 use super::{
     ByteRange, HttpClient, S3ClientMap, Source, SourceError,
     body::Body,
-    error::message_of_kind,
-    http_client::{NoAnswer, content_range, text},
+    http_client::{content_range, text},
     s3_error::{part_without_range, refused},
 };
 use crate::{
@@ -102,10 +101,8 @@ impl Source for S3Source {
     ) -> Result<Buffer, SourceError> {
         let client = self.clients.client(location, credentials);
         let request = client.get_object(location, range).await?;
-        let answer = self.http.send(request).await.map_err(|NoAnswer { kind, causes }| {
-            let message = message_of_kind(kind, None, range, credentials.is_some());
-            SourceError { causes, ..SourceError::new(kind, message) }
-        })?;
+        let answer = self.http.send(request).await;
+        let answer = answer.map_err(|no_answer| no_answer.to_read(range, credentials.is_some()))?;
         let (head, body) = answer.into_parts();
         let status = head.status.as_u16();
         let content_range = content_range(&head.headers);

@@ -31,7 +31,7 @@ trait Addend: Copy {
     fn add(total: Self::Total, partial: impl Into<Self::Total>) -> Self::Total;
 }
 
-/// No piece has more elements than their sum fits the partial sum of 16-bit elements.
+/// No piece has more elements than their sum fits the partial sum of 16-bit elements: a larger one does not compile.
 const _: () = assert!(PIECE <= 1 << 15);
 
 macro_rules! narrow {
