@@ -125,7 +125,8 @@ fn chunk(c: &mut Criterion) {
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");
                     let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
                     let native = ByteOrder::NATIVE;
-                    reduce::<Sum, f32>(view, native, &[true], &rules, DType::Float32, &mut budget).expect("no overflow")
+                    reduce::<Sum, f32>(chunk.elements(), view, native, &[true], &rules, DType::Float32, &mut budget)
+                        .expect("no overflow")
                 })
             });
         }

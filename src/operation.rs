@@ -208,7 +208,9 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
             let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
             (chunk, counts)
         } else {
-            let Reduced { values, counts } = reduce::<R, T>(view, task.byte_order, &reduced, &missing, dtype, budget)?;
+            let elements = chunk.elements();
+            let Reduced { values, counts } =
+                reduce::<R, T>(elements, view, task.byte_order, &reduced, &missing, dtype, budget)?;
             (values, counts)
         };
         Ok(OperationResult { dtype, shape, order, values, counts, one_count, nesting })
@@ -245,8 +247,15 @@ impl NumOperation for Select {
         // The chunk itself is the answer if nothing is cut away.
         let copy = if is_whole(&view, &chunk) { None } else { Some(copied(&view, budget)?) };
         let all = vec![true; view.ndim()];
-        let Reduced { counts, .. } =
-            reduce::<Count, T>(view, ByteOrder::NATIVE, &all, &task.missing_rules()?, DType::Int64, budget)?;
+        let Reduced { counts, .. } = reduce::<Count, T>(
+            chunk.elements(),
+            view,
+            ByteOrder::NATIVE,
+            &all,
+            &task.missing_rules()?,
+            DType::Int64,
+            budget,
+        )?;
         let values = copy.unwrap_or(chunk);
         let (dtype, order, nesting) = (task.dtype, task.order, vec![1]);
         Ok(OperationResult { dtype, shape, order, values, counts, one_count: true, nesting })

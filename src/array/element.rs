@@ -41,6 +41,41 @@ macro_rules! ranks {
 
 ranks! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
+/// Counts elements of a piece, in an integer as wide as they are (or 16 bits) so that comparisons and counts go through
+/// vectors of the same width.
+pub trait Tally: Copy {
+    /// None so far.
+    const ZERO: Self;
+
+    /// One more, if there is one.
+    #[must_use]
+    fn plus(self, one: bool) -> Self;
+
+    /// How many there were.
+    fn count(self) -> u32;
+}
+
+macro_rules! tallies {
+    ($($type:ident)*) => {$(
+        impl Tally for $type {
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn plus(self, one: bool) -> Self {
+                self.wrapping_add(one.into())
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "pieces have 2048 elements")]
+            fn count(self) -> u32 {
+                self as u32
+            }
+        }
+    )*};
+}
+
+tallies! { u16 u32 u64 }
+
 /// The bits of a float as an integer.
 trait FloatBits {
     /// Number of NaNs of either sign: all that a mantissa can hold, but zero.
@@ -75,6 +110,8 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
     type Total: Total<Self>;
     /// Integer of the same width that elements are compared by.
     type Rank: Rank;
+    /// Integer that elements of a piece are counted in.
+    type Tally: Tally;
     /// No element is below this one: −∞ in floating dtypes.
     const LOWEST: Self;
     /// No element is above this one: +∞ in floating dtypes.
@@ -118,10 +155,11 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
 }
 
 macro_rules! integers {
-    ($($type:ident in $total:ty,)*) => {$(
+    ($($type:ident in $total:ty, counted by $tally:ident;)*) => {$(
         impl Element for $type {
             type Total = $total;
             type Rank = $type;
+            type Tally = $tally;
             const LOWEST: Self = Self::MIN;
             const HIGHEST: Self = Self::MAX;
             const NOTHING: Self = 0;
@@ -180,8 +218,14 @@ macro_rules! integers {
 }
 
 integers! {
-    i8 in i64, i16 in i64, i32 in i64, i64 in WideTotal<i64>,
-    u8 in u64, u16 in u64, u32 in u64, u64 in WideTotal<u64>,
+    i8 in i64, counted by u16;
+    i16 in i64, counted by u16;
+    i32 in i64, counted by u32;
+    i64 in WideTotal<i64>, counted by u64;
+    u8 in u64, counted by u16;
+    u16 in u64, counted by u16;
+    u32 in u64, counted by u32;
+    u64 in WideTotal<u64>, counted by u64;
 }
 
 /// The nearest `float32`; rounding is what the cast is for.
@@ -201,10 +245,11 @@ fn f16_from_f64(float: f64) -> f16 {
 }
 
 macro_rules! floats {
-    ($($type:ident ranked as $rank:ident: $from_f64:expr, $from_total:expr;)*) => {$(
+    ($($type:ident ranked as $rank:ident, counted by $tally:ident: $from_f64:expr, $from_total:expr;)*) => {$(
         impl Element for $type {
             type Total = FloatTotal;
             type Rank = $rank;
+            type Tally = $tally;
             const LOWEST: Self = Self::NEG_INFINITY;
             const HIGHEST: Self = Self::INFINITY;
             const NOTHING: Self = NEGATIVE_ZERO.$type;
@@ -267,9 +312,9 @@ macro_rules! floats {
 }
 
 floats! {
-    f16 ranked as i16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
-    f32 ranked as i32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
-    f64 ranked as i64: |float: f64| float, |total: FloatTotal| total.rounded();
+    f16 ranked as i16, counted by u16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
+    f32 ranked as i32, counted by u32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
+    f64 ranked as i64, counted by u64: |float: f64| float, |total: FloatTotal| total.rounded();
 }
 
 /// −0.0 of each floating type, under the type's name: `half` gives it another name than the language.

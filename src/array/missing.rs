@@ -1,11 +1,14 @@
 //! Which elements are missing, after the CF conventions (section 2.5.1, "Missing data, valid and actual
 //! range of data").
 
-#![expect(clippy::needless_bitwise_bool, reason = "loops without branches vectorise")]
+use std::cmp::Ordering;
 
 use multiversion::multiversion;
 
-use super::element::{Element, Number};
+use super::{
+    element::{Element, Number},
+    rows::{All, Inside, IsValid, NotOutside, Unequal, Validity, with_validity},
+};
 
 /// Values that one loop compares with.
 const FEW: usize = 4;
@@ -51,185 +54,95 @@ impl Missing<Number> {
 /// [`Missing`], made ready to be applied to piece after piece.
 #[derive(Debug)]
 pub struct MissingRules<T> {
-    rule: Rule<T>,
-    /// Elements that these find missing are first overwritten with the value of the rule.
-    marks: Vec<Few<T>>,
-    /// The same for elements in this list, which is in order.
+    validity: Validity<T>,
+    marks: Option<Marks<T>>,
+}
+
+/// What is missing by rules that are too many for one loop is first overwritten with a value that is missing.
+#[derive(Debug)]
+struct Marks<T> {
+    value: T,
+    /// A range, and NaN.
+    range: Option<Validity<T>>,
+    /// Values to compare with, in a loop each.
+    few: Vec<Unlisted<T>>,
+    /// Values to search, in order.
     searched: Vec<T>,
 }
 
-/// A rule that is applied in the same loop that replaces missing elements and counts the others.
+/// Elements that equal one of a few are missing.
 #[derive(Clone, Copy, Debug)]
-enum Rule<T> {
-    /// Nothing is missing.
-    None,
-    /// What equals this is missing.
-    Value(T),
-    /// What is below the first or above the second is missing.
-    Range(T, T),
-    /// What equals one of these is missing.
-    Values([T; FEW]),
-    /// Values and a range, or NaN.
-    Few(Few<T>),
-}
+struct Unlisted<T>([T; FEW]);
 
-/// Up to four values, a range, and perhaps NaN.
-#[derive(Clone, Copy, Debug)]
-struct Few<T> {
-    values: [T; FEW],
-    low: T,
-    high: T,
-    nan: bool,
-}
-
-impl<T: Element> Few<T> {
+impl<T: Copy + PartialEq> IsValid<T> for Unlisted<T> {
+    // All comparisons are made, without branches, so that the loop around them vectorises.
     #[inline(always)]
-    fn is_valid(&self, element: T) -> bool {
-        let is_outside = (element < self.low) | (element > self.high);
-        is_unlisted(&self.values, element) & !(is_outside | (element.is_nan() & self.nan))
+    fn is_valid(self, element: T) -> bool {
+        self.0.iter().fold(true, |is_unlisted, &value| is_unlisted & (element != value))
     }
-}
-
-// All comparisons are made, without branches, so that the loop around them vectorises.
-#[inline(always)]
-fn is_unlisted<T: Element>(values: &[T; FEW], element: T) -> bool {
-    values.iter().fold(true, |is_unlisted, &value| is_unlisted & (element != value))
 }
 
 impl<T: Element> From<Missing<T>> for MissingRules<T> {
     fn from(Missing { mut values, min, max }: Missing<T>) -> Self {
-        let nan = values.iter().copied().find(|value| value.is_nan());
+        let nan = values.iter().any(|value| value.is_nan());
         values.retain(|value| !value.is_nan());
-        values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
         values.dedup_by(|a, b| a == b);
-        let has_range = min.is_some() || max.is_some();
         let (low, high) = (min.unwrap_or(T::LOWEST), max.unwrap_or(T::HIGHEST));
-        // Nothing equals a NaN: it fills a list of no values.
-        let few = |values: &[T]| {
-            let filler = values.first().copied().or(nan).unwrap_or(T::NOTHING);
-            Few {
-                values: std::array::from_fn(|i| values.get(i).copied().unwrap_or(filler)),
-                low,
-                high,
-                nan: nan.is_some(),
-            }
+        let range = match (nan, min.is_some() || max.is_some()) {
+            (true, _) => Some(Validity::Inside(Inside(low, high))),
+            (false, true) => Some(Validity::NotOutside(NotOutside(low, high))),
+            (false, false) => None,
         };
-        let (rule, marks) = match (values.as_slice(), nan, has_range) {
-            ([], None, false) => (Rule::None, Vec::new()),
-            (&[value], None, false) => (Rule::Value(value), Vec::new()),
-            ([], None, true) => (Rule::Range(low, high), Vec::new()),
-            (values, None, false) if values.len() <= FEW => (Rule::Values(few(values).values), Vec::new()),
-            (values, ..) if values.len() <= FEW => (Rule::Few(few(values)), Vec::new()),
-            (values @ &[value, ..], ..) if values.len() <= SEARCHED_LIST_LEN => {
-                (Rule::Value(value), values.chunks(FEW).map(few).collect())
-            }
-            (values, ..) => (Rule::Value(few(values).values[0]), vec![few(values)]),
+        let Some(&value) = values.first() else {
+            return Self { validity: range.unwrap_or(Validity::All(All)), marks: None };
         };
-        let searched = if values.len() > SEARCHED_LIST_LEN { values } else { Vec::new() };
-        Self { rule, marks, searched }
+        let validity = Validity::Unequal(Unequal(value));
+        if values.len() == 1 && range.is_none() {
+            return Self { validity, marks: None };
+        }
+        let is_short = values.len() <= SEARCHED_LIST_LEN;
+        let (compared, searched) = if is_short { (values, Vec::new()) } else { (Vec::new(), values) };
+        let few = |values: &[T]| Unlisted(std::array::from_fn(|i| values.get(i).copied().unwrap_or(value)));
+        Self { validity, marks: Some(Marks { value, range, few: compared.chunks(FEW).map(few).collect(), searched }) }
     }
 }
 
 impl<T: Element> MissingRules<T> {
-    /// True if no element can be missing.
-    pub const fn is_empty(&self) -> bool {
-        matches!(self.rule, Rule::None)
+    /// Which elements are missing, once they have been [marked](Self::mark).
+    pub const fn validity(&self) -> Validity<T> {
+        self.validity
     }
 
-    /// Whether elements must be [marked](Self::mark) before they are replaced.
-    pub fn has_marks(&self) -> bool {
-        !self.marks.is_empty()
+    /// Whether elements must be [marked](Self::mark).
+    pub const fn has_marks(&self) -> bool {
+        self.marks.is_some()
     }
 
-    /// Makes missing elements recognizable to the loop that replaces them, where there are too many rules for it.
+    /// Overwrites missing elements with one that [`validity`](Self::validity) finds missing, where it would not find
+    /// them itself.
     pub fn mark(&self, elements: &mut [T]) {
-        let Rule::Value(value) = self.rule else { return };
-        for few in &self.marks {
-            mark(elements, value, |element| few.is_valid(element));
+        let Some(Marks { value, range, few, searched }) = &self.marks else { return };
+        if let Some(range) = *range {
+            with_validity!(range, range => mark(elements, *value, range));
         }
-        if !self.searched.is_empty() {
-            let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Less);
-            mark(elements, value, |element| self.searched.binary_search_by(|listed| order(listed, &element)).is_err());
+        for &few in few {
+            mark(elements, *value, few);
         }
-    }
-
-    /// Copies rows of `row_len` elements, `neutral` in place of missing ones, and adds the number of the others in
-    /// each row to its count. Elements must have been marked if that is needed.
-    pub fn replace_in_rows(&self, rows: &[T], row_len: usize, neutral: T, replaced: &mut [T], counts: &mut [u32]) {
-        match self.rule {
-            Rule::None => replace_in_rows(rows, row_len, neutral, replaced, counts, |_| true),
-            Rule::Value(value) => replace_in_rows(rows, row_len, neutral, replaced, counts, |x| x != value),
-            Rule::Range(low, high) => {
-                replace_in_rows(rows, row_len, neutral, replaced, counts, |x| !((x < low) | (x > high)));
+        if !searched.is_empty() {
+            let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(Ordering::Less);
+            for element in elements {
+                let is_listed = searched.binary_search_by(|listed| order(listed, element)).is_ok();
+                *element = if is_listed { *value } else { *element };
             }
-            Rule::Values(values) => {
-                replace_in_rows(rows, row_len, neutral, replaced, counts, |x| is_unlisted(&values, x));
-            }
-            Rule::Few(few) => replace_in_rows(rows, row_len, neutral, replaced, counts, |x| few.is_valid(x)),
-        }
-    }
-
-    /// The same for rows of `width` elements, each of which counts for its column.
-    pub fn replace_in_columns(&self, rows: &[T], width: usize, neutral: T, replaced: &mut [T], counts: &mut [u32]) {
-        match self.rule {
-            Rule::None => replace_in_columns(rows, width, neutral, replaced, counts, |_| true),
-            Rule::Value(value) => replace_in_columns(rows, width, neutral, replaced, counts, |x| x != value),
-            Rule::Range(low, high) => {
-                replace_in_columns(rows, width, neutral, replaced, counts, |x| !((x < low) | (x > high)));
-            }
-            Rule::Values(values) => {
-                replace_in_columns(rows, width, neutral, replaced, counts, |x| is_unlisted(&values, x));
-            }
-            Rule::Few(few) => replace_in_columns(rows, width, neutral, replaced, counts, |x| few.is_valid(x)),
         }
     }
 }
 
 #[multiversion(targets = "simd")]
-fn mark<T: Element, P: Fn(T) -> bool>(elements: &mut [T], value: T, is_valid: P) {
+fn mark<T: Element, V: IsValid<T>>(elements: &mut [T], value: T, valid: V) {
     for element in elements {
-        *element = if is_valid(*element) { *element } else { value };
-    }
-}
-
-#[multiversion(targets = "simd")]
-fn replace_in_rows<T: Element, P: Fn(T) -> bool>(
-    rows: &[T],
-    row_len: usize,
-    neutral: T,
-    replaced: &mut [T],
-    counts: &mut [u32],
-    is_valid: P,
-) {
-    let row_len = row_len.max(1);
-    let rows = rows.chunks_exact(row_len).zip(replaced.chunks_exact_mut(row_len));
-    for ((row, replaced), count) in rows.zip(counts) {
-        let mut valid = 0;
-        for (&element, replaced) in row.iter().zip(replaced) {
-            let is_valid = is_valid(element);
-            *replaced = if is_valid { element } else { neutral };
-            valid += u32::from(is_valid);
-        }
-        *count += valid;
-    }
-}
-
-#[multiversion(targets = "simd")]
-fn replace_in_columns<T: Element, P: Fn(T) -> bool>(
-    rows: &[T],
-    width: usize,
-    neutral: T,
-    replaced: &mut [T],
-    counts: &mut [u32],
-    is_valid: P,
-) {
-    let width = width.max(1);
-    for (row, replaced) in rows.chunks_exact(width).zip(replaced.chunks_exact_mut(width)) {
-        for ((&element, replaced), count) in row.iter().zip(replaced).zip(&mut *counts) {
-            let is_valid = is_valid(element);
-            *replaced = if is_valid { element } else { neutral };
-            *count += u32::from(is_valid);
-        }
+        *element = if valid.is_valid(*element) { *element } else { value };
     }
 }
 
@@ -241,11 +154,7 @@ mod tests {
         let rules = MissingRules::from(missing);
         let mut marked = block.to_vec();
         rules.mark(&mut marked);
-        let (mut replaced, mut counts, mut count) = (block.to_vec(), vec![0; block.len()], [0]);
-        rules.replace_in_rows(&marked, block.len(), T::NOTHING, &mut replaced, &mut count);
-        rules.replace_in_columns(&marked, block.len(), T::NOTHING, &mut replaced, &mut counts);
-        assert_eq!(count[0], counts.iter().sum::<u32>());
-        counts.into_iter().map(|count| count == 1).collect()
+        with_validity!(rules.validity(), valid => marked.iter().map(|&element| valid.is_valid(element)).collect())
     }
 
     #[test]
@@ -257,7 +166,15 @@ mod tests {
 
     #[test]
     fn nan_is_data_unless_it_is_named() {
-        assert_eq!(validity(Missing { values: vec![1.0], min: Some(0.0), max: None }, &[f64::NAN]), [true]);
+        let block = [f64::NAN, -1.0, 2.0, f64::INFINITY];
+        assert_eq!(
+            validity(Missing { values: vec![1.0], min: Some(0.0), max: None }, &block),
+            [true, false, true, true]
+        );
+        assert_eq!(validity(Missing { min: Some(0.0), ..Missing::default() }, &block), [true, false, true, true]);
+        let nan = Missing { values: vec![f64::NAN], ..Missing::default() };
+        assert_eq!(validity(nan.clone(), &block), [false, true, true, true]);
+        assert_eq!(validity(Missing { max: Some(2.0), ..nan }, &block), [false, true, true, false]);
     }
 
     #[test]

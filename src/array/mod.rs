@@ -7,16 +7,19 @@ mod element;
 mod missing;
 mod order;
 mod pool;
+mod rows;
 mod selection;
 mod total;
 
 pub use buffer::{Budget, Buffer, BufferError, MEMORY_UNIT, memory_units};
 pub use byte_order::{ByteOrder, copy_to_native, to_native};
 pub use dtype::{DType, Kind};
-pub use element::{Element, HasDType, Number, Rank};
+pub use element::{Element, HasDType, Number, Rank, Tally};
 pub use missing::{Missing, MissingRules};
 pub use order::Order;
 pub use pool::Pool;
+pub use rows::{All, Inside, IsValid, NotOutside, Rows, Unequal, Validity};
+pub(crate) use rows::{Block, ROWS_AT_A_TIME, by_blocks, with_validity};
 pub use selection::{Slice, select};
 pub use total::{COLUMNS, Columns, FloatTotal, PIECE, Sum, Total, WideTotal};
 

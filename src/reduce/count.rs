@@ -1,12 +1,15 @@
 //! The number of elements that are not missing.
 
 use bytemuck::cast_slice_mut;
+use multiversion::multiversion;
 
-use crate::array::{Columns, DType, Element};
+use crate::array::{
+    Block, Columns, DType, Element, IsValid, ROWS_AT_A_TIME, Rows, Tally, Validity, by_blocks, with_validity,
+};
 
 use super::{Overflow, Reduction};
 
-/// The number of elements, NaN included: the driver's own count is all there is to it.
+/// The number of elements, NaN included: counts are kept by all reductions, and this is all there is to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Count;
 
@@ -19,11 +22,9 @@ impl Reduction for Count {
 
     fn identity<T: Element>() {}
 
-    fn neutral<T: Element>() -> T {
-        T::NOTHING
+    fn fold_rows<T: Element>(_: &mut [()], counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
+        with_validity!(validity, valid => count_rows(counts, rows, valid));
     }
-
-    fn fold_rows<T: Element>(_: &mut [()], _: &[T], _: usize) {}
 
     fn default_dtype(_: DType) -> DType {
         DType::Int64
@@ -37,18 +38,55 @@ impl Reduction for Count {
     }
 }
 
-/// All that a count remembers beside the driver's own.
+#[multiversion(targets = "simd")]
+fn count_rows<T: Element, V: IsValid<T>>(counts: &mut [u32], rows: Rows<'_, T>, valid: V) {
+    for (count, row) in counts.iter_mut().zip(rows.iter()) {
+        let tally = row.iter().fold(T::Tally::ZERO, |tally, &element| tally.plus(valid.is_valid(element)));
+        *count += tally.count();
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn count_columns<T: Element, V: IsValid<T>>(counts: &mut [u32], rows: Rows<'_, T>, valid: V) {
+    for rows in rows.groups(ROWS_AT_A_TIME) {
+        by_blocks!(rows.row_len(), count_block(counts, rows, valid));
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn count_block<T: Element, V: IsValid<T>, const N: usize>(
+    block: Block<N>,
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
+) {
+    let Some(counts) = block.of(counts) else { return };
+    let mut tallies = [T::Tally::ZERO; N];
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            tallies[i] = tallies[i].plus(valid.is_valid(row[i]));
+        }
+    }
+    for i in 0..N {
+        counts[i] += tallies[i].count();
+    }
+}
+
+/// All that a count remembers beside the counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
 
-impl<T> Columns<T, ()> for Nothing {
+impl<T: Element> Columns<T, ()> for Nothing {
     fn new() -> Self {
         Self
     }
 
     fn clear(&mut self, _: usize) {}
 
-    fn add_rows(&mut self, _: &[T], _: usize) {}
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
+        with_validity!(validity, valid => count_columns(counts, rows, valid));
+    }
 
     fn write(&mut self, _: &mut [()]) {}
 }

@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 
 use multiversion::multiversion;
 
-use crate::array::{COLUMNS, Columns, Element, Rank};
+use crate::array::{
+    Block, COLUMNS, Columns, Element, IsValid, ROWS_AT_A_TIME, Rank, Rows, Tally, Validity, by_blocks, with_validity,
+};
 
 /// Which end of the order ranks are counted from.
 pub(super) trait Ranking<T: Element> {
@@ -15,22 +17,40 @@ pub(super) trait Ranking<T: Element> {
     fn element(rank: T::Rank) -> T;
 }
 
-/// The largest rank of each column.
-pub struct LargestRanks<T: Element, R> {
-    ranks: [T::Rank; COLUMNS],
-    ranking: PhantomData<R>,
+/// The rank of an element, or the lowest if it is missing.
+#[inline(always)]
+fn rank_if<T: Element, R: Ranking<T>>(is_valid: bool, element: T) -> T::Rank {
+    if is_valid { R::rank(element) } else { T::Rank::LOWEST }
 }
 
-/// The larger of each rank and those of a row of `row_len` elements.
-#[multiversion(targets = "simd")]
+/// The larger of each rank and those of a row, at most a piece in all.
 pub(super) fn fold_rows<T: Element, R: Ranking<T>>(
     ranks: &mut [T::Rank],
-    elements: &[T],
-    row_len: usize,
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    validity: Validity<T>,
+    ranking: PhantomData<R>,
+) {
+    with_validity!(validity, valid => fold_valid_rows(ranks, counts, rows, valid, ranking));
+}
+
+#[multiversion(targets = "simd")]
+fn fold_valid_rows<T: Element, R: Ranking<T>, V: IsValid<T>>(
+    ranks: &mut [T::Rank],
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
     _: PhantomData<R>,
 ) {
-    for (rank, row) in ranks.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
-        *rank = row.iter().fold(*rank, |largest, &element| largest.max(R::rank(element)));
+    for ((rank, count), row) in ranks.iter_mut().zip(counts).zip(rows.iter()) {
+        let (mut largest, mut tally) = (*rank, T::Tally::ZERO);
+        for &element in row {
+            let is_valid = valid.is_valid(element);
+            largest = largest.max(rank_if::<T, R>(is_valid, element));
+            tally = tally.plus(is_valid);
+        }
+        *rank = largest;
+        *count += tally.count();
     }
 }
 
@@ -42,12 +62,47 @@ pub(super) fn write<T: Element, R: Ranking<T>>(ranks: &[T::Rank], results: &mut 
     }
 }
 
+/// The largest rank of each column.
+pub struct LargestRanks<T: Element, R> {
+    ranks: [T::Rank; COLUMNS],
+    ranking: PhantomData<R>,
+}
+
 #[multiversion(targets = "simd")]
-fn fold_columns<T: Element, R: Ranking<T>>(ranks: &mut [T::Rank], rows: &[T], width: usize, _: PhantomData<R>) {
-    for row in rows.chunks_exact(width.max(1)) {
-        for (largest, &element) in ranks.iter_mut().zip(row) {
-            *largest = (*largest).max(R::rank(element));
+fn fold_columns<T: Element, R: Ranking<T>, V: IsValid<T>>(
+    ranks: &mut [T::Rank],
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
+    ranking: PhantomData<R>,
+) {
+    for rows in rows.groups(ROWS_AT_A_TIME) {
+        by_blocks!(rows.row_len(), fold_block(ranks, counts, rows, valid, ranking));
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn fold_block<T: Element, R: Ranking<T>, V: IsValid<T>, const N: usize>(
+    block: Block<N>,
+    ranks: &mut [T::Rank],
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
+    _: PhantomData<R>,
+) {
+    let (Some(ranks), Some(counts)) = (block.of(ranks), block.of(counts)) else { return };
+    let (mut largest, mut tallies) = (*ranks, [T::Tally::ZERO; N]);
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            let is_valid = valid.is_valid(row[i]);
+            largest[i] = largest[i].max(rank_if::<T, R>(is_valid, row[i]));
+            tallies[i] = tallies[i].plus(is_valid);
         }
+    }
+    *ranks = largest;
+    for i in 0..N {
+        counts[i] += tallies[i].count();
     }
 }
 
@@ -60,8 +115,8 @@ impl<T: Element, R: Ranking<T>> Columns<T, T::Rank> for LargestRanks<T, R> {
         self.ranks.iter_mut().take(width).for_each(|rank| *rank = T::Rank::LOWEST);
     }
 
-    fn add_rows(&mut self, rows: &[T], width: usize) {
-        fold_columns(&mut self.ranks, rows, width, self.ranking);
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
+        with_validity!(validity, valid => fold_columns(&mut self.ranks, counts, rows, valid, self.ranking));
     }
 
     fn write(&mut self, states: &mut [T::Rank]) {

@@ -7,19 +7,19 @@ const SHORT: usize = 32;
 
 /// The kind of axis that rows lie along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rows {
+pub(super) enum Along {
     /// A row folds into one result.
     Reduced,
     /// Each element of a row belongs to a result of its own.
     Kept,
 }
 
-/// A view whose last axis is that of the rows. Before it come the kept axes in their old order, then the
-/// reduced ones, so that all rows of one result (or of one row of results) follow each other.
+/// A view of two or more axes, the last of which is that of the rows. Before it come the kept axes in their old order,
+/// then the reduced ones, so that all rows of one result (or of one row of results) follow each other.
 #[derive(Debug)]
 pub(super) struct Layout<'a, T> {
     pub(super) view: ArrayViewD<'a, T>,
-    pub(super) rows: Rows,
+    pub(super) along: Along,
     /// Consecutive rows that belong to the same results.
     pub(super) rows_per_result: usize,
 }
@@ -48,17 +48,20 @@ impl<'a, T> Layout<'a, T> {
             view.insert_axis_inplace(Axis(0));
         }
         let ndim = view.ndim();
-        let rows = choose_rows(&view, kept);
-        let rows_per_result = match rows {
-            Rows::Reduced => view.shape().iter().take(ndim - 1).skip(kept).product(),
-            Rows::Kept => view.shape().iter().skip(kept).product(),
+        let along = choose_rows(&view, kept);
+        let (row_axis, end) = match along {
+            Along::Reduced => (ndim - 1, ndim - 1),
+            Along::Kept => (kept - 1, ndim),
         };
-        if rows == Rows::Kept {
-            let row_axis = kept - 1;
-            let order: Vec<_> = (0..ndim).filter(|&axis| axis != row_axis).chain([row_axis]).collect();
-            view = view.permuted_axes(order);
+        let rows_per_result = view.shape().iter().take(end).skip(kept).product();
+        let order: Vec<_> = (0..ndim).filter(|&axis| axis != row_axis).chain([row_axis]).collect();
+        view = view.permuted_axes(order);
+        // The last two axes span rows that are folded together, or each into a result of its own: one at a time where
+        // there is no axis for that.
+        if ndim == 1 || along == Along::Kept && kept == ndim {
+            view.insert_axis_inplace(Axis(ndim - 1));
         }
-        Self { view, rows, rows_per_result }
+        Self { view, along, rows_per_result }
     }
 
     /// Elements of a row, at least one.
@@ -97,20 +100,20 @@ fn merge_neighbours<T>(view: &mut ArrayViewD<'_, T>, axes: std::ops::Range<usize
     }
 }
 
-fn choose_rows<T>(view: &ArrayViewD<'_, T>, kept: usize) -> Rows {
+fn choose_rows<T>(view: &ArrayViewD<'_, T>, kept: usize) -> Along {
     if kept == 0 {
-        return Rows::Reduced;
+        return Along::Reduced;
     }
     if kept == view.ndim() {
-        return Rows::Kept;
+        return Along::Kept;
     }
     let (last_kept, last_reduced) = (Axis(kept - 1), Axis(view.ndim() - 1));
     let is_short = |axis| view.len_of(axis) < SHORT;
     match (is_short(last_kept), is_short(last_reduced)) {
-        (true, false) => Rows::Reduced,
-        (false, true) => Rows::Kept,
-        _ if view.stride_of(last_kept).abs() < view.stride_of(last_reduced).abs() => Rows::Kept,
-        _ => Rows::Reduced,
+        (true, false) => Along::Reduced,
+        (false, true) => Along::Kept,
+        _ if view.stride_of(last_kept).abs() < view.stride_of(last_reduced).abs() => Along::Kept,
+        _ => Along::Reduced,
     }
 }
 
@@ -118,27 +121,27 @@ fn choose_rows<T>(view: &ArrayViewD<'_, T>, kept: usize) -> Rows {
 mod tests {
     use super::*;
 
-    fn layout(shape: &[usize], reduced: &[bool]) -> (Rows, Vec<usize>, usize) {
+    fn layout(shape: &[usize], reduced: &[bool]) -> (Along, Vec<usize>, usize) {
         let data = vec![0_u8; shape.iter().product()];
         let layout = Layout::of(ArrayViewD::from_shape(shape, &data).unwrap(), reduced);
-        (layout.rows, layout.view.shape().to_vec(), layout.rows_per_result)
+        (layout.along, layout.view.shape().to_vec(), layout.rows_per_result)
     }
 
     #[test]
     fn a_whole_array_is_one_row() {
-        assert_eq!(layout(&[4, 5, 6], &[true, true, true]), (Rows::Reduced, vec![120], 1));
-        assert_eq!(layout(&[4, 5, 6], &[false, false, false]), (Rows::Kept, vec![120], 1));
-        assert_eq!(layout(&[1, 1], &[true, false]), (Rows::Reduced, vec![1], 1));
-        assert_eq!(layout(&[], &[]), (Rows::Reduced, vec![1], 1));
+        assert_eq!(layout(&[4, 5, 6], &[true, true, true]), (Along::Reduced, vec![1, 120], 1));
+        assert_eq!(layout(&[4, 5, 6], &[false, false, false]), (Along::Kept, vec![1, 120], 1));
+        assert_eq!(layout(&[1, 1], &[true, false]), (Along::Reduced, vec![1, 1], 1));
+        assert_eq!(layout(&[], &[]), (Along::Reduced, vec![1, 1], 1));
     }
 
     #[test]
     fn rows_lie_along_the_nearest_axis_unless_it_is_short() {
-        assert_eq!(layout(&[40, 50, 60], &[true, false, false]), (Rows::Kept, vec![40, 3000], 40));
-        assert_eq!(layout(&[40, 50, 60], &[false, true, false]), (Rows::Kept, vec![40, 50, 60], 50));
-        assert_eq!(layout(&[40, 50, 60], &[false, false, true]), (Rows::Reduced, vec![2000, 60], 1));
-        assert_eq!(layout(&[40, 50, 60], &[true, false, true]), (Rows::Reduced, vec![50, 40, 60], 40));
-        assert_eq!(layout(&[1000, 3], &[false, true]), (Rows::Kept, vec![3, 1000], 3));
-        assert_eq!(layout(&[1000, 3], &[true, false]), (Rows::Reduced, vec![3, 1000], 1));
+        assert_eq!(layout(&[40, 50, 60], &[true, false, false]), (Along::Kept, vec![40, 3000], 40));
+        assert_eq!(layout(&[40, 50, 60], &[false, true, false]), (Along::Kept, vec![40, 50, 60], 50));
+        assert_eq!(layout(&[40, 50, 60], &[false, false, true]), (Along::Reduced, vec![2000, 60], 1));
+        assert_eq!(layout(&[40, 50, 60], &[true, false, true]), (Along::Reduced, vec![50, 40, 60], 40));
+        assert_eq!(layout(&[1000, 3], &[false, true]), (Along::Kept, vec![3, 1000], 3));
+        assert_eq!(layout(&[1000, 3], &[true, false]), (Along::Reduced, vec![3, 1000], 1));
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use bytemuck::cast_slice_mut;
 
-use crate::array::{DType, Element, Rank};
+use crate::array::{DType, Element, Rank, Rows, Validity};
 
 use super::{
     Overflow, Reduction,
@@ -39,12 +39,8 @@ impl Reduction for Max {
         T::Rank::LOWEST
     }
 
-    fn neutral<T: Element>() -> T {
-        T::LOWEST
-    }
-
-    fn fold_rows<T: Element>(ranks: &mut [T::Rank], elements: &[T], row_len: usize) {
-        fold_rows(ranks, elements, row_len, PhantomData::<Self>);
+    fn fold_rows<T: Element>(ranks: &mut [T::Rank], counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
+        fold_rows(ranks, counts, rows, validity, PhantomData::<Self>);
     }
 
     fn default_dtype(dtype: DType) -> DType {

@@ -1,8 +1,8 @@
 //! The numbers: one driver over axes and validity, one rule per file.
 //!
-//! The driver cuts a view into *rows* along one axis and takes *pieces* of them that fit the first-level cache. A
-//! piece in which elements may be missing, which is strided or in another byte order, is written to scratch memory,
-//! the missing ones replaced by an element that changes nothing; the rule's loop then runs over plain memory. Rows lie
+//! The driver cuts a view into *rows* along one axis and takes *pieces* of them. A piece that is strided, in another
+//! byte order, or has several missing values is first written to scratch memory; the rule's loop then runs over plain
+//! memory, asks of each element whether it is missing, counts and folds. Rows lie
 //! along a reduced axis (each folds into one state) or along a kept one (each element folds into a state of its own).
 //! All of that depends on shape and strides alone, and each loop gives the same bits however wide the vectors are that
 //! it is compiled for, so that the same request gives the same bits everywhere.
@@ -15,17 +15,21 @@ mod min;
 mod pieces;
 mod sum;
 
-use ndarray::{ArrayView1, ArrayViewD};
+use multiversion::multiversion;
+use ndarray::{ArrayView2, ArrayViewD, Axis, Ix2};
 
-use crate::array::{Budget, Buffer, BufferError, ByteOrder, COLUMNS, Columns, DType, Element, MissingRules, PIECE};
+use crate::array::{
+    Budget, Buffer, BufferError, ByteOrder, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Rows,
+    Validity, with_validity,
+};
 
 pub use count::Count;
 pub use max::Max;
 pub use min::Min;
 pub use sum::Sum;
 
-use layout::{Layout, Rows};
-use pieces::{Pieces, cut};
+use layout::{Along, Layout};
+use pieces::Pieces;
 
 /// A rule that folds elements into one result.
 pub trait Reduction {
@@ -45,11 +49,14 @@ pub trait Reduction {
     /// The state before any element.
     fn identity<T: Element>() -> Self::State<T>;
 
-    /// An element that leaves every state as it is; it stands in for missing ones.
-    fn neutral<T: Element>() -> T;
-
-    /// Folds a row of `row_len` elements into each state. There are at most [`PIECE`] elements.
-    fn fold_rows<T: Element>(states: &mut [Self::State<T>], elements: &[T], row_len: usize);
+    /// Folds into each state the elements of a row that are not missing, and adds their number to its count. All rows
+    /// together have at most [`PIECE`](crate::array::PIECE) elements.
+    fn fold_rows<T: Element>(
+        states: &mut [Self::State<T>],
+        counts: &mut [u32],
+        rows: Rows<'_, T>,
+        validity: Validity<T>,
+    );
 
     /// The dtype of results where the request names none.
     fn default_dtype(dtype: DType) -> DType;
@@ -101,6 +108,7 @@ pub struct Reduced {
 /// # Errors
 /// If a result does not fit `dtype`, or the budget has no room for the results.
 pub fn reduce<R: Reduction, T: Element>(
+    elements: &[T],
     view: ArrayViewD<'_, T>,
     byte_order: ByteOrder,
     reduced: &[bool],
@@ -115,10 +123,11 @@ pub fn reduce<R: Reduction, T: Element>(
         output.write_identities()?;
     } else {
         let layout = Layout::of(view, reduced);
-        let mut pieces = Pieces::new(missing, byte_order, R::neutral());
-        match layout.rows {
-            Rows::Reduced => fold_rows(&layout, &mut pieces, &mut output)?,
-            Rows::Kept => fold_columns(&layout, &mut pieces, &mut output)?,
+        let mut pieces = Pieces::new(elements, missing, byte_order);
+        match (layout.along, layout.rows_per_result) {
+            (Along::Reduced, 1) => fold_each_row(&layout, &mut pieces, &mut output)?,
+            (Along::Reduced, _) => fold_rows(&layout, &mut pieces, &mut output)?,
+            (Along::Kept, _) => fold_columns(&layout, &mut pieces, &mut output)?,
         }
     }
     Ok(Reduced { values: output.values, counts: output.counts })
@@ -138,159 +147,112 @@ pub fn reduce_nothing<R: Reduction, T: Element>(
     let mut nothing = T::zeroed();
     R::finish(&[R::identity::<T>()], &[0], T::DTYPE, bytemuck::bytes_of_mut(&mut nothing))
         .map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
-    let mut all_counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
-    let mut replaced = [nothing; PIECE];
-    for (piece, counts) in elements.chunks_mut(PIECE).zip(all_counts.elements_mut::<i64>().chunks_mut(PIECE)) {
-        let mut valid = [0; PIECE];
+    let mut counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
+    for (piece, counts) in elements.chunks_mut(PIECE).zip(counts.elements_mut::<i64>().chunks_mut(PIECE)) {
         missing.mark(piece);
-        missing.replace_in_columns(piece, piece.len(), nothing, &mut replaced, &mut valid);
-        piece.iter_mut().zip(&replaced).for_each(|(element, replaced)| *element = replaced.canonical());
-        counts.iter_mut().zip(valid).for_each(|(count, valid)| *count = valid.into());
+        with_validity!(missing.validity(), valid => keep_each(piece, counts, nothing, valid));
     }
-    Ok(all_counts)
+    Ok(counts)
 }
 
-/// Rows lie along a reduced axis: each result comes from `rows_per_result` whole rows.
+#[multiversion(targets = "simd")]
+fn keep_each<T: Element, V: IsValid<T>>(elements: &mut [T], counts: &mut [i64], nothing: T, valid: V) {
+    for (element, count) in elements.iter_mut().zip(counts) {
+        let is_valid = valid.is_valid(*element);
+        *element = if is_valid { element.canonical() } else { nothing };
+        *count = is_valid.into();
+    }
+}
+
+/// Rows lie along a reduced axis, each of a result of its own.
+fn fold_each_row<R: Reduction, T: Element>(
+    layout: &Layout<'_, T>,
+    pieces: &mut Pieces<'_, T>,
+    output: &mut Output<R, T>,
+) -> Result<(), ReduceError> {
+    let (mut states, mut counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
+    let (validity, mut first) = (pieces.validity(), 0);
+    each_block(layout.view.view(), &mut |block| {
+        for block in block.axis_chunks_iter(Axis(0), COLUMNS) {
+            let (states, counts) = (part(&mut states, 0, block.nrows()), part(&mut counts, 0, block.nrows()));
+            states.fill(R::identity::<T>());
+            counts.fill(0);
+            pieces.cut_rows(&block, |row, rows| {
+                let (states, counts) = (part(states, row, rows.len()), part(counts, row, rows.len()));
+                R::fold_rows(states, counts, rows, validity);
+            });
+            output.write(first, states, counts)?;
+            first += block.nrows();
+        }
+        Ok(())
+    })
+}
+
+/// Rows lie along a reduced axis, `rows_per_result` one after the other belong to one result.
 fn fold_rows<R: Reduction, T: Element>(
     layout: &Layout<'_, T>,
     pieces: &mut Pieces<'_, T>,
     output: &mut Output<R, T>,
 ) -> Result<(), ReduceError> {
-    let row_len = layout.row_len();
-    match layout.view.as_slice() {
-        Some(elements) if layout.rows_per_result == 1 && row_len < PIECE => {
-            fold_short_rows(elements, row_len, pieces, output)
-        }
-        _ => fold_long_rows(layout, pieces, output),
-    }
-}
-
-/// As many rows at a time as fit a piece, each of a result of its own.
-fn fold_short_rows<R: Reduction, T: Element>(
-    elements: &[T],
-    row_len: usize,
-    pieces: &mut Pieces<'_, T>,
-    output: &mut Output<R, T>,
-) -> Result<(), ReduceError> {
-    let (mut all_states, mut all_counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
-    let rows_per_piece = (PIECE / row_len).min(COLUMNS);
-    for (number, piece) in elements.chunks(rows_per_piece * row_len).enumerate() {
-        let rows = piece.len() / row_len;
-        let (states, counts) = (part(&mut all_states, 0, rows), part(&mut all_counts, 0, rows));
-        states.fill(R::identity::<T>());
-        counts.fill(0);
-        let loaded = pieces.rows(&piece.into(), row_len, counts);
-        R::fold_rows(states, loaded, row_len);
-        output.write(number * rows_per_piece, states, counts)?;
-    }
-    Ok(())
-}
-
-/// A piece of a row at a time.
-fn fold_long_rows<R: Reduction, T: Element>(
-    layout: &Layout<'_, T>,
-    pieces: &mut Pieces<'_, T>,
-    output: &mut Output<R, T>,
-) -> Result<(), ReduceError> {
-    let mut rows = layout.view.lanes(layout.row_axis()).into_iter();
-    for result in 0..output.len {
-        let (mut state, mut count) = ([R::identity::<T>()], [0]);
-        for row in rows.by_ref().take(layout.rows_per_result) {
-            for piece in cut(&row, PIECE) {
-                let loaded = pieces.rows(&piece, piece.len(), &mut count);
-                R::fold_rows(&mut state, loaded, loaded.len());
+    let (mut state, mut count) = ([R::identity::<T>()], [0]);
+    let (validity, mut result, mut rows_seen) = (pieces.validity(), 0, 0);
+    each_block(layout.view.view(), &mut |block| {
+        pieces.cut_rows(&block, |_, rows| {
+            for row in rows.groups(1) {
+                R::fold_rows(&mut state, &mut count, row, validity);
             }
+        });
+        rows_seen += block.nrows();
+        if rows_seen >= layout.rows_per_result {
+            output.write(result, &state, &count)?;
+            (state, count, rows_seen) = ([R::identity::<T>()], [0], 0);
+            result += 1;
         }
-        output.write(result, &state, &count)?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Rows lie along a kept axis: column by column, each result comes from one element of each of `rows_per_result` rows.
+/// They are cut into tiles of [`COLUMNS`], one after the other.
 fn fold_columns<R: Reduction, T: Element>(
     layout: &Layout<'_, T>,
     pieces: &mut Pieces<'_, T>,
     output: &mut Output<R, T>,
 ) -> Result<(), ReduceError> {
-    let row_len = layout.row_len();
-    match layout.view.as_slice() {
-        Some(elements) if row_len <= COLUMNS => {
-            fold_short_columns(elements, row_len, layout.rows_per_result, pieces, output)
-        }
-        _ => fold_tiles(layout, pieces, output),
-    }
-}
-
-/// As many rows at a time as fit a piece.
-fn fold_short_columns<R: Reduction, T: Element>(
-    elements: &[T],
-    width: usize,
-    rows_per_result: usize,
-    pieces: &mut Pieces<'_, T>,
-    output: &mut Output<R, T>,
-) -> Result<(), ReduceError> {
-    let mut tile = Tile::<R, T>::new();
-    for (group, rows) in elements.chunks(width * rows_per_result).enumerate() {
-        tile.clear(width);
-        for piece in rows.chunks(PIECE / width * width) {
-            tile.add_rows(&piece.into(), pieces);
-        }
-        tile.write(group * width, output)?;
-    }
-    Ok(())
-}
-
-/// Rows are cut into tiles of [`COLUMNS`], one after the other.
-fn fold_tiles<R: Reduction, T: Element>(
-    layout: &Layout<'_, T>,
-    pieces: &mut Pieces<'_, T>,
-    output: &mut Output<R, T>,
-) -> Result<(), ReduceError> {
-    let mut tile = Tile::<R, T>::new();
-    let row_len = layout.row_len();
-    let row_groups = output.len / row_len.max(1);
-    for (number, columns) in layout.view.axis_chunks_iter(layout.row_axis(), COLUMNS).enumerate() {
-        let mut rows = columns.lanes(layout.row_axis()).into_iter();
-        for group in 0..row_groups {
-            tile.clear(columns.len_of(layout.row_axis()));
-            for row in rows.by_ref().take(layout.rows_per_result) {
-                tile.add_rows(&row, pieces);
+    let (mut columns, mut states, mut counts) = (R::Columns::<T>::new(), [R::identity::<T>(); COLUMNS], [0; COLUMNS]);
+    let validity = pieces.validity();
+    for (number, tile) in layout.view.axis_chunks_iter(layout.row_axis(), COLUMNS).enumerate() {
+        let width = tile.len_of(layout.row_axis());
+        let (states, counts) = (part(&mut states, 0, width), part(&mut counts, 0, width));
+        let (mut first, mut rows_seen) = (number * COLUMNS, 0);
+        each_block(tile, &mut |block| {
+            if rows_seen == 0 {
+                columns.clear(width);
+                counts.fill(0);
             }
-            tile.write(group * row_len + number * COLUMNS, output)?;
-        }
+            pieces.cut_columns(&block, |rows| columns.add_rows(counts, rows, validity));
+            rows_seen += block.nrows();
+            if rows_seen >= layout.rows_per_result {
+                columns.write(states);
+                output.write(first, states, counts)?;
+                first += layout.row_len();
+                rows_seen = 0;
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }
 
-/// Results side by side while rows are folded into them.
-struct Tile<R: Reduction, T: Element> {
-    width: usize,
-    columns: R::Columns<T>,
-    states: [R::State<T>; COLUMNS],
-    counts: [u32; COLUMNS],
-}
-
-impl<R: Reduction, T: Element> Tile<R, T> {
-    fn new() -> Self {
-        Self { width: 0, columns: R::Columns::new(), states: [R::identity::<T>(); COLUMNS], counts: [0; COLUMNS] }
+/// Calls `take` with what the last two axes span, for each index of the others in C order.
+fn each_block<T>(
+    view: ArrayViewD<'_, T>,
+    take: &mut impl FnMut(ArrayView2<'_, T>) -> Result<(), ReduceError>,
+) -> Result<(), ReduceError> {
+    if view.ndim() <= 2 {
+        return view.into_dimensionality::<Ix2>().map_or(Ok(()), take);
     }
-
-    fn clear(&mut self, width: usize) {
-        self.width = width;
-        self.columns.clear(width);
-        part(&mut self.counts, 0, width).fill(0);
-    }
-
-    fn add_rows(&mut self, piece: &ArrayView1<'_, T>, pieces: &mut Pieces<'_, T>) {
-        let loaded = pieces.columns(piece, self.width, part(&mut self.counts, 0, self.width));
-        self.columns.add_rows(loaded, self.width);
-    }
-
-    fn write(&mut self, first: usize, output: &mut Output<R, T>) -> Result<(), ReduceError> {
-        let states = part(&mut self.states, 0, self.width);
-        self.columns.write(states);
-        output.write(first, states, part(&mut self.counts, 0, self.width))
-    }
+    (0..view.len_of(Axis(0))).try_for_each(|index| each_block(view.clone().index_axis_move(Axis(0), index), take))
 }
 
 /// Results as they are finished.

@@ -1,94 +1,103 @@
-//! From a part of a view to plain memory in the first-level cache.
+//! From parts of a view to rows in memory.
 
-use ndarray::{ArrayView1, Axis};
+use ndarray::{ArrayView2, Axis};
 
-use crate::array::{ByteOrder, Element, MissingRules, PIECE, copy_to_native, to_native};
+use crate::array::{ByteOrder, COLUMNS, Element, MissingRules, PIECE, Rows, Validity, copy_to_native, to_native};
 
-/// Loads pieces of at most [`PIECE`] elements: in the native byte order, missing elements replaced, the others
-/// counted. What needs none of that is not copied.
-pub(super) struct Pieces<'m, T> {
-    missing: &'m MissingRules<T>,
+/// Rows that are added to columns in one call: enough to make the call cheap.
+const MAX_ROWS: usize = 64;
+
+/// Cuts blocks of a view into what kernels take. Rows that lie in memory as the machine and the missing rules want them
+/// are taken from where they are; others are brought into scratch memory that fits the first-level cache.
+pub(super) struct Pieces<'a, T> {
+    /// What the view is a part of.
+    elements: &'a [T],
+    missing: &'a MissingRules<T>,
     byte_order: ByteOrder,
-    neutral: T,
     native: [T; PIECE],
-    replaced: [T; PIECE],
 }
 
-impl<'m, T: Element> Pieces<'m, T> {
-    /// Pieces of elements in `byte_order`. The missing ones become `neutral`.
-    pub(super) fn new(missing: &'m MissingRules<T>, byte_order: ByteOrder, neutral: T) -> Self {
-        Self { missing, byte_order, neutral, native: [neutral; PIECE], replaced: [neutral; PIECE] }
+impl<'a, T: Element> Pieces<'a, T> {
+    /// Pieces of views of `elements`, which are in `byte_order`.
+    pub(super) fn new(elements: &'a [T], missing: &'a MissingRules<T>, byte_order: ByteOrder) -> Self {
+        Self { elements, missing, byte_order, native: [T::NOTHING; PIECE] }
     }
 
-    /// Rows of `row_len` elements. Adds the number of elements that are not missing to the count of each row.
-    pub(super) fn rows<'a>(&'a mut self, piece: &ArrayView1<'a, T>, row_len: usize, counts: &mut [u32]) -> &'a [T] {
-        let native = native(&mut self.native, piece, self.byte_order, self.missing);
-        if self.missing.is_empty() {
-            for count in counts {
-                *count += as_count(row_len);
+    /// Which elements of the pieces are missing.
+    pub(super) const fn validity(&self) -> Validity<T> {
+        self.missing.validity()
+    }
+
+    /// Hands out the block in parts of at most [`PIECE`] elements, parts of rows if these are longer, with the number of
+    /// the first row in it.
+    pub(super) fn cut_rows(&mut self, block: &ArrayView2<'_, T>, mut take: impl FnMut(usize, Rows<'_, T>)) {
+        let row_len = block.ncols().max(1);
+        let rows_per_piece = (PIECE / row_len).clamp(1, COLUMNS);
+        match self.in_place(block) {
+            Some(rows) if row_len <= PIECE => {
+                for (number, rows) in rows.groups(rows_per_piece).enumerate() {
+                    take(number * rows_per_piece, rows);
+                }
             }
-            return native;
-        }
-        let replaced = self.replaced.split_at_mut(native.len()).0;
-        self.missing.replace_in_rows(native, row_len, self.neutral, replaced, counts);
-        replaced
-    }
-
-    /// Rows of `width` elements. Adds 1 to the count of a column for each element that is not missing.
-    pub(super) fn columns<'a>(&'a mut self, piece: &ArrayView1<'a, T>, width: usize, counts: &mut [u32]) -> &'a [T] {
-        let native = native(&mut self.native, piece, self.byte_order, self.missing);
-        if self.missing.is_empty() {
-            let rows = as_count(native.len() / width.max(1));
-            for count in counts {
-                *count += rows;
+            Some(rows) => {
+                for (number, row) in rows.iter().enumerate() {
+                    row.chunks(PIECE).for_each(|piece| take(number, Rows::dense(piece, piece.len())));
+                }
             }
-            return native;
+            None => {
+                for (number, rows) in block.axis_chunks_iter(Axis(0), rows_per_piece).enumerate() {
+                    for piece in rows.axis_chunks_iter(Axis(1), PIECE) {
+                        take(number * rows_per_piece, self.load(&piece));
+                    }
+                }
+            }
         }
-        let replaced = self.replaced.split_at_mut(native.len()).0;
-        self.missing.replace_in_columns(native, width, self.neutral, replaced, counts);
-        replaced
     }
-}
 
-/// The elements of a piece as the missing rules want them: where they are, if that is possible.
-fn native<'a, T: Element>(
-    room: &'a mut [T; PIECE],
-    piece: &ArrayView1<'a, T>,
-    byte_order: ByteOrder,
-    missing: &MissingRules<T>,
-) -> &'a [T] {
-    let in_memory = piece.to_slice();
-    if let Some(elements) = in_memory
-        && byte_order.is_native::<T>()
-        && !missing.has_marks()
-    {
-        return elements;
+    /// Hands out the block, of at most [`COLUMNS`] columns, in parts of whole rows.
+    pub(super) fn cut_columns(&mut self, block: &ArrayView2<'_, T>, mut take: impl FnMut(Rows<'_, T>)) {
+        match self.in_place(block) {
+            Some(rows) => rows.groups(MAX_ROWS).for_each(take),
+            None => {
+                let rows_per_piece = (PIECE / block.ncols().max(1)).max(1);
+                for rows in block.axis_chunks_iter(Axis(0), rows_per_piece) {
+                    take(self.load(&rows));
+                }
+            }
+        }
     }
-    let room = room.split_at_mut(piece.len().min(PIECE)).0;
-    if let Some(elements) = in_memory {
-        copy_to_native(elements, room, byte_order);
-    } else {
-        room.iter_mut().zip(piece).for_each(|(element, &source)| *element = source);
-        to_native(room, byte_order);
-    }
-    missing.mark(room);
-    room
-}
 
-/// Consecutive parts of a row of at most `len` elements.
-pub(super) fn cut<'a, T>(row: &ArrayView1<'a, T>, len: usize) -> impl Iterator<Item = ArrayView1<'a, T>> + use<'a, T> {
-    let mut rest = *row;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
+    /// The rows of a block where they are; None if they must be loaded.
+    fn in_place(&self, block: &ArrayView2<'_, T>) -> Option<Rows<'a, T>> {
+        if !self.byte_order.is_native::<T>() || self.missing.has_marks() {
             return None;
         }
-        let (piece, after) = rest.split_at(Axis(0), rest.len().min(len));
-        rest = after;
-        Some(piece)
-    })
-}
+        let (rows, row_len) = block.dim();
+        let [row_stride, stride] = block.strides() else { return None };
+        let is_row_in_memory = *stride == 1 || row_len == 1;
+        let row_stride = if rows == 1 { row_len } else { usize::try_from(*row_stride).ok()? };
+        if !is_row_in_memory || row_stride < row_len {
+            return None;
+        }
+        let bytes_before = block.as_ptr().addr().checked_sub(self.elements.as_ptr().addr())?;
+        let len = row_stride.checked_mul(rows.checked_sub(1)?)?.checked_add(row_len)?;
+        let memory = self.elements.get(bytes_before / size_of::<T>()..)?.get(..len)?;
+        std::ptr::eq(memory.as_ptr(), block.as_ptr()).then(|| Rows::new(memory, row_stride, row_len))
+    }
 
-/// Elements of a piece.
-fn as_count(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
+    /// At most [`PIECE`] elements, brought into the machine's byte order and marked as the missing rules want it.
+    fn load(&mut self, block: &ArrayView2<'_, T>) -> Rows<'_, T> {
+        let row_len = block.ncols().max(1);
+        let room = self.native.split_at_mut(block.len().min(PIECE)).0;
+        for (row, room) in block.rows().into_iter().zip(room.chunks_exact_mut(row_len)) {
+            if let Some(row) = row.to_slice() {
+                copy_to_native(row, room, self.byte_order);
+            } else {
+                room.iter_mut().zip(&row).for_each(|(element, &source)| *element = source);
+                to_native(room, self.byte_order);
+            }
+        }
+        self.missing.mark(room);
+        Rows::dense(room, row_len)
+    }
 }

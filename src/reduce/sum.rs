@@ -3,7 +3,7 @@
 use bytemuck::cast_slice_mut;
 use multiversion::multiversion;
 
-use crate::array::{DType, Element, Kind, Total, dtype::with_dtype};
+use crate::array::{DType, Element, Kind, Rows, Total, Validity, dtype::with_dtype};
 
 use super::{Overflow, Reduction};
 
@@ -23,12 +23,8 @@ impl Reduction for Sum {
         T::Total::ZERO
     }
 
-    fn neutral<T: Element>() -> T {
-        T::NOTHING
-    }
-
-    fn fold_rows<T: Element>(totals: &mut [T::Total], elements: &[T], row_len: usize) {
-        T::Total::add_rows(totals, elements, row_len);
+    fn fold_rows<T: Element>(totals: &mut [T::Total], counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
+        T::Total::add_rows(totals, counts, rows, validity);
     }
 
     /// The same for 32 and 64 bits, for narrower ones the widest integer of the kind, or `float32`.

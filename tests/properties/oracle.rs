@@ -26,6 +26,20 @@ impl Number {
         }
     }
 
+    /// A positive number that is like others: a temperature, say. Integers as above.
+    pub(crate) fn alike_from_code(dtype: DType, code: u64) -> Self {
+        if dtype.kind() != Kind::Float {
+            return Self::from_code(dtype, code);
+        }
+        let mantissa_bits = match dtype {
+            DType::Float16 => 10,
+            DType::Float32 => 23,
+            _ => 50,
+        };
+        let mantissa = 1.0 + (code >> (64 - mantissa_bits)) as f64 / 2f64.powi(mantissa_bits);
+        Float(mantissa * 2f64.powi((code % 3) as i32))
+    }
+
     /// The bytes of this number as an element of `dtype`, little-endian.
     fn to_le_bytes(self, dtype: DType) -> Vec<u8> {
         match (self, dtype) {

@@ -5,7 +5,13 @@ use multiversion::multiversion;
 
 use super::{
     COLUMNS, Columns, PIECE,
-    float::{Extent, FloatTotal, add_each, widen},
+    float::{FloatTotal, two_sum, widen},
+    float_rows::Extent,
+    halves::{GROUP, HalvesColumns},
+};
+use crate::array::{
+    Element, Tally,
+    rows::{Block, IsValid, ROWS_AT_A_TIME, Rows, Validity, by_blocks, with_validity},
 };
 
 /// Sums of columns of `float64`.
@@ -14,10 +20,63 @@ pub struct WideColumns {
     low: [f64; COLUMNS],
 }
 
+impl WideColumns {
+    /// Adds a number to each column of a block.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+    pub(super) fn add_block<const N: usize>(&mut self, block: Block<N>, terms: &[f64; N]) {
+        let (Some(high), Some(low)) = (block.of(&mut self.high), block.of(&mut self.low)) else { return };
+        for i in 0..N {
+            let error;
+            (high[i], error) = two_sum(high[i], terms[i]);
+            low[i] += error;
+        }
+    }
+}
+
 #[multiversion(targets = "simd")]
-fn add_wide_rows(columns: &mut WideColumns, rows: &[f64], width: usize) {
-    for row in rows.chunks_exact(width.max(1)) {
-        add_each(&mut columns.high, &mut columns.low, row);
+fn add_wide_rows<V: IsValid<f64>>(columns: &mut WideColumns, counts: &mut [u32], rows: Rows<'_, f64>, valid: V) {
+    add_each(columns, counts, rows, valid);
+}
+
+/// Adds rows element by element.
+#[inline(always)]
+fn add_each<T: Element + Into<f64>, V: IsValid<T>>(
+    columns: &mut WideColumns,
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
+) {
+    for rows in rows.groups(ROWS_AT_A_TIME) {
+        by_blocks!(rows.row_len(), add_each_to_block(columns, counts, rows, valid));
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn add_each_to_block<T: Element + Into<f64>, V: IsValid<T>, const N: usize>(
+    block: Block<N>,
+    columns: &mut WideColumns,
+    counts: &mut [u32],
+    rows: Rows<'_, T>,
+    valid: V,
+) {
+    let (Some(high), Some(low)) = (block.of(&mut columns.high), block.of(&mut columns.low)) else { return };
+    let Some(counts) = block.of(counts) else { return };
+    let (mut highs, mut lows, mut tallies) = (*high, *low, [T::Tally::ZERO; N]);
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            let is_valid = valid.is_valid(row[i]);
+            let element = if is_valid { row[i] } else { T::NOTHING };
+            let error;
+            (highs[i], error) = two_sum(highs[i], element.into());
+            lows[i] += error;
+            tallies[i] = tallies[i].plus(is_valid);
+        }
+    }
+    (*high, *low) = (highs, lows);
+    for i in 0..N {
+        counts[i] += tallies[i].count();
     }
 }
 
@@ -31,8 +90,8 @@ impl Columns<f64, FloatTotal> for WideColumns {
         self.low.iter_mut().take(width).for_each(|low| *low = FloatTotal::ZERO.low);
     }
 
-    fn add_rows(&mut self, rows: &[f64], width: usize) {
-        add_wide_rows(self, rows, width);
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, f64>, validity: Validity<f64>) {
+        with_validity!(validity, valid => add_wide_rows(self, counts, rows, valid));
     }
 
     fn write(&mut self, states: &mut [FloatTotal]) {
@@ -42,75 +101,112 @@ impl Columns<f64, FloatTotal> for WideColumns {
     }
 }
 
-/// Sums of columns of `float32`. Rows are added without rounding as long as that is possible; what they come to is
-/// then one term of the sums.
+/// Sums of columns of `float32`. As many rows as possible are added without rounding; what they come to is then one
+/// term of the sums.
 pub struct NarrowColumns {
     sums: WideColumns,
-    /// Exact sums of the last rows.
-    exact: [f64; COLUMNS],
-    /// Of all elements in them.
-    extent: Extent,
-    /// How many rows they are.
-    rows: usize,
+    halves: HalvesColumns,
+    plain: PlainColumns,
 }
 
-impl NarrowColumns {
-    /// Makes terms of the exact sums.
+#[multiversion(targets = "simd")]
+fn add_narrow_rows<V: IsValid<f32>>(columns: &mut NarrowColumns, counts: &mut [u32], rows: Rows<'_, f32>, valid: V) {
+    let NarrowColumns { sums, halves, plain } = columns;
+    for rows in rows.groups(GROUP) {
+        if halves.add_rows(sums, counts, rows, valid) || plain.add_rows(sums, counts, rows, valid) {
+            continue;
+        }
+        add_each(sums, counts, rows, valid);
+    }
+}
+
+/// Plain sums of each column.
+struct PlainColumns {
+    sums: [f64; COLUMNS],
+    valid: [u32; COLUMNS],
+}
+
+impl PlainColumns {
+    const fn new() -> Self {
+        Self { sums: [0.0; COLUMNS], valid: [0; COLUMNS] }
+    }
+
+    /// Adds rows to sums of columns. False, and nothing is added, if that would not be exact.
     #[inline(always)]
-    fn settle(&mut self, width: usize) {
-        if self.rows > 0 {
-            let exact = self.exact.split_at_mut(width.min(COLUMNS)).0;
-            add_each(&mut self.sums.high, &mut self.sums.low, exact);
-            exact.fill(FloatTotal::ZERO.high);
-            (self.extent, self.rows) = (Extent::NONE, 0);
+    fn add_rows<V: IsValid<f32>>(
+        &mut self,
+        sums: &mut WideColumns,
+        counts: &mut [u32],
+        rows: Rows<'_, f32>,
+        valid: V,
+    ) -> bool {
+        let (width, mut extent) = (rows.row_len(), Extent::<16>::NONE);
+        for (number, rows) in rows.groups(ROWS_AT_A_TIME).enumerate() {
+            by_blocks!(width, add_plain_to_block(self, number == 0, rows, valid, &mut extent));
         }
+        if extent.is_exact(rows.len()) {
+            by_blocks!(width, settle_plain_block(self, sums, counts));
+            return true;
+        }
+        false
     }
 }
 
-#[multiversion(targets = "simd")]
-fn settle(columns: &mut NarrowColumns, width: usize) {
-    columns.settle(width);
-}
-
-#[multiversion(targets = "simd")]
-fn add_narrow_rows(columns: &mut NarrowColumns, elements: &[f32], width: usize) {
-    let extent = Extent::of(elements);
-    let rows = elements.chunks_exact(width.max(1));
-    if !columns.extent.and(extent).is_exact(columns.rows + rows.len()) {
-        columns.settle(width);
-        if !extent.is_exact(rows.len()) {
-            for row in rows {
-                add_each(&mut columns.sums.high, &mut columns.sums.low, row);
-            }
-            return;
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, at most the lanes of an extent, indexed below N")]
+fn add_plain_to_block<V: IsValid<f32>, const N: usize>(
+    block: Block<N>,
+    columns: &mut PlainColumns,
+    is_first: bool,
+    rows: Rows<'_, f32>,
+    valid: V,
+    extent: &mut Extent<16>,
+) {
+    let (Some(sums), Some(counts)) = (block.of(&mut columns.sums), block.of(&mut columns.valid)) else { return };
+    let nothing = ([FloatTotal::ZERO.high; N], [0; N]);
+    let (mut new_sums, mut new_counts) = if is_first { nothing } else { (*sums, *counts) };
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            let is_valid = valid.is_valid(row[i]);
+            let element = if is_valid { row[i] } else { f32::NOTHING };
+            new_sums[i] += f64::from(element);
+            new_counts[i] += u32::from(is_valid);
+            extent.add(i, element);
         }
     }
-    columns.extent = columns.extent.and(extent);
-    columns.rows += rows.len();
-    for row in rows {
-        for (sum, &element) in columns.exact.iter_mut().zip(row) {
-            *sum += f64::from(element);
-        }
+    (*sums, *counts) = (new_sums, new_counts);
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn settle_plain_block<const N: usize>(
+    block: Block<N>,
+    columns: &mut PlainColumns,
+    sums: &mut WideColumns,
+    counts: &mut [u32],
+) {
+    let (Some(plain), Some(valid)) = (block.of(&mut columns.sums), block.of(&mut columns.valid)) else { return };
+    let Some(counts) = block.of(counts) else { return };
+    sums.add_block(block, plain);
+    for i in 0..N {
+        counts[i] += valid[i];
     }
 }
 
 impl Columns<f32, FloatTotal> for NarrowColumns {
     fn new() -> Self {
-        Self { sums: WideColumns::new(), exact: [FloatTotal::ZERO.high; COLUMNS], extent: Extent::NONE, rows: 0 }
+        Self { sums: WideColumns::new(), halves: HalvesColumns::new(), plain: PlainColumns::new() }
     }
 
     fn clear(&mut self, width: usize) {
         self.sums.clear(width);
-        self.exact.iter_mut().take(width).for_each(|sum| *sum = FloatTotal::ZERO.high);
-        (self.extent, self.rows) = (Extent::NONE, 0);
     }
 
-    fn add_rows(&mut self, rows: &[f32], width: usize) {
-        add_narrow_rows(self, rows, width);
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, f32>, validity: Validity<f32>) {
+        with_validity!(validity, valid => add_narrow_rows(self, counts, rows, valid));
     }
 
     fn write(&mut self, states: &mut [FloatTotal]) {
-        settle(self, states.len());
         self.sums.write(states);
     }
 }
@@ -121,14 +217,18 @@ impl Columns<f16, FloatTotal> for NarrowColumns {
     }
 
     fn clear(&mut self, width: usize) {
-        Columns::<f32, _>::clear(self, width);
+        self.sums.clear(width);
     }
 
-    fn add_rows(&mut self, rows: &[f16], width: usize) {
-        add_narrow_rows(self, widen(rows, &mut [0.0; PIECE]), width);
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, f16>, validity: Validity<f16>) {
+        let mut room = [0.0; PIECE];
+        for rows in rows.groups(PIECE / rows.row_len().min(PIECE)) {
+            let rows = widen(rows, &mut room);
+            Columns::<f32, _>::add_rows(self, counts, rows, validity.map(f16::to_f32));
+        }
     }
 
     fn write(&mut self, states: &mut [FloatTotal]) {
-        Columns::<f32, _>::write(self, states);
+        self.sums.write(states);
     }
 }

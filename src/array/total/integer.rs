@@ -3,6 +3,10 @@
 use multiversion::multiversion;
 
 use super::{COLUMNS, Columns, PIECE, Sum, Total};
+use crate::array::{
+    Element, Tally,
+    rows::{Block, IsValid, ROWS_AT_A_TIME, Rows, Validity, by_blocks, with_validity},
+};
 
 /// A sum of 64-bit integers, `high` × 2³² + `low`: 2³² of their halves fit 64 bits, and additions of these vectorise.
 #[derive(Clone, Copy, Debug)]
@@ -14,72 +18,53 @@ pub struct WideTotal<T> {
 /// One total per column.
 pub struct TotalColumns<S>([S; COLUMNS]);
 
-/// [`WideTotal`]s side by side.
-pub struct WideTotalColumns<T> {
-    high: [T; COLUMNS],
-    low: [u64; COLUMNS],
-}
-
-/// An integer and the sums of it. Rows are at most a piece, the sum of which fits `Partial`.
-trait Addend: Copy {
-    /// Sum of the elements of a row.
-    type Partial: Into<Self::Total>;
+/// An integer and the sums of it.
+pub trait Addend: Element {
+    /// Sum of the elements of a piece.
+    type Partial: Copy;
     /// Sum of all elements of a chunk.
-    type Total: Copy;
+    type Sum: Copy;
 
-    fn sum(row: &[Self]) -> Self::Partial;
-    fn add(total: Self::Total, partial: impl Into<Self::Total>) -> Self::Total;
+    /// The sum of no elements of a piece.
+    const NO_PARTIAL: Self::Partial;
+    /// The sum of nothing.
+    const NO_SUM: Self::Sum;
+
+    /// One element more of a piece.
+    fn plus(partial: Self::Partial, element: Self) -> Self::Partial;
+
+    /// One piece more.
+    fn add(sum: Self::Sum, partial: Self::Partial) -> Self::Sum;
+
+    /// The sum, its type erased.
+    fn erased(sum: Self::Sum) -> Sum;
 }
 
 /// No piece has more elements than their sum fits the partial sum of 16-bit elements: a larger one does not compile.
 const _: () = assert!(PIECE <= 1 << 15);
 
 macro_rules! narrow {
-    ($($type:ident by $partial:ident in $total:ident,)*) => {$(
+    ($($type:ident by $partial:ident in $sum:ident,)*) => {$(
         impl Addend for $type {
             type Partial = $partial;
-            type Total = $total;
+            type Sum = $sum;
+
+            const NO_PARTIAL: $partial = 0;
+            const NO_SUM: $sum = 0;
 
             #[inline(always)]
-            fn sum(row: &[Self]) -> $partial {
-                row.iter().fold(0, |sum: $partial, &element| sum.wrapping_add(element.into()))
-            }
-
-            #[inline(always)]
-            fn add(total: $total, partial: impl Into<$total>) -> $total {
-                total.wrapping_add(partial.into())
-            }
-        }
-
-        impl Total<$type> for $total {
-            type Columns = TotalColumns<Self>;
-            const ZERO: Self = 0;
-
-            fn add_rows(totals: &mut [Self], elements: &[$type], row_len: usize) {
-                add_rows(totals, elements, row_len);
+            fn plus(partial: $partial, element: Self) -> $partial {
+                partial.wrapping_add(element.into())
             }
 
             #[inline(always)]
-            fn sum(self) -> Sum {
-                Sum::Integer(self.into())
-            }
-        }
-
-        impl Columns<$type, $total> for TotalColumns<$total> {
-            fn new() -> Self {
-                Self([0; COLUMNS])
+            fn add(sum: $sum, partial: $partial) -> $sum {
+                sum.wrapping_add(partial.into())
             }
 
-            fn clear(&mut self, width: usize) {
-                self.0.iter_mut().take(width).for_each(|total| *total = 0);
-            }
-
-            fn add_rows(&mut self, rows: &[$type], width: usize) {
-                add_to_columns(&mut self.0, rows, width);
-            }
-
-            fn write(&mut self, states: &mut [$total]) {
-                states.iter_mut().zip(&self.0).for_each(|(state, &total)| *state = total);
+            #[inline(always)]
+            fn erased(sum: $sum) -> Sum {
+                Sum::Integer(sum.into())
             }
         }
     )*};
@@ -90,89 +75,118 @@ narrow! {
     u8 by u32 in u64, u16 by u32 in u64, u32 by u64 in u64,
 }
 
-#[multiversion(targets = "simd")]
-fn add_rows<A: Addend>(totals: &mut [A::Total], elements: &[A], row_len: usize) {
-    for (total, row) in totals.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
-        *total = A::add(*total, A::sum(row));
-    }
-}
-
-#[multiversion(targets = "simd")]
-fn add_to_columns<A: Addend + Into<A::Total>>(totals: &mut [A::Total], rows: &[A], width: usize) {
-    for row in rows.chunks_exact(width.max(1)) {
-        for (total, &element) in totals.iter_mut().zip(row) {
-            *total = A::add(*total, element);
-        }
-    }
-}
-
 macro_rules! wide {
-    ($($type:ident: $add_rows:ident, $add_to_columns:ident;)*) => {$(
-        impl WideTotal<$type> {
+    ($($type:ident)*) => {$(
+        impl Addend for $type {
+            type Partial = WideTotal<$type>;
+            type Sum = WideTotal<$type>;
+
+            const NO_PARTIAL: WideTotal<$type> = WideTotal { high: 0, low: 0 };
+            const NO_SUM: WideTotal<$type> = Self::NO_PARTIAL;
+
             #[inline(always)]
-            fn plus(self, element: $type) -> Self {
+            fn plus(partial: WideTotal<$type>, element: Self) -> WideTotal<$type> {
                 let low = bytemuck::cast::<$type, u64>(element) & u64::from(u32::MAX);
-                Self { high: self.high.wrapping_add(element >> 32), low: self.low.wrapping_add(low) }
-            }
-        }
-
-        #[multiversion(targets = "simd")]
-        fn $add_rows(totals: &mut [WideTotal<$type>], elements: &[$type], row_len: usize) {
-            for (total, row) in totals.iter_mut().zip(elements.chunks_exact(row_len.max(1))) {
-                for &element in row {
-                    *total = total.plus(element);
-                }
-            }
-        }
-
-        #[multiversion(targets = "simd")]
-        fn $add_to_columns(columns: &mut WideTotalColumns<$type>, rows: &[$type], width: usize) {
-            for row in rows.chunks_exact(width.max(1)) {
-                for ((high, low), &element) in columns.high.iter_mut().zip(&mut columns.low).zip(row) {
-                    let total = WideTotal { high: *high, low: *low }.plus(element);
-                    (*high, *low) = (total.high, total.low);
-                }
-            }
-        }
-
-        impl Total<$type> for WideTotal<$type> {
-            type Columns = WideTotalColumns<$type>;
-            const ZERO: Self = Self { high: 0, low: 0 };
-
-            fn add_rows(totals: &mut [Self], elements: &[$type], row_len: usize) {
-                $add_rows(totals, elements, row_len);
+                Self::add(partial, WideTotal { high: element >> 32, low })
             }
 
             #[inline(always)]
-            fn sum(self) -> Sum {
-                Sum::Integer((i128::from(self.high) << 32) + i128::from(self.low))
-            }
-        }
-
-        impl Columns<$type, WideTotal<$type>> for WideTotalColumns<$type> {
-            fn new() -> Self {
-                Self { high: [0; COLUMNS], low: [0; COLUMNS] }
+            fn add(sum: WideTotal<$type>, partial: WideTotal<$type>) -> WideTotal<$type> {
+                WideTotal { high: sum.high.wrapping_add(partial.high), low: sum.low.wrapping_add(partial.low) }
             }
 
-            fn clear(&mut self, width: usize) {
-                self.high.iter_mut().take(width).for_each(|high| *high = 0);
-                self.low.iter_mut().take(width).for_each(|low| *low = 0);
-            }
-
-            fn add_rows(&mut self, rows: &[$type], width: usize) {
-                $add_to_columns(self, rows, width);
-            }
-
-            fn write(&mut self, states: &mut [WideTotal<$type>]) {
-                for ((state, &high), &low) in states.iter_mut().zip(&self.high).zip(&self.low) {
-                    *state = WideTotal { high, low };
-                }
+            #[inline(always)]
+            fn erased(sum: WideTotal<$type>) -> Sum {
+                Sum::Integer((i128::from(sum.high) << 32) + i128::from(sum.low))
             }
         }
     )*};
 }
 
-wide! {
-    i64: add_signed_rows, add_to_signed_columns;
-    u64: add_unsigned_rows, add_to_unsigned_columns;
+wide! { i64 u64 }
+
+macro_rules! totals {
+    ($($type:ident in $sum:ty,)*) => {$(
+        impl Total<$type> for $sum {
+            type Columns = TotalColumns<Self>;
+            const ZERO: Self = <$type>::NO_SUM;
+
+            fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, $type>, validity: Validity<$type>) {
+                with_validity!(validity, valid => add_rows(totals, counts, rows, valid));
+            }
+
+            #[inline(always)]
+            fn sum(self) -> Sum {
+                <$type>::erased(self)
+            }
+        }
+    )*};
+}
+
+totals! {
+    i8 in i64, i16 in i64, i32 in i64, i64 in WideTotal<i64>,
+    u8 in u64, u16 in u64, u32 in u64, u64 in WideTotal<u64>,
+}
+
+impl<A: Addend> Columns<A, A::Sum> for TotalColumns<A::Sum> {
+    fn new() -> Self {
+        Self([A::NO_SUM; COLUMNS])
+    }
+
+    fn clear(&mut self, width: usize) {
+        self.0.iter_mut().take(width).for_each(|total| *total = A::NO_SUM);
+    }
+
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, A>, validity: Validity<A>) {
+        with_validity!(validity, valid => add_to_columns(&mut self.0, counts, rows, valid));
+    }
+
+    fn write(&mut self, states: &mut [A::Sum]) {
+        states.iter_mut().zip(&self.0).for_each(|(state, &total)| *state = total);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn add_rows<A: Addend, V: IsValid<A>>(totals: &mut [A::Sum], counts: &mut [u32], rows: Rows<'_, A>, valid: V) {
+    for ((total, count), row) in totals.iter_mut().zip(counts).zip(rows.iter()) {
+        let (mut partial, mut tally) = (A::NO_PARTIAL, A::Tally::ZERO);
+        for &element in row {
+            let is_valid = valid.is_valid(element);
+            partial = A::plus(partial, if is_valid { element } else { A::NOTHING });
+            tally = tally.plus(is_valid);
+        }
+        *total = A::add(*total, partial);
+        *count += tally.count();
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn add_to_columns<A: Addend, V: IsValid<A>>(totals: &mut [A::Sum], counts: &mut [u32], rows: Rows<'_, A>, valid: V) {
+    for rows in rows.groups(ROWS_AT_A_TIME) {
+        by_blocks!(rows.row_len(), add_to_block(totals, counts, rows, valid));
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn add_to_block<A: Addend, V: IsValid<A>, const N: usize>(
+    block: Block<N>,
+    totals: &mut [A::Sum],
+    counts: &mut [u32],
+    rows: Rows<'_, A>,
+    valid: V,
+) {
+    let (Some(totals), Some(counts)) = (block.of(totals), block.of(counts)) else { return };
+    let (mut partials, mut tallies) = ([A::NO_PARTIAL; N], [A::Tally::ZERO; N]);
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            let is_valid = valid.is_valid(row[i]);
+            partials[i] = A::plus(partials[i], if is_valid { row[i] } else { A::NOTHING });
+            tallies[i] = tallies[i].plus(is_valid);
+        }
+    }
+    for i in 0..N {
+        totals[i] = A::add(totals[i], partials[i]);
+        counts[i] += tallies[i].count();
+    }
 }

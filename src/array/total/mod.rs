@@ -5,7 +5,11 @@
 
 mod float;
 mod float_columns;
+mod float_rows;
+mod halves;
 mod integer;
+
+use super::rows::{Rows, Validity};
 
 pub use float::FloatTotal;
 pub use integer::WideTotal;
@@ -33,8 +37,9 @@ pub trait Total<T>: Copy + Send + Sync {
     /// The sum of nothing.
     const ZERO: Self;
 
-    /// Adds a row of `row_len` elements to each total. There are at most [`PIECE`] elements.
-    fn add_rows(totals: &mut [Self], elements: &[T], row_len: usize);
+    /// Adds to each total the elements of a row that are not missing, and their number to its count. All rows together
+    /// have at most [`PIECE`] elements.
+    fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>);
 
     /// The sum, its type erased.
     fn sum(self) -> Sum;
@@ -48,8 +53,8 @@ pub trait Columns<T, S> {
     /// Forgets all elements of the first `width` columns.
     fn clear(&mut self, width: usize);
 
-    /// Adds rows of `width` elements, at most [`PIECE`] elements and [`COLUMNS`] columns.
-    fn add_rows(&mut self, rows: &[T], width: usize);
+    /// Adds rows of at most [`COLUMNS`] elements: each that is not missing to its column, and 1 to the count of that.
+    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>);
 
     /// The state of each of the first columns.
     fn write(&mut self, states: &mut [S]);
@@ -60,18 +65,17 @@ mod tests {
     use half::f16;
 
     use super::*;
-    use crate::array::Element;
+    use crate::array::{All, Element};
 
     fn sum<T: Element>(elements: &[T]) -> T {
-        let mut total = [<T::Total as Total<T>>::ZERO];
-        T::Total::add_rows(&mut total, elements, elements.len());
+        let (mut total, mut count) = ([<T::Total as Total<T>>::ZERO], [0]);
+        T::Total::add_rows(&mut total, &mut count, Rows::dense(elements, elements.len()), Validity::All(All));
         let by_row = T::from_sum(total[0].sum()).expect("no overflow");
         let mut columns = <T::Total as Total<T>>::Columns::new();
-        for element in elements {
-            columns.add_rows(&[*element], 1);
-        }
+        columns.add_rows(&mut count, Rows::dense(elements, 1), Validity::All(All));
         columns.write(&mut total);
         let by_column = T::from_sum(total[0].sum()).expect("no overflow");
+        assert_eq!(count, [2 * u32::try_from(elements.len()).unwrap()]);
         assert_eq!(by_row.canonical().rank(), by_column.canonical().rank());
         by_row
     }

@@ -1,0 +1,222 @@
+//! What kernels take: rows in memory, and which of their elements are missing.
+
+#![expect(clippy::needless_bitwise_bool, reason = "loops without branches vectorise")]
+
+/// Which elements are not missing, asked element by element in the loop that folds them.
+pub trait IsValid<T>: Copy {
+    /// Whether all are, so that nobody needs to ask.
+    const ALWAYS: bool = false;
+
+    /// Whether this one is.
+    fn is_valid(self, element: T) -> bool;
+}
+
+/// No element is missing.
+#[derive(Clone, Copy, Debug)]
+pub struct All;
+
+/// Elements that equal this one are missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Unequal<T>(pub T);
+
+/// Elements below the first or above the second are missing. NaN is neither.
+#[derive(Clone, Copy, Debug)]
+pub struct NotOutside<T>(pub T, pub T);
+
+/// All but elements from the first to the second are missing, and so is NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside<T>(pub T, pub T);
+
+impl<T> IsValid<T> for All {
+    const ALWAYS: bool = true;
+
+    #[inline(always)]
+    fn is_valid(self, _: T) -> bool {
+        true
+    }
+}
+
+impl<T: Copy + PartialOrd> IsValid<T> for Unequal<T> {
+    #[inline(always)]
+    fn is_valid(self, element: T) -> bool {
+        element != self.0
+    }
+}
+
+impl<T: Copy + PartialOrd> IsValid<T> for NotOutside<T> {
+    #[inline(always)]
+    fn is_valid(self, element: T) -> bool {
+        !((element < self.0) | (element > self.1))
+    }
+}
+
+impl<T: Copy + PartialOrd> IsValid<T> for Inside<T> {
+    #[inline(always)]
+    fn is_valid(self, element: T) -> bool {
+        (element >= self.0) & (element <= self.1)
+    }
+}
+
+/// The forms of missing data that loops are compiled for; all others are brought into one of them first.
+#[derive(Clone, Copy, Debug)]
+pub enum Validity<T> {
+    /// See [`All`].
+    All(All),
+    /// See [`Unequal`].
+    Unequal(Unequal<T>),
+    /// See [`NotOutside`].
+    NotOutside(NotOutside<T>),
+    /// See [`Inside`].
+    Inside(Inside<T>),
+}
+
+impl<T> Validity<T> {
+    /// The same for elements of another type.
+    pub fn map<U>(self, mut map: impl FnMut(T) -> U) -> Validity<U> {
+        match self {
+            Self::All(All) => Validity::All(All),
+            Self::Unequal(Unequal(value)) => Validity::Unequal(Unequal(map(value))),
+            Self::NotOutside(NotOutside(low, high)) => Validity::NotOutside(NotOutside(map(low), map(high))),
+            Self::Inside(Inside(low, high)) => Validity::Inside(Inside(map(low), map(high))),
+        }
+    }
+}
+
+/// `with_validity!(validity, valid => body)` runs `body` with `valid` standing for an [`IsValid`]: the one place where
+/// the form of missing data becomes a type.
+macro_rules! with_validity {
+    ($validity:expr, $valid:ident => $body:expr) => {
+        match $validity {
+            $crate::array::Validity::All($valid) => $body,
+            $crate::array::Validity::Unequal($valid) => $body,
+            $crate::array::Validity::NotOutside($valid) => $body,
+            $crate::array::Validity::Inside($valid) => $body,
+        }
+    };
+}
+pub(crate) use with_validity;
+
+/// Rows of equal length, at equal distances in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a, T> {
+    elements: &'a [T],
+    stride: usize,
+    row_len: usize,
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// Rows of `row_len` elements, of which each begins `stride` elements, no less than its length, after the one
+    /// before. Memory after the last row is not looked at.
+    #[must_use]
+    pub fn new(elements: &'a [T], stride: usize, row_len: usize) -> Self {
+        let (row_len, stride) = (row_len.max(1), stride.max(row_len).max(1));
+        // What is left behind the last whole row belongs to none.
+        let len = elements.len().checked_sub(row_len).map_or(0, |rest| rest / stride * stride + row_len);
+        Self { elements: elements.get(..len).unwrap_or(elements), stride, row_len }
+    }
+
+    /// Rows that follow each other without gaps.
+    #[must_use]
+    pub fn dense(elements: &'a [T], row_len: usize) -> Self {
+        Self::new(elements, row_len, row_len)
+    }
+
+    /// Number of rows.
+    #[must_use]
+    #[inline(always)]
+    pub const fn len(&self) -> usize {
+        self.elements.len().div_ceil(self.stride)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    #[inline(always)]
+    pub const fn row_len(&self) -> usize {
+        self.row_len
+    }
+
+    /// The rows, one by one.
+    #[inline(always)]
+    pub fn iter(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        let row_len = self.row_len;
+        self.elements.chunks(self.stride).map(move |row| row.get(..row_len).unwrap_or(row))
+    }
+
+    /// Consecutive groups of at most `len` rows.
+    #[inline(always)]
+    pub fn groups(&self, len: usize) -> impl Iterator<Item = Self> + use<'a, T> {
+        let Self { stride, row_len, .. } = *self;
+        self.elements.chunks(stride * len.max(1)).map(move |elements| Self::new(elements, stride, row_len))
+    }
+
+    /// Of each row, `N` elements from the `first` on.
+    #[inline(always)]
+    pub fn blocks<const N: usize>(&self, first: usize) -> impl Iterator<Item = &'a [T; N]> + use<'a, T, N> {
+        let elements = self.elements.get(first..).unwrap_or_default();
+        elements.chunks(self.stride).filter_map(<[T]>::first_chunk::<N>)
+    }
+}
+
+/// `N` neighbouring columns, from the `first` on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<const N: usize> {
+    pub(crate) first: usize,
+}
+
+impl<const N: usize> Block<N> {
+    /// What belongs to these columns.
+    #[inline(always)]
+    pub(crate) fn of<S>(self, states: &mut [S]) -> Option<&mut [S; N]> {
+        states.get_mut(self.first..)?.first_chunk_mut()
+    }
+}
+
+/// `by_blocks!(width, kernel(arguments))` calls `kernel(Block { first }, arguments)` for blocks of 16 columns as long
+/// as there are so many, then for smaller ones, until all columns up to `width` have been in one.
+macro_rules! by_blocks {
+    ($width:expr, $kernel:ident($($argument:expr),*)) => {{
+        let (width, mut first) = ($width, 0_usize);
+        while first + 16 <= width {
+            $kernel($crate::array::Block::<16> { first }, $($argument),*);
+            first += 16;
+        }
+        while first + 4 <= width {
+            $kernel($crate::array::Block::<4> { first }, $($argument),*);
+            first += 4;
+        }
+        while first < width {
+            $kernel($crate::array::Block::<1> { first }, $($argument),*);
+            first += 1;
+        }
+    }};
+}
+pub(crate) use by_blocks;
+
+/// Rows that are folded into a block of columns at one time: as many as make the loads and stores of what the columns
+/// hold cheap, and no more than the CPU fetches ahead side by side.
+pub(crate) const ROWS_AT_A_TIME: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_lie_at_their_distance_and_end_with_the_last_whole_one() {
+        let elements: Vec<u8> = (0..23).collect();
+        let rows = Rows::new(&elements, 10, 3);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.iter().collect::<Vec<_>>(), [[0, 1, 2], [10, 11, 12], [20, 21, 22]]);
+        assert_eq!(Rows::new(&elements, 10, 4).len(), 2, "the third one is not whole");
+        assert_eq!(Rows::new(&elements, 30, 24).len(), 0);
+        assert_eq!(Rows::dense(&elements, 5).iter().last(), Some(&[15, 16, 17, 18, 19][..]));
+        assert_eq!(rows.groups(2).map(|group| group.len()).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(rows.blocks::<2>(1).collect::<Vec<_>>(), [&[1, 2], &[11, 12], &[21, 22]]);
+        assert_eq!(rows.blocks::<4>(0).count(), 2, "a block may lie in the gap, but not behind the end");
+    }
+}
