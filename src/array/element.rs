@@ -51,6 +51,10 @@ pub trait Tally: Copy {
     #[must_use]
     fn plus(self, one: bool) -> Self;
 
+    /// All of two counts.
+    #[must_use]
+    fn add(self, other: Self) -> Self;
+
     /// How many there were.
     fn count(self) -> u32;
 }
@@ -63,6 +67,11 @@ macro_rules! tallies {
             #[inline(always)]
             fn plus(self, one: bool) -> Self {
                 self.wrapping_add(one.into())
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self.wrapping_add(other)
             }
 
             #[inline(always)]

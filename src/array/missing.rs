@@ -1,6 +1,8 @@
 //! Which elements are missing, after the CF conventions (section 2.5.1, "Missing data, valid and actual
 //! range of data").
 
+#![expect(clippy::needless_bitwise_bool, reason = "loops without branches vectorise")]
+
 use std::cmp::Ordering;
 
 use multiversion::multiversion;
@@ -78,7 +80,8 @@ impl<T: Copy + PartialEq> IsValid<T> for Unlisted<T> {
     // All comparisons are made, without branches, so that the loop around them vectorises.
     #[inline(always)]
     fn is_valid(self, element: T) -> bool {
-        self.0.iter().fold(true, |is_unlisted, &value| is_unlisted & (element != value))
+        let [a, b, c, d] = self.0;
+        (element != a) & (element != b) & (element != c) & (element != d)
     }
 }
 
@@ -139,10 +142,19 @@ impl<T: Element> MissingRules<T> {
     }
 }
 
+/// Elements of which a copy is marked and written at one time. In place, the compiler would write nothing but what changes,
+/// which takes many times as long.
+const AT_A_TIME: usize = 256;
+
 #[multiversion(targets = "simd")]
 fn mark<T: Element, V: IsValid<T>>(elements: &mut [T], value: T, valid: V) {
-    for element in elements {
-        *element = if valid.is_valid(*element) { *element } else { value };
+    let mut copy = [value; AT_A_TIME];
+    for elements in elements.chunks_mut(AT_A_TIME) {
+        let copy = copy.split_at_mut(elements.len()).0;
+        copy.copy_from_slice(elements);
+        for (element, &copy) in elements.iter_mut().zip(&*copy) {
+            *element = if valid.is_valid(copy) { copy } else { value };
+        }
     }
 }
 

@@ -155,11 +155,14 @@ impl<'a, T> Rows<'a, T> {
         self.elements.chunks(stride * len.max(1)).map(move |elements| Self::new(elements, stride, row_len))
     }
 
-    /// Of each row, `N` elements from the `first` on.
+    /// Of each row, `N` elements from the `first` on; copies, since loops over what may be changed do not vectorise.
     #[inline(always)]
-    pub fn blocks<const N: usize>(&self, first: usize) -> impl Iterator<Item = &'a [T; N]> + use<'a, T, N> {
+    pub fn blocks<const N: usize>(&self, first: usize) -> impl Iterator<Item = [T; N]> + use<'a, T, N>
+    where
+        T: Copy,
+    {
         let elements = self.elements.get(first..).unwrap_or_default();
-        elements.chunks(self.stride).filter_map(<[T]>::first_chunk::<N>)
+        elements.chunks(self.stride).map_while(|row| row.first_chunk::<N>().copied())
     }
 }
 
@@ -216,7 +219,7 @@ mod tests {
         assert_eq!(Rows::new(&elements, 30, 24).len(), 0);
         assert_eq!(Rows::dense(&elements, 5).iter().last(), Some(&[15, 16, 17, 18, 19][..]));
         assert_eq!(rows.groups(2).map(|group| group.len()).collect::<Vec<_>>(), [2, 1]);
-        assert_eq!(rows.blocks::<2>(1).collect::<Vec<_>>(), [&[1, 2], &[11, 12], &[21, 22]]);
+        assert_eq!(rows.blocks::<2>(1).collect::<Vec<_>>(), [[1, 2], [11, 12], [21, 22]]);
         assert_eq!(rows.blocks::<4>(0).count(), 2, "a block may lie in the gap, but not behind the end");
     }
 }

@@ -91,7 +91,7 @@ impl HttpSource {
         credentials: Option<&Credentials>,
     ) -> Result<Response<Incoming>, SourceError> {
         let request = request(location, range, credentials)?;
-        self.client.send(request).await.map_err(|no_answer| no_answer.to_read(range, credentials.is_some()))
+        self.client.send(request).await.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))
     }
 
     /// The location that a redirect names: on the same server, and allowed.

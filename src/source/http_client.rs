@@ -41,7 +41,7 @@ pub(super) struct NoAnswer {
 
 impl NoAnswer {
     /// What that means for who wanted to read a range.
-    pub(super) fn to_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
+    pub(super) fn for_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
         let message = message_of_kind(self.kind, None, range, has_credentials);
         SourceError { causes: self.causes, ..SourceError::new(self.kind, message) }
     }

@@ -102,7 +102,7 @@ impl Source for S3Source {
         let client = self.clients.client(location, credentials);
         let request = client.get_object(location, range).await?;
         let answer = self.http.send(request).await;
-        let answer = answer.map_err(|no_answer| no_answer.to_read(range, credentials.is_some()))?;
+        let answer = answer.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))?;
         let (head, body) = answer.into_parts();
         let status = head.status.as_u16();
         let content_range = content_range(&head.headers);

@@ -3,6 +3,8 @@
 //! Sums of `float32` need the trouble only where they are not exact anyway: if the exponents of a piece are close
 //! enough to each other, plain additions of its elements, or of their halves, do not round at all.
 
+use std::hint::black_box;
+
 use half::f16;
 use multiversion::multiversion;
 
@@ -78,9 +80,13 @@ impl FloatTotal {
 }
 
 /// One of all lanes, a power of two of them, by folding the second half into the first until one is left.
+///
+/// The compiler is not told what becomes of the lanes: it would let the last halves, of two lanes, decide how wide the
+/// vectors are in the loop before.
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "there is a first lane")]
-pub(super) fn fold_lanes<T: Copy, const N: usize>(mut lanes: [T; N], fold: impl Fn(T, T) -> T) -> T {
+pub(super) fn fold_lanes<T: Copy, const N: usize>(lanes: [T; N], fold: impl Fn(T, T) -> T) -> T {
+    let mut lanes = black_box(lanes);
     let mut len = N / 2;
     while len > 0 {
         let (lanes, more) = lanes.split_at_mut(len);

@@ -6,7 +6,7 @@ use multiversion::multiversion;
 use super::{
     COLUMNS, Columns, PIECE,
     float::{FloatTotal, two_sum, widen},
-    float_rows::Extent,
+    float_rows::{Extent, or_nothing},
     halves::{GROUP, HalvesColumns},
 };
 use crate::array::{
@@ -24,23 +24,20 @@ impl WideColumns {
     /// Adds a number to each column of a block.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-    pub(super) fn add_block<const N: usize>(&mut self, block: Block<N>, terms: &[f64; N]) {
+    pub(super) fn add_block<const N: usize>(&mut self, block: Block<N>, terms: [f64; N]) {
         let (Some(high), Some(low)) = (block.of(&mut self.high), block.of(&mut self.low)) else { return };
+        let (mut highs, mut lows) = (*high, *low);
         for i in 0..N {
             let error;
-            (high[i], error) = two_sum(high[i], terms[i]);
-            low[i] += error;
+            (highs[i], error) = two_sum(highs[i], terms[i]);
+            lows[i] += error;
         }
+        (*high, *low) = (highs, lows);
     }
 }
 
-#[multiversion(targets = "simd")]
-fn add_wide_rows<V: IsValid<f64>>(columns: &mut WideColumns, counts: &mut [u32], rows: Rows<'_, f64>, valid: V) {
-    add_each(columns, counts, rows, valid);
-}
-
 /// Adds rows element by element.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 fn add_each<T: Element + Into<f64>, V: IsValid<T>>(
     columns: &mut WideColumns,
     counts: &mut [u32],
@@ -63,21 +60,38 @@ fn add_each_to_block<T: Element + Into<f64>, V: IsValid<T>, const N: usize>(
 ) {
     let (Some(high), Some(low)) = (block.of(&mut columns.high), block.of(&mut columns.low)) else { return };
     let Some(counts) = block.of(counts) else { return };
-    let (mut highs, mut lows, mut tallies) = (*high, *low, [T::Tally::ZERO; N]);
+    count_block(rows.blocks(block.first), valid, counts);
+    let (mut highs, mut lows) = (*high, *low);
     for row in rows.blocks::<N>(block.first) {
         for i in 0..N {
-            let is_valid = valid.is_valid(row[i]);
-            let element = if is_valid { row[i] } else { T::NOTHING };
             let error;
-            (highs[i], error) = two_sum(highs[i], element.into());
+            (highs[i], error) = two_sum(highs[i], or_nothing(row[i], valid).into());
             lows[i] += error;
-            tallies[i] = tallies[i].plus(is_valid);
         }
     }
     (*high, *low) = (highs, lows);
-    for i in 0..N {
-        counts[i] += tallies[i].count();
+}
+
+/// Counts the elements of each column that are not missing. A loop of its own, since those over numbers of several
+/// widths do not vectorise well.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn count_block<T: Element, V: IsValid<T>, const N: usize>(
+    rows: impl Iterator<Item = [T; N]>,
+    valid: V,
+    counts: &mut [u32; N],
+) {
+    let mut tallies = [T::Tally::ZERO; N];
+    for row in rows {
+        for i in 0..N {
+            tallies[i] = tallies[i].plus(valid.is_valid(row[i]));
+        }
     }
+    let mut sums = *counts;
+    for i in 0..N {
+        sums[i] += tallies[i].count();
+    }
+    *counts = sums;
 }
 
 impl Columns<f64, FloatTotal> for WideColumns {
@@ -91,7 +105,7 @@ impl Columns<f64, FloatTotal> for WideColumns {
     }
 
     fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, f64>, validity: Validity<f64>) {
-        with_validity!(validity, valid => add_wide_rows(self, counts, rows, valid));
+        with_validity!(validity, valid => add_each(self, counts, rows, valid));
     }
 
     fn write(&mut self, states: &mut [FloatTotal]) {
@@ -109,30 +123,20 @@ pub struct NarrowColumns {
     plain: PlainColumns,
 }
 
-#[multiversion(targets = "simd")]
 fn add_narrow_rows<V: IsValid<f32>>(columns: &mut NarrowColumns, counts: &mut [u32], rows: Rows<'_, f32>, valid: V) {
     let NarrowColumns { sums, halves, plain } = columns;
     for rows in rows.groups(GROUP) {
-        if halves.add_rows(sums, counts, rows, valid) || plain.add_rows(sums, counts, rows, valid) {
-            continue;
+        if !halves.add_rows(sums, counts, rows, valid) && !plain.add_rows(sums, counts, rows, valid) {
+            add_each(sums, counts, rows, valid);
         }
-        add_each(sums, counts, rows, valid);
     }
 }
 
 /// Plain sums of each column.
-struct PlainColumns {
-    sums: [f64; COLUMNS],
-    valid: [u32; COLUMNS],
-}
+struct PlainColumns([f64; COLUMNS]);
 
 impl PlainColumns {
-    const fn new() -> Self {
-        Self { sums: [0.0; COLUMNS], valid: [0; COLUMNS] }
-    }
-
     /// Adds rows to sums of columns. False, and nothing is added, if that would not be exact.
-    #[inline(always)]
     fn add_rows<V: IsValid<f32>>(
         &mut self,
         sums: &mut WideColumns,
@@ -140,62 +144,72 @@ impl PlainColumns {
         rows: Rows<'_, f32>,
         valid: V,
     ) -> bool {
-        let (width, mut extent) = (rows.row_len(), Extent::<16>::NONE);
-        for (number, rows) in rows.groups(ROWS_AT_A_TIME).enumerate() {
-            by_blocks!(width, add_plain_to_block(self, number == 0, rows, valid, &mut extent));
+        let is_exact = are_exact(rows, valid);
+        if is_exact {
+            add_plain(self, sums, counts, rows, valid);
         }
-        if extent.is_exact(rows.len()) {
-            by_blocks!(width, settle_plain_block(self, sums, counts));
-            return true;
-        }
-        false
+        is_exact
     }
 }
 
-#[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "arrays of N, at most the lanes of an extent, indexed below N")]
-fn add_plain_to_block<V: IsValid<f32>, const N: usize>(
-    block: Block<N>,
-    columns: &mut PlainColumns,
-    is_first: bool,
-    rows: Rows<'_, f32>,
-    valid: V,
-    extent: &mut Extent<16>,
-) {
-    let (Some(sums), Some(counts)) = (block.of(&mut columns.sums), block.of(&mut columns.valid)) else { return };
-    let nothing = ([FloatTotal::ZERO.high; N], [0; N]);
-    let (mut new_sums, mut new_counts) = if is_first { nothing } else { (*sums, *counts) };
-    for row in rows.blocks::<N>(block.first) {
-        for i in 0..N {
-            let is_valid = valid.is_valid(row[i]);
-            let element = if is_valid { row[i] } else { f32::NOTHING };
-            new_sums[i] += f64::from(element);
-            new_counts[i] += u32::from(is_valid);
-            extent.add(i, element);
+/// Whether plain sums of columns are exact.
+#[multiversion(targets = "simd")]
+fn are_exact<V: IsValid<f32>>(rows: Rows<'_, f32>, valid: V) -> bool {
+    let mut extent = Extent::NONE;
+    for row in rows.iter() {
+        for &element in row {
+            extent.add(or_nothing(element, valid));
         }
     }
-    (*sums, *counts) = (new_sums, new_counts);
+    extent.is_exact(rows.len())
+}
+
+#[multiversion(targets = "simd")]
+fn add_plain<V: IsValid<f32>>(
+    columns: &mut PlainColumns,
+    sums: &mut WideColumns,
+    counts: &mut [u32],
+    rows: Rows<'_, f32>,
+    valid: V,
+) {
+    let width = rows.row_len();
+    columns.0.iter_mut().take(width).for_each(|sum| *sum = FloatTotal::ZERO.high);
+    for rows in rows.groups(ROWS_AT_A_TIME) {
+        by_blocks!(width, add_plain_to_block(columns, counts, rows, valid));
+    }
+    by_blocks!(width, settle_block(columns, sums));
 }
 
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-fn settle_plain_block<const N: usize>(
+fn add_plain_to_block<V: IsValid<f32>, const N: usize>(
     block: Block<N>,
     columns: &mut PlainColumns,
-    sums: &mut WideColumns,
     counts: &mut [u32],
+    rows: Rows<'_, f32>,
+    valid: V,
 ) {
-    let (Some(plain), Some(valid)) = (block.of(&mut columns.sums), block.of(&mut columns.valid)) else { return };
-    let Some(counts) = block.of(counts) else { return };
-    sums.add_block(block, plain);
-    for i in 0..N {
-        counts[i] += valid[i];
+    let (Some(sums), Some(counts)) = (block.of(&mut columns.0), block.of(counts)) else { return };
+    count_block(rows.blocks(block.first), valid, counts);
+    let mut new = *sums;
+    for row in rows.blocks::<N>(block.first) {
+        for i in 0..N {
+            new[i] += f64::from(or_nothing(row[i], valid));
+        }
+    }
+    *sums = new;
+}
+
+#[inline(always)]
+fn settle_block<const N: usize>(block: Block<N>, columns: &mut PlainColumns, sums: &mut WideColumns) {
+    if let Some(&mut plain) = block.of(&mut columns.0) {
+        sums.add_block(block, plain);
     }
 }
 
 impl Columns<f32, FloatTotal> for NarrowColumns {
     fn new() -> Self {
-        Self { sums: WideColumns::new(), halves: HalvesColumns::new(), plain: PlainColumns::new() }
+        Self { sums: WideColumns::new(), halves: HalvesColumns::new(), plain: PlainColumns([0.0; COLUMNS]) }
     }
 
     fn clear(&mut self, width: usize) {

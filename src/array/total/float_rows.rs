@@ -1,5 +1,7 @@
 //! Sums of rows of floats: three ways, the first that is exact or, failing that, as good as exact.
 
+use std::hint::black_box;
+
 use multiversion::{multiversion, target::match_target};
 
 use super::{
@@ -8,11 +10,16 @@ use super::{
 };
 use crate::array::{
     Element, Tally,
-    rows::{IsValid, Rows, Validity, with_validity},
+    rows::{All, IsValid, Rows, Validity, with_validity},
 };
 
-/// Independent accumulators of a row, to which its elements go in turn.
-const LANES: usize = 16;
+/// Independent accumulators of a row, to which its elements go in turn: as many as there are registers for all that is
+/// kept of each.
+const LANES: usize = 8;
+
+/// The same where not more than a sum is kept of each. Loops over so many are not unrolled before they are vectorised,
+/// which is what makes vectors of conversions.
+const MANY_LANES: usize = 32;
 
 /// Adds rows of `float64`.
 pub(super) fn add_wide_rows(
@@ -34,49 +41,36 @@ pub(super) fn add_narrow_rows(
     with_validity!(validity, valid => add_narrow(totals, counts, rows, valid));
 }
 
-#[multiversion(targets = "simd")]
-fn add_wide<V: IsValid<f64>>(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f64>, valid: V) {
-    match_target! {
-        "x86_64+fma" => add_anchored::<f64, V, true>(totals, counts, rows, valid),
-        _ => add_anchored::<f64, V, false>(totals, counts, rows, valid),
-    }
-}
-
-#[multiversion(targets = "simd")]
 fn add_narrow<V: IsValid<f32>>(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f32>, valid: V) {
     for ((rows, totals), counts) in
         rows.groups(halves::GROUP).zip(totals.chunks_mut(halves::GROUP)).zip(counts.chunks_mut(halves::GROUP))
     {
-        if halves::add_rows(totals, counts, rows, valid) || add_plain(totals, counts, rows, valid) {
-            continue;
+        if !halves::add_rows(totals, counts, rows, valid) {
+            add_careful(totals, counts, rows, valid);
         }
-        add_anchored::<f32, V, false>(totals, counts, rows, valid);
     }
 }
-
-// Loops, not closures: these would be compiled for the oldest CPU wherever they are not inlined.
 
 /// The least and the greatest magnitude of some `float32` numbers, from which it follows whether `float64` can add
 /// them without rounding.
 #[derive(Clone, Copy)]
-pub(super) struct Extent<const N: usize> {
-    /// Bits of the least one in each lane that is not zero, less one.
-    least: [u32; N],
+pub(super) struct Extent {
+    /// Bits of the least one that is not zero, less one.
+    least: u32,
     /// Bits of the greatest one.
-    greatest: [u32; N],
+    greatest: u32,
 }
 
-impl<const N: usize> Extent<N> {
+impl Extent {
     /// Of no numbers.
-    pub(super) const NONE: Self = Self { least: [u32::MAX; N], greatest: [0; N] };
+    pub(super) const NONE: Self = Self { least: u32::MAX, greatest: 0 };
 
     /// Takes one more number into account.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "lanes are below N")]
-    pub(super) fn add(&mut self, lane: usize, element: f32) {
+    pub(super) fn add(&mut self, element: f32) {
         let magnitude = element.to_bits() & (u32::MAX >> 1);
-        self.greatest[lane] = self.greatest[lane].max(magnitude);
-        self.least[lane] = self.least[lane].min(magnitude.wrapping_sub(1));
+        self.greatest = self.greatest.max(magnitude);
+        self.least = self.least.min(magnitude.wrapping_sub(1));
     }
 
     /// Whether sums of up to `terms` of the numbers are exact in `float64`. With exponents from `least` to `greatest`,
@@ -84,53 +78,16 @@ impl<const N: usize> Extent<N> {
     /// log2(terms) + greatest ≤ least + 29. Subnormal numbers are multiples of what the least normal ones are.
     #[inline(always)]
     pub(super) fn is_exact(self, terms: usize) -> bool {
-        let (least, greatest) = (fold_lanes(self.least, u32::min), fold_lanes(self.greatest, u32::max));
-        let (least, greatest) = ((least.wrapping_add(1) >> 23).max(1), greatest >> 23);
+        let (least, greatest) = ((self.least.wrapping_add(1) >> 23).max(1), self.greatest >> 23);
         let is_finite = greatest < 255;
         is_finite && usize::BITS - terms.saturating_sub(1).leading_zeros() + greatest <= least + 29
     }
 }
 
-/// Adds a row to each total by plain additions. False, and nothing is added, if they would not be exact.
+/// The element, or −0.0 if it is missing.
 #[inline(always)]
-fn add_plain<V: IsValid<f32>>(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f32>, valid: V) -> bool {
-    let (mut sums, mut extent) = ([(0.0, 0); halves::GROUP], Extent::<LANES>::NONE);
-    for (sum, row) in sums.iter_mut().zip(rows.iter()) {
-        *sum = plain_sum(row, valid, &mut extent);
-    }
-    if !extent.is_exact(rows.row_len()) {
-        return false;
-    }
-    for ((total, all), (sum, count)) in totals.iter_mut().zip(counts).zip(sums) {
-        *total = total.plus(sum);
-        *all += count;
-    }
-    true
-}
-
-/// The sum of a row, without missing elements, and the number of the others.
-#[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "arrays of LANES, indexed below LANES")]
-fn plain_sum<V: IsValid<f32>>(row: &[f32], valid: V, extent: &mut Extent<LANES>) -> (f64, u32) {
-    let (mut sums, mut counts) = ([FloatTotal::ZERO.high; LANES], [0_u32; LANES]);
-    let (blocks, rest) = row.as_chunks::<LANES>();
-    for block in blocks {
-        for i in 0..LANES {
-            let is_valid = valid.is_valid(block[i]);
-            let element = if is_valid { block[i] } else { f32::NOTHING };
-            sums[i] += f64::from(element);
-            counts[i] += u32::from(is_valid);
-            extent.add(i, element);
-        }
-    }
-    for (i, &element) in rest.iter().enumerate() {
-        let is_valid = valid.is_valid(element);
-        let element = if is_valid { element } else { f32::NOTHING };
-        sums[i] += f64::from(element);
-        counts[i] += u32::from(is_valid);
-        extent.add(i, element);
-    }
-    (fold_lanes(sums, |a, b| a + b), fold_lanes(counts, |a, b| a + b))
+pub(super) fn or_nothing<T: Element, V: IsValid<T>>(element: T, valid: V) -> T {
+    if valid.is_valid(element) { element } else { T::NOTHING }
 }
 
 /// `a + b`. Where the CPU adds and multiplies in different units, that for multiplication does the same by a fused
@@ -153,151 +110,154 @@ fn anchor(magnitude: u64, terms: usize) -> Option<f64> {
     (exponent < 2047).then(|| f64::from_bits(exponent << MANTISSA_BITS | half))
 }
 
-/// Lanes of a sum that started from an anchor.
+/// Sums that started from an anchor, what additions to them rounded off, and what went into them.
 struct Anchored<T: Element> {
     high: [f64; LANES],
     low: [f64; LANES],
-    /// The largest magnitude in each lane. NaN is not looked at: the sum shows it.
+    /// The largest magnitude. NaN is none: sums show it.
     largest: [f64; LANES],
-    counts: [T::Tally; LANES],
+    tallies: [T::Tally; LANES],
 }
 
 impl<T: Element + Into<f64>> Anchored<T> {
     #[inline(always)]
-    fn at(anchor: f64) -> Self {
-        Self { high: [anchor; LANES], low: [0.0; LANES], largest: [0.0; LANES], counts: [T::Tally::ZERO; LANES] }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "lanes are below LANES")]
-    fn add<V: IsValid<T>, const FUSED: bool>(&mut self, lane: usize, element: T, valid: V, one: f64) {
-        let is_valid = valid.is_valid(element);
-        let element: f64 = if is_valid { element } else { T::NOTHING }.into();
-        let sum = plus::<FUSED>(self.high[lane], element, one);
-        self.low[lane] = plus::<FUSED>(element - (sum - self.high[lane]), self.low[lane], one);
-        self.high[lane] = sum;
-        let magnitude = element.abs();
-        self.largest[lane] = if magnitude > self.largest[lane] { magnitude } else { self.largest[lane] };
-        self.counts[lane] = self.counts[lane].plus(is_valid);
+    #[expect(clippy::indexing_slicing, reason = "arrays of LANES, indexed below LANES")]
+    fn add<V: IsValid<T>, const FUSED: bool>(&mut self, elements: [T; LANES], valid: V, one: f64) {
+        for i in 0..LANES {
+            let is_valid = valid.is_valid(elements[i]);
+            let element: f64 = if is_valid { elements[i] } else { T::NOTHING }.into();
+            let sum = self.high[i] + element;
+            self.low[i] = plus::<FUSED>(element - (sum - self.high[i]), self.low[i], one);
+            self.high[i] = sum;
+            let magnitude = element.abs();
+            self.largest[i] = if magnitude > self.largest[i] { magnitude } else { self.largest[i] };
+            if !V::ALWAYS {
+                self.tallies[i] = self.tallies[i].plus(is_valid);
+            }
+        }
     }
 }
 
-/// The total of a row beside an anchor, the largest magnitude in it, which must be one that the anchor is for, and
-/// the number of elements.
+/// The total of a row beside an anchor for its elements, the largest magnitude of these, and how many they are.
 #[inline(always)]
 fn anchored_total<T: Element + Into<f64>, V: IsValid<T>, const FUSED: bool>(
     row: &[T],
     valid: V,
     anchor: f64,
 ) -> (FloatTotal, f64, u32) {
-    let one = std::hint::black_box(1.0);
-    let mut lanes = Anchored::at(anchor);
+    let one = black_box(1.0);
+    let mut lanes = Anchored::<T> {
+        high: [anchor; LANES],
+        low: [0.0; LANES],
+        largest: [0.0; LANES],
+        tallies: [T::Tally::ZERO; LANES],
+    };
     let (blocks, rest) = row.as_chunks::<LANES>();
-    for block in blocks {
-        for (lane, &element) in block.iter().enumerate() {
-            lanes.add::<V, FUSED>(lane, element, valid, one);
-        }
+    for &block in blocks {
+        lanes.add::<V, FUSED>(block, valid, one);
     }
-    for (lane, &element) in rest.iter().enumerate() {
-        lanes.add::<V, FUSED>(lane, element, valid, one);
+    let (mut last, mut count) = ([T::NOTHING; LANES], 0);
+    for (last, &element) in last.iter_mut().zip(rest) {
+        *last = or_nothing(element, valid);
+        count += u32::from(valid.is_valid(element));
     }
-    let Anchored { mut high, low, largest, counts } = lanes;
-    for high in &mut high {
+    lanes.add::<All, FUSED>(last, All, one);
+    for high in &mut lanes.high {
         *high -= anchor;
     }
-    let total = FloatTotal { high: fold_lanes(high, |a, b| a + b), low: fold_lanes(low, |a, b| a + b) };
-    let count = fold_lanes(counts.map(Tally::count), |a, b| a + b);
-    (total, fold_lanes(largest, |a, b| if a > b { a } else { b }), count)
+    let total = FloatTotal { high: fold_lanes(lanes.high, |a, b| a + b), low: fold_lanes(lanes.low, |a, b| a + b) };
+    let largest = fold_lanes(lanes.largest, |a, b| if a > b { a } else { b });
+    let count = if V::ALWAYS {
+        u32::try_from(row.len()).unwrap_or(u32::MAX)
+    } else {
+        count + fold_lanes(lanes.tallies, T::Tally::add).count()
+    };
+    (total, largest, count)
 }
 
 /// How much larger than its first elements those of a row may be before it is added once more.
 const HEADROOM: f64 = 8.0;
 
-#[inline(always)]
-fn add_anchored<T: Element + Into<f64>, V: IsValid<T>, const FUSED: bool>(
-    totals: &mut [FloatTotal],
-    counts: &mut [u32],
-    rows: Rows<'_, T>,
-    valid: V,
-) {
+/// Adds a row to each total beside an anchor: mostly the one that the first elements give.
+#[multiversion(targets = "simd")]
+fn add_wide<V: IsValid<f64>>(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f64>, valid: V) {
     for ((total, all), row) in totals.iter_mut().zip(counts).zip(rows.iter()) {
-        let (sum, count) = total_of::<T, V, FUSED>(row, valid);
-        *total = total.merged(sum);
+        let head = row.split_at(row.len().min(LANES)).0;
+        let expected = head.iter().fold(0.0_f64, |all, &element| all.max(or_nothing(element, valid).abs())) * HEADROOM;
+        // Any anchor is as good as one that turns out to be too small.
+        let guess = anchor(expected.to_bits(), row.len()).unwrap_or(1.0);
+        let (sum, largest, count) = match_target! {
+            "x86_64+fma" => anchored_total::<f64, V, true>(row, valid, guess),
+            _ => anchored_total::<f64, V, false>(row, valid, guess),
+        };
+        let is_right = largest > 0.0 && largest <= expected && sum.high.is_finite();
+        *total = total.merged(if is_right { sum } else { careful_total(row, valid, largest, largest == 0.0) });
         *all += count;
     }
 }
 
-/// The total of a row, mostly in one pass: the first elements give the anchor for all. And the number of its elements.
-#[inline(always)]
-fn total_of<T: Element + Into<f64>, V: IsValid<T>, const FUSED: bool>(row: &[T], valid: V) -> (FloatTotal, u32) {
-    let head = row.split_at(row.len().min(LANES)).0;
-    let first = largest(head, valid);
-    let expected = first * HEADROOM;
-    if first > 0.0
-        && let Some(anchor) = anchor(expected.to_bits(), row.len())
-    {
-        let (total, largest, count) = anchored_total::<T, V, FUSED>(row, valid, anchor);
-        if largest <= expected && total.high.is_finite() {
-            return (total, count);
+/// Adds a row to each total, in two passes, of which the first shows how to do the second: loops over numbers of several
+/// widths do not vectorise well.
+#[multiversion(targets = "simd")]
+fn add_careful<V: IsValid<f32>>(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f32>, valid: V) {
+    for ((total, all), row) in totals.iter_mut().zip(counts).zip(rows.iter()) {
+        let (mut extent, mut count) = (Extent::NONE, 0);
+        for &element in row {
+            extent.add(or_nothing(element, valid));
+            count += u32::from(valid.is_valid(element));
         }
+        let largest = f32::from_bits(extent.greatest).into();
+        *total = total.merged(careful_total(row, valid, largest, extent.is_exact(row.len())));
+        *all += count;
     }
-    careful_total(row, valid)
 }
 
-/// The largest magnitude in a row that is not missing; NaN or ∞ if there is one.
+/// The total of a row whose largest magnitude is known (where it is not NaN), and whether plain additions are exact.
 #[inline(always)]
-fn largest<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> f64 {
-    let mut largest = 0;
-    for &element in row {
-        let element: f64 = if valid.is_valid(element) { element } else { T::NOTHING }.into();
-        // Bits of magnitudes are in the order of these, ∞ and NaN behind the others.
-        largest = element.abs().to_bits().max(largest);
+fn careful_total<T: Element + Into<f64>, V: IsValid<T>>(
+    row: &[T],
+    valid: V,
+    largest: f64,
+    is_exact: bool,
+) -> FloatTotal {
+    // Beside ∞ and NaN, errors mean nothing.
+    if is_exact || !largest.is_finite() {
+        return plain_total(row, valid);
     }
-    f64::from_bits(largest)
-}
-
-/// The same in two passes, of which the first shows what is there.
-#[inline(always)]
-fn careful_total<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> (FloatTotal, u32) {
-    let largest = largest(row, valid);
-    if largest == 0.0 || !largest.is_finite() {
-        return rounded_total(row, valid);
-    }
-    match anchor(largest.to_bits(), row.len()) {
-        Some(anchor) => {
-            let (total, _, count) = anchored_total::<T, V, false>(row, valid, anchor);
-            (total, count)
-        }
+    let total = match anchor(largest.to_bits(), row.len()) {
+        Some(anchor) => anchored_total::<T, V, false>(row, valid, anchor).0,
         None => one_by_one(row, valid),
+    };
+    if total.high.is_nan() { plain_total(row, valid) } else { total }
+}
+
+/// The total of a row by plain additions.
+#[inline(always)]
+fn plain_total<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> FloatTotal {
+    let mut sums = [FloatTotal::ZERO.high; MANY_LANES];
+    let (blocks, rest) = row.as_chunks::<MANY_LANES>();
+    for &block in blocks {
+        add_to_each(&mut sums, block, valid);
+    }
+    for (sum, &element) in sums.iter_mut().zip(rest) {
+        *sum += or_nothing(element, valid).into();
+    }
+    FloatTotal { high: fold_lanes(sums, |a, b| a + b), low: 0.0 }
+}
+
+/// Adds an element to each sum.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn add_to_each<T: Element + Into<f64>, V: IsValid<T>, const N: usize>(sums: &mut [f64; N], elements: [T; N], valid: V) {
+    for i in 0..N {
+        sums[i] += or_nothing(elements[i], valid).into();
     }
 }
 
-/// The same by plain additions: for zeros, whose sign these keep, and for ∞ and NaN, beside which errors mean nothing.
+/// The total of a row of numbers so large that there is no anchor.
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "lanes are below LANES")]
-fn rounded_total<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> (FloatTotal, u32) {
-    let (mut sums, mut counts) = ([FloatTotal::ZERO.high; LANES], [T::Tally::ZERO; LANES]);
-    for elements in row.chunks(LANES) {
-        for (lane, &element) in elements.iter().enumerate() {
-            let is_valid = valid.is_valid(element);
-            sums[lane] += if is_valid { element } else { T::NOTHING }.into();
-            counts[lane] = counts[lane].plus(is_valid);
-        }
-    }
-    let count = fold_lanes(counts.map(Tally::count), |a, b| a + b);
-    (FloatTotal { high: fold_lanes(sums, |a, b| a + b), low: 0.0 }, count)
-}
-
-/// The same for numbers so large that there is no anchor.
-#[inline(always)]
-fn one_by_one<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> (FloatTotal, u32) {
-    let (mut total, mut count) = (FloatTotal::ZERO, 0);
-    for &element in row {
-        let is_valid = valid.is_valid(element);
-        total = total.plus(if is_valid { element } else { T::NOTHING }.into());
-        count += u32::from(is_valid);
-    }
-    (total, count)
+fn one_by_one<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> FloatTotal {
+    row.iter().fold(FloatTotal::ZERO, |total, &element| total.plus(or_nothing(element, valid).into()))
 }
 
 #[cfg(test)]
@@ -307,8 +267,8 @@ mod tests {
     #[test]
     fn a_sum_is_exact_if_all_bits_of_all_terms_fit() {
         let extent = |elements: &[f32]| {
-            let mut extent = Extent::<LANES>::NONE;
-            elements.iter().enumerate().for_each(|(i, &element)| extent.add(i % LANES, element));
+            let mut extent = Extent::NONE;
+            elements.iter().for_each(|&element| extent.add(element));
             extent
         };
         assert!(extent(&[]).is_exact(1 << 20));

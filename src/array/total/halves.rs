@@ -9,6 +9,8 @@
 //! less than 2⁻¹¹ of the upper one. Nothing is negative: sums only grow, rounded or not. If at last no sum of upper
 //! halves is above 2ᵉ⁺¹², none ever needed more than 24 bits. The lower ones then come to less than 2ᵉ⁺¹, 24 bits again.
 
+use multiversion::multiversion;
+
 use super::{
     COLUMNS,
     float::{FloatTotal, fold_lanes},
@@ -83,7 +85,7 @@ impl Evidence<LANES> {
     }
 }
 
-/// Sums of halves in `N` lanes, and the number of elements in them that were not missing.
+/// Sums of halves in `N` lanes, and the number of elements in them that were not missing where any may be.
 #[derive(Clone, Copy)]
 struct Halves<const N: usize> {
     upper: [f32; N],
@@ -97,12 +99,14 @@ impl<const N: usize> Halves<N> {
     /// Adds an element to each lane, `stand_in` for missing ones.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-    fn add<V: IsValid<f32>>(&mut self, elements: &[f32; N], stand_in: f32, valid: V, least: &mut [i32; N]) {
+    fn add<V: IsValid<f32>>(&mut self, elements: [f32; N], stand_in: f32, valid: V, least: &mut [i32; N]) {
         for i in 0..N {
             let is_valid = valid.is_valid(elements[i]);
             let element = if is_valid { elements[i] } else { stand_in };
             let upper = f32::from_bits(element.to_bits() & !LOWER_HALF);
-            self.valid[i] += u32::from(is_valid);
+            if !V::ALWAYS {
+                self.valid[i] += u32::from(is_valid);
+            }
             self.upper[i] += upper;
             self.lower[i] += element - upper;
             least[i] = least[i].min(element.to_bits().cast_signed());
@@ -127,64 +131,50 @@ fn first<T, const M: usize, const N: usize>(lanes: &mut [T; N]) -> Option<&mut [
 /// The sum of a row and the number of its elements, without those that are missing.
 #[inline(always)]
 fn sum_of_row<V: IsValid<f32>>(row: &[f32], stand_in: f32, valid: V, evidence: &mut Evidence<LANES>) -> (f64, u32) {
-    let mut halves = Halves::<LANES>::ZERO;
+    let (mut halves, mut least) = (Halves::<LANES>::ZERO, evidence.least);
     let (blocks, rest) = row.as_chunks::<LANES>();
-    for block in blocks {
-        halves.add(block, stand_in, valid, &mut evidence.least);
+    for &block in blocks {
+        halves.add(block, stand_in, valid, &mut least);
     }
-    add_rest(&mut halves, rest, stand_in, valid, &mut evidence.least);
+    let padding = if rest.is_empty() { 0 } else { LANES - rest.len() };
+    if padding > 0 {
+        halves.add(last_block(row, padding, stand_in), stand_in, valid, &mut least);
+    }
+    evidence.least = least;
     halves.widen_largest(&mut evidence.largest);
     let mut sums = [0.0; LANES];
     for ((sum, &upper), &lower) in sums.iter_mut().zip(&halves.upper).zip(&halves.lower) {
         *sum = f64::from(upper) + f64::from(lower);
     }
-    let count = if V::ALWAYS { as_count(row.len()) } else { fold_lanes(halves.valid, |a, b| a + b) };
-    (without_missing(fold_lanes(sums, |a, b| a + b), as_count(row.len()) - count, stand_in, count), count)
+    let count =
+        if V::ALWAYS { as_count(row.len()) } else { fold_lanes(halves.valid, |a, b| a + b) - as_count(padding) };
+    let stand_ins = as_count(row.len() + padding) - count;
+    (without_missing(fold_lanes(sums, |a, b| a + b), stand_ins, stand_in, count), count)
 }
 
-/// Adds fewer elements than there are lanes, four at a time.
+/// The last lanes of a row behind `padding` of `stand_in`.
 #[inline(always)]
-fn add_rest<V: IsValid<f32>>(
-    halves: &mut Halves<LANES>,
-    rest: &[f32],
-    stand_in: f32,
-    valid: V,
-    least: &mut [i32; LANES],
-) {
-    let (fours, ones) = rest.as_chunks::<4>();
-    for four in fours {
-        add_first(halves, four, stand_in, valid, least);
+#[expect(clippy::indexing_slicing, reason = "arrays of LANES, indexed below LANES")]
+fn last_block(row: &[f32], padding: usize, stand_in: f32) -> [f32; LANES] {
+    let mut block = [stand_in; LANES];
+    if let Some(&last) = row.last_chunk::<LANES>() {
+        // What has been added already is loaded once more: cheaper than to load less than a vector.
+        for i in 0..LANES {
+            block[i] = if i < padding { stand_in } else { last[i] };
+        }
+    } else {
+        block.iter_mut().zip(row).for_each(|(lane, &element)| *lane = element);
     }
-    for one in ones {
-        add_first(halves, &[*one], stand_in, valid, least);
-    }
+    block
 }
 
-/// Adds an element to each of the first `M` lanes.
-#[inline(always)]
-fn add_first<V: IsValid<f32>, const M: usize>(
-    halves: &mut Halves<LANES>,
-    elements: &[f32; M],
-    stand_in: f32,
-    valid: V,
-    least: &mut [i32; LANES],
-) {
-    let Halves { upper, lower, valid: counts } = halves;
-    let (Some(upper), Some(lower), Some(counts), Some(least)) =
-        (first(upper), first(lower), first(counts), first(least))
-    else {
-        return;
-    };
-    let mut lanes = Halves::<M> { upper: *upper, lower: *lower, valid: *counts };
-    lanes.add(elements, stand_in, valid, least);
-    (*upper, *lower, *counts) = (lanes.upper, lanes.lower, lanes.valid);
-}
-
-/// A sum in which `missing` elements were replaced by `stand_in`, without these. Both are multiples of the same power
+/// A sum in which `stand_in` stands so many times for missing elements, without these. Both are multiples of the same power
 /// of two, and have fewer than 53 bits: nothing is rounded. The sum of nothing leaves even the sign of a zero alone.
 #[inline(always)]
-fn without_missing(sum: f64, missing: u32, stand_in: f32, count: u32) -> f64 {
-    if count == 0 { FloatTotal::ZERO.high } else { sum - f64::from(missing) * f64::from(stand_in) }
+fn without_missing(sum: f64, times: u32, stand_in: f32, count: u32) -> f64 {
+    // From signed integers there is an instruction everywhere, and no piece has 2³¹ elements.
+    let stand_ins = f64::from(times.cast_signed()) * f64::from(stand_in);
+    if count == 0 { FloatTotal::ZERO.high } else { sum - stand_ins }
 }
 
 /// Elements of a piece.
@@ -195,7 +185,7 @@ fn as_count(len: usize) -> u32 {
 
 /// Adds a row to each total, at most [`GROUP`] of them and a piece of elements, and the number of its elements to each
 /// count. False, and nothing is added, if sums would not be exact.
-#[inline(always)]
+#[multiversion(targets = "simd")]
 pub(super) fn add_rows<V: IsValid<f32>>(
     totals: &mut [FloatTotal],
     counts: &mut [u32],
@@ -207,18 +197,24 @@ pub(super) fn add_rows<V: IsValid<f32>>(
         Outlook::Other => return false,
         Outlook::Positive(stand_in) => stand_in,
     };
-    let (mut sums, mut evidence) = ([(0.0, 0); GROUP], Evidence::NONE);
-    for (sum, row) in sums.iter_mut().zip(rows.iter()) {
-        *sum = sum_of_row(row, stand_in, valid, &mut evidence);
+    let (mut sums, mut valid_counts, mut evidence) = ([0.0; GROUP], [0; GROUP], Evidence::NONE);
+    for ((sum, count), row) in sums.iter_mut().zip(&mut valid_counts).zip(rows.iter()) {
+        (*sum, *count) = sum_of_row(row, stand_in, valid, &mut evidence);
     }
     if !evidence.is_exact() {
         return false;
     }
-    for ((total, all), (sum, count)) in totals.iter_mut().zip(counts).zip(sums) {
+    settle_rows(totals, counts, &sums, &valid_counts);
+    true
+}
+
+/// Makes exact sums of rows a term of each total, and adds the numbers of elements in them to the counts.
+#[inline(always)]
+pub(super) fn settle_rows(totals: &mut [FloatTotal], counts: &mut [u32], sums: &[f64], valid_counts: &[u32]) {
+    for ((total, all), (&sum, &count)) in totals.iter_mut().zip(counts).zip(sums.iter().zip(valid_counts)) {
         *total = total.plus(sum);
         *all += count;
     }
-    true
 }
 
 /// Sums of halves of each column.
@@ -234,7 +230,6 @@ impl HalvesColumns {
     }
 
     /// Adds at most [`GROUP`] rows to sums of columns. False, and nothing is added, if that would not be exact.
-    #[inline(always)]
     pub(super) fn add_rows<V: IsValid<f32>>(
         &mut self,
         sums: &mut WideColumns,
@@ -247,16 +242,41 @@ impl HalvesColumns {
             Outlook::Other => return false,
             Outlook::Positive(stand_in) => stand_in,
         };
-        let (width, mut evidence) = (rows.row_len(), Evidence::NONE);
+        let mut evidence = Evidence::NONE;
         for (number, rows) in rows.groups(ROWS_AT_A_TIME).enumerate() {
-            by_blocks!(width, add_to_block(self, number == 0, rows, stand_in, valid, &mut evidence));
+            add_columns(self, number == 0, rows, stand_in, valid, &mut evidence);
         }
-        if evidence.is_exact() {
-            by_blocks!(width, settle_block(self, sums, counts, as_count(rows.len()), stand_in));
-            return true;
+        let is_exact = evidence.is_exact();
+        if is_exact {
+            settle_columns(self, sums, counts, rows, stand_in, !V::ALWAYS);
         }
-        false
+        is_exact
     }
+}
+
+#[multiversion(targets = "simd")]
+fn add_columns<V: IsValid<f32>>(
+    columns: &mut HalvesColumns,
+    is_first: bool,
+    rows: Rows<'_, f32>,
+    stand_in: f32,
+    valid: V,
+    evidence: &mut Evidence<LANES>,
+) {
+    by_blocks!(rows.row_len(), add_to_block(columns, is_first, rows, stand_in, valid, evidence));
+}
+
+#[multiversion(targets = "simd")]
+fn settle_columns(
+    columns: &mut HalvesColumns,
+    sums: &mut WideColumns,
+    counts: &mut [u32],
+    rows: Rows<'_, f32>,
+    stand_in: f32,
+    may_miss: bool,
+) {
+    let (width, rows) = (rows.row_len(), as_count(rows.len()));
+    by_blocks!(width, settle_block(columns, sums, counts, rows, stand_in, may_miss));
 }
 
 #[inline(always)]
@@ -271,14 +291,14 @@ fn add_to_block<V: IsValid<f32>, const N: usize>(
 ) {
     let HalvesColumns { upper, lower, valid: counts } = columns;
     let (Some(upper), Some(lower), Some(counts)) = (block.of(upper), block.of(lower), block.of(counts)) else { return };
-    let (Some(least), Some(largest)) = (first(&mut evidence.least), first(&mut evidence.largest)) else { return };
+    let (Some(all_least), Some(largest)) = (first(&mut evidence.least), first(&mut evidence.largest)) else { return };
     let before = Halves { upper: *upper, lower: *lower, valid: *counts };
-    let mut halves = if is_first { Halves::ZERO } else { before };
+    let (mut halves, mut least) = (if is_first { Halves::ZERO } else { before }, *all_least);
     for row in rows.blocks(block.first) {
-        halves.add(row, stand_in, valid, least);
+        halves.add(row, stand_in, valid, &mut least);
     }
     halves.widen_largest(largest);
-    (*upper, *lower, *counts) = (halves.upper, halves.lower, halves.valid);
+    (*upper, *lower, *counts, *all_least) = (halves.upper, halves.lower, halves.valid, least);
 }
 
 #[inline(always)]
@@ -290,17 +310,22 @@ fn settle_block<const N: usize>(
     counts: &mut [u32],
     rows: u32,
     stand_in: f32,
+    may_miss: bool,
 ) {
     let HalvesColumns { upper, lower, valid } = columns;
-    let (Some(upper), Some(lower), Some(valid)) = (block.of(upper), block.of(lower), block.of(valid)) else { return };
+    let (Some(&mut upper), Some(&mut lower), Some(&mut valid)) = (block.of(upper), block.of(lower), block.of(valid))
+    else {
+        return;
+    };
     let Some(counts) = block.of(counts) else { return };
-    let mut exact = [0.0; N];
+    let (mut exact, mut all) = ([0.0; N], *counts);
     for i in 0..N {
-        let sum = f64::from(upper[i]) + f64::from(lower[i]);
-        exact[i] = without_missing(sum, rows - valid[i], stand_in, valid[i]);
-        counts[i] += valid[i];
+        let (sum, count) = (f64::from(upper[i]) + f64::from(lower[i]), if may_miss { valid[i] } else { rows });
+        exact[i] = without_missing(sum, rows - count, stand_in, count);
+        all[i] += count;
     }
-    sums.add_block(block, &exact);
+    *counts = all;
+    sums.add_block(block, exact);
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ macro_rules! wide {
             #[inline(always)]
             fn plus(partial: WideTotal<$type>, element: Self) -> WideTotal<$type> {
                 let low = bytemuck::cast::<$type, u64>(element) & u64::from(u32::MAX);
-                Self::add(partial, WideTotal { high: element >> 32, low })
+                <Self as Addend>::add(partial, WideTotal { high: element >> 32, low })
             }
 
             #[inline(always)]
