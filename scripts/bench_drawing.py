@@ -1,0 +1,155 @@
+"""The figures as a drawing: SVG, for light and dark pages."""
+
+from html import escape
+
+from bench_cases import BY_NAME
+
+WIDTH, MARGIN = 960, 24
+LABEL, BAR, ROW = 300, 11, 66  # width of a case's name, heights of a bar and of a case
+CHART = 230  # height of a chart of throughput
+
+STYLE = """
+svg { --page: #ffffff; --ink: #1f2328; --soft: #656d76; --line: #d0d7de; --get: #8c959f; --inflate: #c0c7cf;
+      --tokio: #0969da; --rayon: #bf5700; --goal: #1a7f37; font: 13px system-ui, sans-serif }
+@media (prefers-color-scheme: dark) { svg { --page: #0d1117; --ink: #e6edf3; --soft: #9198a1; --line: #3d444d;
+      --get: #7d8590; --inflate: #4a525c; --tokio: #4493f8; --rayon: #f0883e; --goal: #3fb950 } }
+.page { fill: var(--page) } text { fill: var(--ink) } .soft { fill: var(--soft); font-size: 11.5px }
+.title { font-size: 15px; font-weight: 600 } .line { stroke: var(--line) } .right { text-anchor: end }
+.middle { text-anchor: middle } .get { fill: var(--get) } .inflate { fill: var(--inflate) }
+.earlier { fill: none; stroke: var(--soft); stroke-dasharray: 3 3 }
+.goal { stroke: var(--goal); stroke-dasharray: 5 4; stroke-width: 1.5 } .goal-text { fill: var(--goal); font-size: 11.5px }
+.bar.tokio { fill: var(--tokio) } .bar.rayon { fill: var(--rayon) }
+.curve { fill: none; stroke-width: 2 } .curve.tokio { stroke: var(--tokio) } .curve.rayon { stroke: var(--rayon) }
+"""
+
+
+def number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def label(x, y, text, style=""):
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}">{escape(text)}</text>'
+
+
+def bar(x, y, width, style):
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{BAR}" rx="1.5" class="{style}"/>'
+
+
+def rule(x1, y1, x2, y2, style="line"):
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
+
+
+def key(x, y, entries):
+    """What the colours mean: (style, text), one after the other."""
+    parts = []
+    for style, text in entries:
+        parts += [bar(x, y - BAR + 1, 16, style), label(x + 22, y, text, "soft")]
+        x += 22 + 6.6 * len(text) + 24
+    return parts
+
+
+# --- CPU time ------------------------------------------------------------------------------------------------
+
+
+def cpu_panel(cases, top):
+    """Bars of each case, as shares of what an earlier server took; and the height of it all."""
+    cases = {name: of_case for name, of_case in cases.items() if BY_NAME[name].earlier_ms}
+    left, right, first = MARGIN + LABEL, WIDTH - MARGIN, top + 78
+    unit = right - left
+    bottom = first + ROW * len(cases)
+    pools = [(f"bar {pool}", f"service, {pool}") for pool in next(iter(cases.values()))["pools"]]
+    limit = [("get", "limit: bare GET"), ("inflate", "+ bare inflate"), ("earlier", "an earlier server")]
+    parts = [
+        label(MARGIN, top + 16, "CPU time of the server for one request, beside its limit and an earlier server’s", "title"),
+        *key(MARGIN, top + 40, pools + limit),
+    ]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = left + share * unit
+        parts += [rule(x, first - 8, x, bottom - 8), label(x, first - 14, f"{share:.0%}", "soft middle")]
+    for row, (name, of_case) in enumerate(cases.items()):
+        parts += case_bars(BY_NAME[name], of_case, left, first + row * ROW, unit)
+    goal = left + unit / 3
+    parts += [rule(goal, first - 8, goal, bottom - 8, "goal"), label(goal + 5, bottom + 4, "goal: a third", "goal-text")]
+    return parts, bottom + 16 - top
+
+
+def case_bars(case, of_case, left, y, unit):
+    name, _, rest = case.title.partition(", ")
+    get, inflate = (of_case[limit] / case.earlier_ms * unit for limit in ("get_ms", "inflate_ms"))
+    parts = [
+        label(MARGIN, y + 16, name),
+        label(MARGIN, y + 33, rest, "soft"),
+        f'<rect x="{left:.1f}" y="{y}" width="{unit:.1f}" height="{ROW - 18}" class="earlier"/>',
+        label(left + unit - 6, y + 14, f"{number(case.earlier_ms)} ms", "soft right"),
+    ]
+    y += 4
+    for pool, of_pool in of_case["pools"].items():
+        width = of_pool["server_cpu_ms"] / case.earlier_ms * unit
+        parts += [bar(left, y, width, f"bar {pool}"), value(left + width, y, of_pool["server_cpu_ms"])]
+        y += BAR + 3
+    parts += [bar(left, y, get, "get"), value(left + get + inflate, y, of_case["get_ms"] + of_case["inflate_ms"])]
+    if inflate:
+        parts.append(bar(left + get, y, inflate, "inflate"))
+    return parts
+
+
+def value(x, y, milliseconds):
+    return label(x + 5, y + BAR - 1, f"{number(milliseconds)} ms", "soft")
+
+
+# --- Throughput ----------------------------------------------------------------------------------------------
+
+
+def throughput_panel(throughput, top):
+    """A chart of each case, side by side."""
+    parts = [
+        label(MARGIN, top + 16, "Requests per second by number of connections", "title"),
+        *key(MARGIN, top + 40, [(f"bar {pool}", pool) for pool in next(iter(throughput.values()))]),
+    ]
+    width = (WIDTH - 2 * MARGIN - 40) / len(throughput)
+    for column, (name, of_case) in enumerate(throughput.items()):
+        left = MARGIN + column * (width + 40)
+        parts += chart(BY_NAME[name].title, of_case, left + 48, top + 84, width - 58)
+    return parts, CHART + 84 + 50
+
+
+def chart(title, of_pools, left, top, width):
+    most = nice(max(rate for rates in of_pools.values() for rate in rates.values()))
+    connections = list(next(iter(of_pools.values())))
+    step = width / (len(connections) - 1)
+    parts = [label(left - 48, top - 18, title)]
+    for fifth in range(6):
+        y = top + CHART * (1 - fifth / 5)
+        parts += [rule(left, y, left + width, y), label(left - 7, y + 4, f"{most * fifth / 5:.0f}", "soft right")]
+    for i, count in enumerate(connections):
+        parts.append(label(left + i * step, top + CHART + 18, count, "soft middle"))
+    parts.append(label(left + width / 2, top + CHART + 36, "connections", "soft middle"))
+    for pool, rates in of_pools.items():
+        points = [(left + i * step, top + CHART * (1 - rate / most)) for i, rate in enumerate(rates.values())]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        parts.append(f'<polyline points="{path}" class="curve {pool}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="bar {pool}"/>' for x, y in points]
+    return parts
+
+
+def nice(most):
+    """A round number that is not below, and that can be divided by five."""
+    unit = 10 ** (len(str(int(most))) - 1)
+    return next(unit * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if unit * factor >= most)
+
+
+# --- All -----------------------------------------------------------------------------------------------------
+
+
+def draw(results):
+    """The whole drawing, of what the results have."""
+    parts, height = [], MARGIN
+    for figures, panel in ((results["cases"], cpu_panel), (results["throughput"], throughput_panel)):
+        if figures:
+            drawn, used = panel(figures, height)
+            parts += drawn
+            height += used + MARGIN
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'
+    description = "<title>CPU time for one request, and requests per second by number of connections</title>"
+    page = f'<rect width="{WIDTH}" height="{height}" class="page"/>'
+    return "\n".join([head, description, f"<style>{STYLE}</style>", page, *parts, "</svg>"]) + "\n"
