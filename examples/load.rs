@@ -1,12 +1,13 @@
-//! Load for a store or for the service, over HTTP connections that are kept: for benches that want CPU time per request.
+//! Load for a store or for the service, over HTTP connections that are kept, and what it takes: CPU time for each
+//! request, time until the answer.
 //!
 //!     load get --url http://127.0.0.1:9000/private/chunk --size 16384 --keys storekeeper:not-so-secret
 //!     load post --url http://127.0.0.1:8080/v2/max --keys storekeeper:not-so-secret --body request.json
 //!     load inflate --codec zlib --size 1048576 chunk.zlib
 //!
 //! `get` is the limit of what reading a chunk can cost: a signed GET of a range, read into one buffer that is kept.
-//! `post` asks the service, whose answers have to be the same each time. `inflate` is bare libdeflate. Each warms up, then
-//! measures for so many seconds, and prints one line of JSON. All of it runs on one thread.
+//! `post` asks the service, whose answers have to be the same each time. `inflate` is bare libdeflate. Each warms up,
+//! then measures for so many seconds, and prints one line of JSON. All of it runs on one thread.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -54,9 +54,9 @@ def plan(options):
         return Plan(cases, 3, 1.0, {}, 0, list(POOLS), [], 0, latency=False)
     if options.quick:
         cases = [bench_cases.BY_NAME[name] for name in bench_cases.QUICK]
-        return Plan(cases, 3, 0.4, {"max-16k": [1, 8, 64]}, 1, ["tokio"], [], 0, latency=False)
+        return Plan(cases, 3, 0.4, {"max-16k": [1, 8, 64]}, 2, ["tokio"], [], 0, latency=False)
     throughput = dict.fromkeys(("max-16k", "sum-1m-zlib"), ALL_CONNECTIONS)
-    return Plan(bench_cases.ALL, 3, 1.0, throughput, 2, list(POOLS), bench_cases.ALL[:4], 1.5, latency=True)
+    return Plan(bench_cases.ALL, 3, 1.0, throughput, 3, list(POOLS), bench_cases.ALL[:4], 1.5, latency=True)
 
 
 def say(text):

@@ -3,9 +3,11 @@
 from html import escape
 
 from bench_cases import BY_NAME
+from bench_report import number
 
 WIDTH, MARGIN = 960, 24
-LABEL, BAR, ROW = 300, 11, 66  # width of a case's name, heights of a bar and of a case
+LABEL, EARLIER = 250, 62  # widths of a case's name, and of what an earlier server took
+BAR, ROW = 11, 66  # heights of a bar, and of a case
 CHART = 230  # height of a chart of throughput
 
 STYLE = """
@@ -14,17 +16,15 @@ svg { --page: #ffffff; --ink: #1f2328; --soft: #656d76; --line: #d0d7de; --get: 
 @media (prefers-color-scheme: dark) { svg { --page: #0d1117; --ink: #e6edf3; --soft: #9198a1; --line: #3d444d;
       --get: #7d8590; --inflate: #4a525c; --tokio: #4493f8; --rayon: #f0883e; --goal: #3fb950 } }
 .page { fill: var(--page) } text { fill: var(--ink) } .soft { fill: var(--soft); font-size: 11.5px }
+.inside { fill: var(--page); font-size: 10.5px }
 .title { font-size: 15px; font-weight: 600 } .line { stroke: var(--line) } .right { text-anchor: end }
 .middle { text-anchor: middle } .get { fill: var(--get) } .inflate { fill: var(--inflate) }
 .earlier { fill: none; stroke: var(--soft); stroke-dasharray: 3 3 }
-.goal { stroke: var(--goal); stroke-dasharray: 5 4; stroke-width: 1.5 } .goal-text { fill: var(--goal); font-size: 11.5px }
+.goal { stroke: var(--goal); stroke-dasharray: 5 4; stroke-width: 1.5 }
+.goal-text { fill: var(--goal); font-size: 11.5px }
 .bar.tokio { fill: var(--tokio) } .bar.rayon { fill: var(--rayon) }
 .curve { fill: none; stroke-width: 2 } .curve.tokio { stroke: var(--tokio) } .curve.rayon { stroke: var(--rayon) }
 """
-
-
-def number(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def label(x, y, text, style=""):
@@ -54,13 +54,13 @@ def key(x, y, entries):
 def cpu_panel(cases, top):
     """Bars of each case, as shares of what an earlier server took; and the height of it all."""
     cases = {name: of_case for name, of_case in cases.items() if BY_NAME[name].earlier_ms}
-    left, right, first = MARGIN + LABEL, WIDTH - MARGIN, top + 78
+    left, right, first = MARGIN + LABEL, WIDTH - MARGIN - EARLIER, top + 78
     unit = right - left
     bottom = first + ROW * len(cases)
     pools = [(f"bar {pool}", f"service, {pool}") for pool in next(iter(cases.values()))["pools"]]
     limit = [("get", "limit: bare GET"), ("inflate", "+ bare inflate"), ("earlier", "an earlier server")]
     parts = [
-        label(MARGIN, top + 16, "CPU time of the server for one request, beside its limit and an earlier server’s", "title"),
+        label(MARGIN, top + 16, "CPU time of one request, beside its limit and an earlier server’s", "title"),
         *key(MARGIN, top + 40, pools + limit),
     ]
     for share in (0, 0.25, 0.5, 0.75, 1):
@@ -69,7 +69,8 @@ def cpu_panel(cases, top):
     for row, (name, of_case) in enumerate(cases.items()):
         parts += case_bars(BY_NAME[name], of_case, left, first + row * ROW, unit)
     goal = left + unit / 3
-    parts += [rule(goal, first - 8, goal, bottom - 8, "goal"), label(goal + 5, bottom + 4, "goal: a third", "goal-text")]
+    parts.append(rule(goal, first - 8, goal, bottom - 8, "goal"))
+    parts.append(label(goal + 5, bottom + 4, "goal: a third of the earlier server’s", "goal-text"))
     return parts, bottom + 16 - top
 
 
@@ -80,21 +81,25 @@ def case_bars(case, of_case, left, y, unit):
         label(MARGIN, y + 16, name),
         label(MARGIN, y + 33, rest, "soft"),
         f'<rect x="{left:.1f}" y="{y}" width="{unit:.1f}" height="{ROW - 18}" class="earlier"/>',
-        label(left + unit - 6, y + 14, f"{number(case.earlier_ms)} ms", "soft right"),
+        label(left + unit + 8, y + ROW / 2 - 5, f"{number(case.earlier_ms)} ms", "soft"),
     ]
     y += 4
     for pool, of_pool in of_case["pools"].items():
-        width = of_pool["server_cpu_ms"] / case.earlier_ms * unit
-        parts += [bar(left, y, width, f"bar {pool}"), value(left + width, y, of_pool["server_cpu_ms"])]
+        width = min(of_pool["server_cpu_ms"] / case.earlier_ms, 1) * unit
+        parts += [bar(left, y, width, f"bar {pool}"), value(left, width, unit, y, of_pool["server_cpu_ms"])]
         y += BAR + 3
-    parts += [bar(left, y, get, "get"), value(left + get + inflate, y, of_case["get_ms"] + of_case["inflate_ms"])]
+    parts.append(bar(left, y, get, "get"))
     if inflate:
         parts.append(bar(left + get, y, inflate, "inflate"))
-    return parts
+    return [*parts, value(left, get + inflate, unit, y, of_case["get_ms"] + of_case["inflate_ms"])]
 
 
-def value(x, y, milliseconds):
-    return label(x + 5, y + BAR - 1, f"{number(milliseconds)} ms", "soft")
+def value(left, width, unit, y, milliseconds):
+    """Behind a bar, or in it if it is long."""
+    text, y = f"{number(milliseconds)} ms", y + BAR - 1.5
+    if width > 0.88 * unit:
+        return label(left + width - 5, y, text, "inside right")
+    return label(left + width + 5, y, text, "soft")
 
 
 # --- Throughput ----------------------------------------------------------------------------------------------
@@ -149,7 +154,8 @@ def draw(results):
             drawn, used = panel(figures, height)
             parts += drawn
             height += used + MARGIN
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     description = "<title>CPU time for one request, and requests per second by number of connections</title>"
     page = f'<rect width="{WIDTH}" height="{height}" class="page"/>'
     return "\n".join([head, description, f"<style>{STYLE}</style>", page, *parts, "</svg>"]) + "\n"

@@ -83,7 +83,8 @@ def table(head, rows):
     line = [f"{'-' * (width - 1)}:" if i else "-" * width for i, width in enumerate(widths)]
 
     def row_text(cells):
-        padded = [f"{cell:>{w}}" if i else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(cells, widths, strict=True))]
+        first, *others = zip(cells, widths, strict=True)
+        padded = [f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]
         return f"| {' | '.join(padded)} |"
 
     return "\n".join(map(row_text, [head, line, *rows]))
