@@ -8,6 +8,7 @@ are compared, because machines have other work to do. Every answer is compared w
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import signal
@@ -94,17 +95,22 @@ def summary(rounds, limits):
 
 
 def measure_throughput(name, loads, programs, plan):
-    """Requests per second by connections, for each pool: the best of the rounds, since other work only takes away."""
-    case, rates = bench_cases.BY_NAME[name], {pool: {} for pool in plan.pools}
+    """Requests per second, and CPU time of each, by connections, for each pool.
+
+    Both are the best of the rounds, since other work on the machine only takes away. Rounds go up and down in turn.
+    """
+    case, found = bench_cases.BY_NAME[name], {pool: {} for pool in plan.pools}
     with contextlib.ExitStack() as stack:
         services = {pool: stack.enter_context(service(programs, pool)) for pool in plan.pools}
-        for _ in range(plan.throughput_rounds):
-            for connections in plan.throughput[name]:
-                say(f"{case.title}: {connections} connections")
+        for number in range(plan.throughput_rounds):
+            for connections in plan.throughput[name][:: -1 if number % 2 else 1]:
+                say(f"{case.title}: connections: {connections}")
                 for pool, server in services.items():
-                    rate = loads.post(case, server, connections).rate
-                    rates[pool][str(connections)] = max(rate, rates[pool].get(str(connections), 0))
-    return rates
+                    figures = loads.post(case, server, connections)
+                    best = found[pool].setdefault(str(connections), {"rate": 0, "server_cpu_ms": math.inf})
+                    best["rate"] = max(best["rate"], figures.rate)
+                    best["server_cpu_ms"] = min(best["server_cpu_ms"], figures.server_cpu_ms)
+    return found
 
 
 def measure_latency(loads, programs, pool):

@@ -119,7 +119,7 @@ def throughput_panel(throughput, top):
 
 
 def chart(title, of_pools, left, top, width):
-    most = nice(max(rate for rates in of_pools.values() for rate in rates.values()))
+    most = nice(max(best["rate"] for found in of_pools.values() for best in found.values()))
     connections = list(next(iter(of_pools.values())))
     step = width / (len(connections) - 1)
     parts = [label(left - 48, top - 18, title)]
@@ -129,8 +129,9 @@ def chart(title, of_pools, left, top, width):
     for i, count in enumerate(connections):
         parts.append(label(left + i * step, top + CHART + 18, count, "soft middle"))
     parts.append(label(left + width / 2, top + CHART + 36, "connections", "soft middle"))
-    for pool, rates in of_pools.items():
-        points = [(left + i * step, top + CHART * (1 - rate / most)) for i, rate in enumerate(rates.values())]
+    for pool, found in of_pools.items():
+        heights = [CHART * best["rate"] / most for best in found.values()]
+        points = [(left + i * step, top + CHART - height) for i, height in enumerate(heights)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" class="curve {pool}"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="bar {pool}"/>' for x, y in points]
