@@ -1,7 +1,10 @@
 //! Reductions of arrays in memory: bytes of elements per second, beside a read-only pass over the same memory.
 #![allow(missing_docs, clippy::expect_used, clippy::pedantic, reason = "a bench")]
 
-use std::{hint::black_box, sync::Arc};
+use std::{
+    hint::black_box,
+    sync::{Arc, LazyLock},
+};
 
 use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -15,9 +18,11 @@ use tokio::sync::Semaphore;
 
 const MIB: usize = 1 << 20;
 
+/// Memory for results, from a pool like that of the service: pages fresh from the system would cost more than to reduce.
 fn budget() -> Budget {
+    static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(1 << 12, 32 << 20)));
     let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free");
-    Budget::new(permit, Arc::new(Pool::new(1, 0)))
+    Budget::new(permit, Arc::clone(&POOL))
 }
 
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {

@@ -56,14 +56,12 @@ impl<'a, T: Element> Pieces<'a, T> {
 
     /// Hands out the block, of at most [`COLUMNS`] columns, in parts of whole rows.
     pub(super) fn cut_columns(&mut self, block: &ArrayView2<'_, T>, mut take: impl FnMut(Rows<'_, T>)) {
-        match self.in_place(block) {
-            Some(rows) => rows.groups(MAX_ROWS).for_each(take),
-            None => {
-                let rows_per_piece = (PIECE / block.ncols().max(1)).max(1);
-                for rows in block.axis_chunks_iter(Axis(0), rows_per_piece) {
-                    take(self.load(&rows));
-                }
-            }
+        if let Some(rows) = self.in_place(block) {
+            return rows.groups(MAX_ROWS).for_each(take);
+        }
+        let rows_per_piece = (PIECE / block.ncols().max(1)).max(1);
+        for rows in block.axis_chunks_iter(Axis(0), rows_per_piece) {
+            take(self.load(&rows));
         }
     }
 

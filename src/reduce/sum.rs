@@ -48,15 +48,38 @@ impl Reduction for Sum {
     }
 }
 
+/// Totals that are written at one time.
+const AT_A_TIME: usize = 32;
+
 /// Writes each total as a `U`; false if one does not fit.
 #[multiversion(targets = "simd")]
 fn write<T: Element, U: Element>(totals: &[T::Total], counts: &[u32], results: &mut [U]) -> bool {
-    let mut fits = true;
-    for ((result, total), &count) in results.iter_mut().zip(totals).zip(counts) {
-        let sum = U::from_sum(total.sum());
-        fits &= sum.is_some();
+    let mut fit = true;
+    let blocks = totals.chunks(AT_A_TIME).zip(counts.chunks(AT_A_TIME)).zip(results.chunks_mut(AT_A_TIME));
+    for ((totals, counts), results) in blocks {
+        // Most are exact, and done with sooner.
+        fit &= if totals.iter().fold(true, |all, total| all & total.is_exact()) {
+            write_each(totals, counts, results, |total| U::from_sum(total.exact_sum()))
+        } else {
+            write_each(totals, counts, results, |total| U::from_sum(total.sum()))
+        };
+    }
+    fit
+}
+
+#[inline(always)]
+fn write_each<S: Copy, U: Element>(
+    totals: &[S],
+    counts: &[u32],
+    results: &mut [U],
+    sum: impl Fn(S) -> Option<U>,
+) -> bool {
+    let mut fit = true;
+    for ((result, &total), &count) in results.iter_mut().zip(totals).zip(counts) {
+        let sum = sum(total);
+        fit &= sum.is_some();
         // The sum of nothing is plain 0, not the −0.0 that sums start from.
         *result = if count == 0 { U::zeroed() } else { sum.unwrap_or(U::NOTHING) };
     }
-    fits
+    fit
 }

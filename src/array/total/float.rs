@@ -84,7 +84,6 @@ impl FloatTotal {
 /// The compiler is not told what becomes of the lanes: it would let the last halves, of two lanes, decide how wide the
 /// vectors are in the loop before.
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "there is a first lane")]
 pub(super) fn fold_lanes<T: Copy, const N: usize>(lanes: [T; N], fold: impl Fn(T, T) -> T) -> T {
     let mut lanes = black_box(lanes);
     let mut len = N / 2;
@@ -123,48 +122,43 @@ fn widened_one(element: f16) -> f32 {
     f32::from_bits(wide | (bits & 0x8000) << 16)
 }
 
-impl Total<f64> for FloatTotal {
-    type Columns = WideColumns;
-    const ZERO: Self = Self::ZERO;
+macro_rules! totals {
+    ($($type:ident in $columns:ident by $add_rows:expr;)*) => {$(
+        impl Total<$type> for FloatTotal {
+            type Columns = $columns;
+            const ZERO: Self = Self::ZERO;
 
-    fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, f64>, validity: Validity<f64>) {
-        float_rows::add_wide_rows(totals, counts, rows, validity);
-    }
+            fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, $type>, validity: Validity<$type>) {
+                $add_rows(totals, counts, rows, validity);
+            }
 
-    #[inline(always)]
-    fn sum(self) -> Sum {
-        Sum::Float(self)
-    }
+            #[inline(always)]
+            fn sum(self) -> Sum {
+                Sum::Float(self)
+            }
+
+            #[inline(always)]
+            fn is_exact(self) -> bool {
+                self.low == 0.0
+            }
+
+            #[inline(always)]
+            fn exact_sum(self) -> Sum {
+                Sum::Float(Self { low: 0.0, ..self })
+            }
+        }
+    )*};
 }
 
-impl Total<f32> for FloatTotal {
-    type Columns = NarrowColumns;
-    const ZERO: Self = Self::ZERO;
-
-    fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, f32>, validity: Validity<f32>) {
-        float_rows::add_narrow_rows(totals, counts, rows, validity);
-    }
-
-    #[inline(always)]
-    fn sum(self) -> Sum {
-        Sum::Float(self)
-    }
+totals! {
+    f16 in NarrowColumns by add_half_rows;
+    f32 in NarrowColumns by float_rows::add_narrow_rows;
+    f64 in WideColumns by float_rows::add_wide_rows;
 }
 
-impl Total<f16> for FloatTotal {
-    type Columns = NarrowColumns;
-    const ZERO: Self = Self::ZERO;
-
-    fn add_rows(totals: &mut [Self], counts: &mut [u32], rows: Rows<'_, f16>, validity: Validity<f16>) {
-        let mut room = [0.0; PIECE];
-        let rows = widen(rows, &mut room);
-        float_rows::add_narrow_rows(totals, counts, rows, validity.map(f16::to_f32));
-    }
-
-    #[inline(always)]
-    fn sum(self) -> Sum {
-        Sum::Float(self)
-    }
+fn add_half_rows(totals: &mut [FloatTotal], counts: &mut [u32], rows: Rows<'_, f16>, validity: Validity<f16>) {
+    let mut room = [0.0; PIECE];
+    float_rows::add_narrow_rows(totals, counts, widen(rows, &mut room), validity.map(f16::to_f32));
 }
 
 #[cfg(test)]

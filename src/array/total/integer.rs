@@ -119,6 +119,16 @@ macro_rules! totals {
             fn sum(self) -> Sum {
                 <$type>::erased(self)
             }
+
+            #[inline(always)]
+            fn is_exact(self) -> bool {
+                true
+            }
+
+            #[inline(always)]
+            fn exact_sum(self) -> Sum {
+                <$type>::erased(self)
+            }
         }
     )*};
 }

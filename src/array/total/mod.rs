@@ -43,6 +43,12 @@ pub trait Total<T>: Copy + Send + Sync {
 
     /// The sum, its type erased.
     fn sum(self) -> Sum;
+
+    /// Whether [`exact_sum`](Self::exact_sum) is the sum.
+    fn is_exact(self) -> bool;
+
+    /// The sum, its type erased, where nothing was rounded off.
+    fn exact_sum(self) -> Sum;
 }
 
 /// States of up to [`COLUMNS`] results to which rows are added: one element of a row for each.
