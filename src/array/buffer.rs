@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -12,12 +11,6 @@ use super::{
 
 /// Memory is admitted in units of this many bytes, so that a semaphore's 32-bit counts reach terabytes.
 pub const MEMORY_UNIT: usize = 1024;
-
-/// The unit of allocation, aligned for every dtype. Not for more: up to this alignment the system hands out pages
-/// that are zero already and cost nothing until they are written; beyond it, it writes all the zeros itself.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(16))]
-pub(super) struct Line([u8; 16]);
 
 /// Memory units that `len` bytes take.
 #[must_use]
@@ -94,13 +87,13 @@ impl Buffer {
     /// The bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        let bytes: &[u8] = bytemuck::cast_slice(&self.memory.lines);
+        let bytes = self.memory.bytes();
         bytes.get(..self.len).unwrap_or(bytes)
     }
 
     /// The bytes, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.memory.lines);
+        let bytes = self.memory.bytes_mut();
         let len = self.len.min(bytes.len());
         bytes.split_at_mut(len).0
     }
@@ -108,15 +101,17 @@ impl Buffer {
     /// The bytes as elements; what is left over of a last, incomplete element is not part of them.
     #[must_use]
     pub fn elements<T: Element>(&self) -> &[T] {
-        let all: &[T] = bytemuck::cast_slice(&self.memory.lines);
-        all.get(..self.len / size_of::<T>()).unwrap_or(all)
+        let bytes = self.bytes();
+        let whole = bytes.len() - bytes.len() % size_of::<T>();
+        // It is aligned, and there is no other reason to fail.
+        bytemuck::try_cast_slice(bytes.split_at(whole).0).unwrap_or_default()
     }
 
     /// The bytes as elements, to be written.
     pub fn elements_mut<T: Element>(&mut self) -> &mut [T] {
-        let all: &mut [T] = bytemuck::cast_slice_mut(&mut self.memory.lines);
-        let len = (self.len / size_of::<T>()).min(all.len());
-        all.split_at_mut(len).0
+        let bytes = self.bytes_mut();
+        let whole = bytes.len() - bytes.len() % size_of::<T>();
+        bytemuck::try_cast_slice_mut(bytes.split_at_mut(whole).0).unwrap_or_default()
     }
 
     /// Forgets all but the first `len` bytes and gives the memory permit of the rest back. The

@@ -21,6 +21,10 @@ use super::{
     error::{causes, message_of_kind},
 };
 
+/// Bytes read from a connection at one time: a small chunk in one go, a large one in parts that are still in the
+/// second-level cache when they are copied to where they belong.
+const READ_LEN: usize = 128 << 10;
+
 /// What requests call themselves.
 pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
 
@@ -60,7 +64,10 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .http1_read_buf_exact_size(READ_LEN)
+            .build(connector);
         Self { client, head_timeout: connect_timeout.saturating_add(read_timeout) }
     }
 
