@@ -50,7 +50,7 @@ pub trait Reduction {
     fn identity<T: Element>() -> Self::State<T>;
 
     /// Folds into each state the elements of a row that are not missing, and adds their number to its count. All rows
-    /// together have at most [`PIECE`](crate::array::PIECE) elements.
+    /// together have at most [`PIECE`] elements.
     fn fold_rows<T: Element>(
         states: &mut [Self::State<T>],
         counts: &mut [u32],
@@ -170,7 +170,8 @@ fn fold_each_row<R: Reduction, T: Element>(
     pieces: &mut Pieces<'_, T>,
     output: &mut Output<R, T>,
 ) -> Result<(), ReduceError> {
-    let (mut states, mut counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
+    let at_a_time = output.len.min(COLUMNS);
+    let (mut states, mut counts) = (vec![R::identity::<T>(); at_a_time], vec![0; at_a_time]);
     let (validity, mut first) = (pieces.validity(), 0);
     each_block(layout.view.view(), &mut |block| {
         for block in block.axis_chunks_iter(Axis(0), COLUMNS) {

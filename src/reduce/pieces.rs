@@ -14,13 +14,14 @@ pub(super) struct Pieces<'a, T> {
     elements: &'a [T],
     missing: &'a MissingRules<T>,
     byte_order: ByteOrder,
-    native: [T; PIECE],
+    /// Scratch memory, once it is needed.
+    native: Vec<T>,
 }
 
 impl<'a, T: Element> Pieces<'a, T> {
     /// Pieces of views of `elements`, which are in `byte_order`.
     pub(super) fn new(elements: &'a [T], missing: &'a MissingRules<T>, byte_order: ByteOrder) -> Self {
-        Self { elements, missing, byte_order, native: [T::NOTHING; PIECE] }
+        Self { elements, missing, byte_order, native: Vec::new() }
     }
 
     /// Which elements of the pieces are missing.
@@ -86,6 +87,7 @@ impl<'a, T: Element> Pieces<'a, T> {
     /// At most [`PIECE`] elements, brought into the machine's byte order and marked as the missing rules want it.
     fn load(&mut self, block: &ArrayView2<'_, T>) -> Rows<'_, T> {
         let row_len = block.ncols().max(1);
+        self.native.resize(PIECE, T::NOTHING);
         let room = self.native.split_at_mut(block.len().min(PIECE)).0;
         for (row, room) in block.rows().into_iter().zip(room.chunks_exact_mut(row_len)) {
             if let Some(row) = row.to_slice() {

@@ -42,7 +42,7 @@ impl Data {
         match self {
             Self::Wild => Number::from_code(dtype, code),
             Self::Calm => Number::from_code(dtype, if code % 64 < 3 { code + 5 } else { code }),
-            Self::NearlyAlike if code % 200 == 0 => Number::from_code(dtype, code / 200),
+            Self::NearlyAlike if code.is_multiple_of(200) => Number::from_code(dtype, code / 200),
             Self::Alike | Self::NearlyAlike => Number::alike_from_code(dtype, code),
         }
     }
