@@ -1,12 +1,14 @@
 """Compares how near to their limits the benches come with how near they came when that was last written down.
 
 A limit is what nothing can pass: a read-only pass over the same memory, a copy, bare libdeflate, a bare GET. It is
-measured in the same run, so that a slow machine, or one with other work to do, makes both slow. Machines differ all
-the same, and so do runs: only a ratio that is below its floor in each of several runs counts as lost.
+measured in the same run, so that a slow machine, or one with other work to do, makes both slow. Families of CPUs, which
+have loops of their own, have ratios of their own. Machines differ all the same, and so do runs: only a ratio that is
+below its floor in each of several runs counts as lost.
 """
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,16 @@ LIMITS = [
     ("chunk/{codec}/8", "bare_libdeflate/{codec}/8"),
 ]
 PLACES = {"operation": ["sum", "max"], "bytes": ["2_bytes", "4_bytes", "8_bytes"], "codec": ["zlib", "gzip"]}
+
+
+def family():
+    """The family of CPUs whose loops run here, as `multiversion` tells them apart."""
+    if platform.machine() != "x86_64":
+        return platform.machine()
+    flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")).split()
+    if {"avx512bw", "avx512_vbmi2", "vpclmulqdq"} <= set(flags):
+        return "x86-64-v4"
+    return "x86-64-v3" if {"avx2", "fma"} <= set(flags) else "x86-64-v2"
 
 
 def limits():
@@ -84,7 +96,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.4, help="time for each bench (default: 0.4)")
     args = parser.parse_args()
     best = {}
-    floors = {} if args.update else json.loads(RATIOS.read_text())
+    all_floors = json.loads(RATIOS.read_text())
+    floors = {} if args.update else all_floors.get(family(), {})
+    if not floors and not args.update:
+        sys.exit(f"nothing is written down for {family()} yet: scripts/check-speed --update does that")
     for number in range(1, args.runs + 1):
         print(f"run {number} of at most {args.runs}", flush=True)
         run_benches(args.seconds)
@@ -93,8 +108,9 @@ def main():
         if not args.update and not lost(best, floors):
             break
     if args.update:
-        RATIOS.write_text(json.dumps({name: round(best[name], 2) for name in sorted(best)}, indent=1) + "\n")
-        print(f"{len(best)} ratios written to {RATIOS.relative_to(ROOT)}")
+        all_floors[family()] = {name: round(best[name], 2) for name in sorted(best)}
+        RATIOS.write_text(json.dumps(all_floors, indent=1, sort_keys=True) + "\n")
+        print(f"{len(best)} ratios written to {RATIOS.relative_to(ROOT)} for {family()}")
         return 0
     for name in sorted(best):
         print(f"{best[name]:6.2f}  {floors.get(name, float('nan')):6.2f}  {name}")

@@ -115,7 +115,7 @@ impl Buffer {
     }
 
     /// Forgets all but the first `len` bytes and gives the memory permit of the rest back. The
-    /// allocation stays: memory behind `len` that was never written was never really taken.
+    /// allocation stays: memory behind `len` that was never written was never really taken, unless it came from the pool.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         let excess = self.permit.num_permits().saturating_sub(memory_units(self.len));

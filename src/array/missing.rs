@@ -140,21 +140,37 @@ impl<T: Element> MissingRules<T> {
             }
         }
     }
+
+    /// The same for a copy of elements; both slices have the same length.
+    pub fn mark_copy(&self, elements: &[T], copy: &mut [T]) {
+        if let Some(Marks { value, range: None, few, searched }) = &self.marks
+            && let ([few], []) = (few.as_slice(), searched.as_slice())
+        {
+            // The common case, in one loop.
+            return copy_marked(elements, copy, *value, *few);
+        }
+        copy.copy_from_slice(elements);
+        self.mark(copy);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn copy_marked<T: Element, V: IsValid<T>>(elements: &[T], copy: &mut [T], value: T, valid: V) {
+    for (copy, &element) in copy.iter_mut().zip(elements) {
+        *copy = if valid.is_valid(element) { element } else { value };
+    }
 }
 
 /// Elements of which a copy is marked and written at one time. In place, the compiler would write nothing but what changes,
 /// which takes many times as long.
 const AT_A_TIME: usize = 256;
 
-#[multiversion(targets = "simd")]
 fn mark<T: Element, V: IsValid<T>>(elements: &mut [T], value: T, valid: V) {
     let mut copy = [value; AT_A_TIME];
     for elements in elements.chunks_mut(AT_A_TIME) {
         let copy = copy.split_at_mut(elements.len()).0;
         copy.copy_from_slice(elements);
-        for (element, &copy) in elements.iter_mut().zip(&*copy) {
-            *element = if valid.is_valid(copy) { copy } else { value };
-        }
+        copy_marked(copy, elements, value, valid);
     }
 }
 
@@ -166,6 +182,9 @@ mod tests {
         let rules = MissingRules::from(missing);
         let mut marked = block.to_vec();
         rules.mark(&mut marked);
+        let mut copy = block.to_vec();
+        rules.mark_copy(block, &mut copy);
+        assert_eq!(bytemuck::cast_slice::<T, u8>(&copy), bytemuck::cast_slice::<T, u8>(&marked));
         with_validity!(rules.validity(), valid => marked.iter().map(|&element| valid.is_valid(element)).collect())
     }
 

@@ -81,7 +81,8 @@ pub(super) enum Memory {
 }
 
 impl Memory {
-    /// Room for `len` bytes, which hold anything. None if the system has none. What is never written is never taken.
+    /// Room for `len` bytes, which hold anything. None if the system has none. What is
+    /// never written is never taken, unless it is kept memory.
     pub(super) fn of(len: usize, pool: &Arc<Pool>) -> Option<Self> {
         if len < pool.smallest {
             let lines = bytemuck::try_zeroed_vec(len.div_ceil(size_of::<Line>()));

@@ -299,3 +299,38 @@ fn part<T>(slice: &mut [T], first: usize, len: usize) -> &mut [T] {
     let len = len.min(rest.len());
     rest.split_at_mut(len).0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::array::{Missing, Pool};
+
+    /// Bytes of the sums over the first axis.
+    fn sums(rows: usize, width: usize, elements: &[f32], byte_order: ByteOrder, missing: Missing<f32>) -> Vec<u8> {
+        let permit = Arc::new(Semaphore::new(1000)).try_acquire_many_owned(1000).unwrap();
+        let mut budget = Budget::new(permit, Arc::new(Pool::new(1 << 16, 0)));
+        let view = ArrayViewD::from_shape(vec![rows, width], elements).unwrap();
+        let (rules, reduced) = (MissingRules::from(missing), [true, false]);
+        let sums = reduce::<Sum, f32>(elements, view, byte_order, &reduced, &rules, DType::Float32, &mut budget);
+        sums.unwrap().values.bytes().to_vec()
+    }
+
+    #[test]
+    fn sums_of_columns_have_the_same_bits_whether_rows_are_taken_from_where_they_are_or_loaded() {
+        let other = if ByteOrder::NATIVE == ByteOrder::Little { ByteOrder::Big } else { ByteOrder::Little };
+        for (rows, width) in [(12, 512), (200, 512), (200, 31), (130, 1000), (70, 5)] {
+            // What cancels shows in which order it was added.
+            let terms = [2f32.powi(126), 1.0, 0.0, 2f32.powi(60), -(2f32.powi(60)), 0.0, 0.0, -(2f32.powi(126)), 3.5];
+            let elements: Vec<f32> = (0..rows * width).map(|i| terms[(i / width + i % width) % terms.len()]).collect();
+            let swapped: Vec<f32> = elements.iter().map(|element| element.swap_bytes()).collect();
+            let absent = Missing { values: vec![77.0, 78.0], ..Missing::default() };
+            let expected = sums(rows, width, &elements, ByteOrder::NATIVE, Missing::default());
+            assert_eq!(sums(rows, width, &swapped, other, Missing::default()), expected, "{rows} x {width}");
+            assert_eq!(sums(rows, width, &elements, ByteOrder::NATIVE, absent), expected, "{rows} x {width}");
+        }
+    }
+}

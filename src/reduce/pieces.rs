@@ -4,11 +4,12 @@ use ndarray::{ArrayView2, Axis};
 
 use crate::array::{ByteOrder, COLUMNS, Element, MissingRules, PIECE, Rows, Validity, copy_to_native, to_native};
 
-/// Rows that are added to columns in one call: enough to make the call cheap.
+/// Rows that are added to columns in one call, whether they are where they were or were loaded: what they come to may be
+/// one term of a sum, which must not depend on that.
 const MAX_ROWS: usize = 64;
 
 /// Cuts blocks of a view into what kernels take. Rows that lie in memory as the machine and the missing rules want them
-/// are taken from where they are; others are brought into scratch memory that fits the first-level cache.
+/// are taken from where they are; others are brought into scratch memory that fits the caches.
 pub(super) struct Pieces<'a, T> {
     /// What the view is a part of.
     elements: &'a [T],
@@ -60,8 +61,7 @@ impl<'a, T: Element> Pieces<'a, T> {
         if let Some(rows) = self.in_place(block) {
             return rows.groups(MAX_ROWS).for_each(take);
         }
-        let rows_per_piece = (PIECE / block.ncols().max(1)).max(1);
-        for rows in block.axis_chunks_iter(Axis(0), rows_per_piece) {
+        for rows in block.axis_chunks_iter(Axis(0), MAX_ROWS) {
             take(self.load(&rows));
         }
     }
@@ -84,20 +84,27 @@ impl<'a, T: Element> Pieces<'a, T> {
         std::ptr::eq(memory.as_ptr(), block.as_ptr()).then(|| Rows::new(memory, row_stride, row_len))
     }
 
-    /// At most [`PIECE`] elements, brought into the machine's byte order and marked as the missing rules want it.
+    /// At most [`MAX_ROWS`] times [`COLUMNS`] elements, brought into the machine's byte order and marked as the missing rules want it.
     fn load(&mut self, block: &ArrayView2<'_, T>) -> Rows<'_, T> {
         let row_len = block.ncols().max(1);
-        self.native.resize(PIECE, T::NOTHING);
-        let room = self.native.split_at_mut(block.len().min(PIECE)).0;
-        for (row, room) in block.rows().into_iter().zip(room.chunks_exact_mut(row_len)) {
-            if let Some(row) = row.to_slice() {
-                copy_to_native(row, room, self.byte_order);
-            } else {
-                room.iter_mut().zip(&row).for_each(|(element, &source)| *element = source);
-                to_native(room, self.byte_order);
-            }
+        if self.native.len() < block.len() {
+            self.native.resize(block.len(), T::NOTHING);
         }
-        self.missing.mark(room);
+        let room = self.native.split_at_mut(block.len()).0;
+        for (row, room) in block.rows().into_iter().zip(room.chunks_exact_mut(row_len)) {
+            match row.to_slice() {
+                Some(row) if self.byte_order.is_native::<T>() => {
+                    self.missing.mark_copy(row, room);
+                    continue;
+                }
+                Some(row) => copy_to_native(row, room, self.byte_order),
+                None => {
+                    room.iter_mut().zip(&row).for_each(|(element, &source)| *element = source);
+                    to_native(room, self.byte_order);
+                }
+            }
+            self.missing.mark(room);
+        }
         Rows::dense(room, row_len)
     }
 }

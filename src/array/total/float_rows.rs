@@ -184,13 +184,14 @@ fn add_wide<V: IsValid<f64>>(totals: &mut [FloatTotal], counts: &mut [u32], rows
     for ((total, all), row) in totals.iter_mut().zip(counts).zip(rows.iter()) {
         let head = row.split_at(row.len().min(LANES)).0;
         let expected = head.iter().fold(0.0_f64, |all, &element| all.max(or_nothing(element, valid).abs())) * HEADROOM;
-        // Any anchor is as good as one that turns out to be too small.
-        let guess = anchor(expected.to_bits(), row.len()).unwrap_or(1.0);
+        let guess = anchor(expected.to_bits(), row.len());
+        // Beside any other anchor, the largest magnitude and the number of elements come out right all the same.
+        let anchor = guess.unwrap_or(1.0);
         let (sum, largest, count) = match_target! {
-            "x86_64+fma" => anchored_total::<f64, V, true>(row, valid, guess),
-            _ => anchored_total::<f64, V, false>(row, valid, guess),
+            "x86_64+fma" => anchored_total::<f64, V, true>(row, valid, anchor),
+            _ => anchored_total::<f64, V, false>(row, valid, anchor),
         };
-        let is_right = largest > 0.0 && largest <= expected && sum.high.is_finite();
+        let is_right = guess.is_some() && largest > 0.0 && largest <= expected && sum.high.is_finite();
         *total = total.merged(if is_right { sum } else { careful_total(row, valid, largest, largest == 0.0) });
         *all += count;
     }
@@ -263,6 +264,38 @@ fn one_by_one<T: Element + Into<f64>, V: IsValid<T>>(row: &[T], valid: V) -> Flo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wide_sum(row: &[f64]) -> f64 {
+        let (mut total, mut count) = ([FloatTotal::ZERO], [0]);
+        add_wide_rows(&mut total, &mut count, Rows::dense(row, row.len()), Validity::All(All));
+        assert_eq!(count, [u32::try_from(row.len()).unwrap()]);
+        total[0].rounded()
+    }
+
+    #[test]
+    fn what_numbers_round_off_that_no_anchor_is_for_is_not_lost() {
+        let large = 3e307;
+        let small = large * 2f64.powi(-60);
+        assert_eq!(wide_sum(&[large, 0.0, 0.0, 0.0, small, 0.0, 0.0, -large]), small);
+        for len in [8, 9, 17, 2047, 2048] {
+            for exponent in [0, 990, 1000, 1005, 1010, 1020] {
+                let mut row = vec![0.0; len];
+                let large = 2f64.powi(exponent);
+                (row[0], row[4], row[7]) = (large, large * 2f64.powi(-60), -large);
+                assert_eq!(wide_sum(&row), row[4], "{len} {exponent}");
+            }
+        }
+        assert_eq!(wide_sum(&[f64::MAX, f64::MAX, 0.0, 0.0, -f64::MAX, -f64::MAX, 0.0, 0.0]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_row_whose_first_elements_are_unlike_the_others_is_added_once_more() {
+        for first in [0.0, 1e-300, 1.0, 1e300] {
+            let mut row = vec![1e10; 100];
+            row[..8].fill(first);
+            assert_eq!(wide_sum(&row), if first > 1e200 { 8e300 } else { 92e10 + 8.0 * first }, "{first}");
+        }
+    }
 
     #[test]
     fn a_sum_is_exact_if_all_bits_of_all_terms_fit() {

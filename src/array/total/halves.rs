@@ -210,7 +210,7 @@ pub(super) fn add_rows<V: IsValid<f32>>(
 
 /// Makes exact sums of rows a term of each total, and adds the numbers of elements in them to the counts.
 #[inline(always)]
-pub(super) fn settle_rows(totals: &mut [FloatTotal], counts: &mut [u32], sums: &[f64], valid_counts: &[u32]) {
+fn settle_rows(totals: &mut [FloatTotal], counts: &mut [u32], sums: &[f64], valid_counts: &[u32]) {
     for ((total, all), (&sum, &count)) in totals.iter_mut().zip(counts).zip(sums.iter().zip(valid_counts)) {
         *total = total.plus(sum);
         *all += count;

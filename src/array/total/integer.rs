@@ -20,7 +20,7 @@ pub struct TotalColumns<S>([S; COLUMNS]);
 
 /// An integer and the sums of it.
 pub trait Addend: Element {
-    /// Sum of the elements of a piece.
+    /// Sum of the elements of a piece, or of a few in a column.
     type Partial: Copy;
     /// Sum of all elements of a chunk.
     type Sum: Copy;
@@ -41,7 +41,7 @@ pub trait Addend: Element {
 }
 
 /// No piece has more elements than their sum fits the partial sum of 16-bit elements: a larger one does not compile.
-const _: () = assert!(PIECE <= 1 << 15);
+const _: () = assert!(PIECE <= 1 << 15 && ROWS_AT_A_TIME <= PIECE);
 
 macro_rules! narrow {
     ($($type:ident by $partial:ident in $sum:ident,)*) => {$(

@@ -17,7 +17,7 @@ pub use integer::WideTotal;
 /// Results that are side by side in memory: as many as fit the first-level cache with their states.
 pub const COLUMNS: usize = 512;
 
-/// Most elements that kernels take at a time: they and a copy of them fit the first-level cache.
+/// Most elements of rows that kernels take at a time: they fit the first-level cache, and sums of them their integers.
 pub const PIECE: usize = 2048;
 
 /// A finished sum, not yet rounded or narrowed to the dtype of the result.
