@@ -301,7 +301,9 @@ mod tests {
     fn a_sum_is_exact_if_all_bits_of_all_terms_fit() {
         let extent = |elements: &[f32]| {
             let mut extent = Extent::NONE;
-            elements.iter().for_each(|&element| extent.add(element));
+            for &element in elements {
+                extent.add(element);
+            }
             extent
         };
         assert!(extent(&[]).is_exact(1 << 20));
