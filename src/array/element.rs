@@ -75,7 +75,7 @@ macro_rules! tallies {
             }
 
             #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "pieces have 2048 elements")]
+            #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "no more elements than a piece has")]
             fn count(self) -> u32 {
                 self as u32
             }

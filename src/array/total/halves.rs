@@ -217,7 +217,7 @@ fn settle_rows(totals: &mut [FloatTotal], counts: &mut [u32], sums: &[f64], vali
     }
 }
 
-/// Sums of halves of each column.
+/// Sums of halves of each column. They mean something only within one call.
 pub(super) struct HalvesColumns {
     upper: [f32; COLUMNS],
     lower: [f32; COLUMNS],
