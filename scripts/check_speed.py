@@ -9,6 +9,7 @@ below its floor in each of several runs counts as lost.
 import argparse
 import json
 import platform
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="runs at most (default: 3)")
     parser.add_argument("--seconds", type=float, default=0.4, help="time for each bench (default: 0.4)")
     args = parser.parse_args()
-    best = {}
+    seen, best = {}, {}
     all_floors = json.loads(RATIOS.read_text())
     floors = {} if args.update else all_floors.get(family(), {})
     if not floors and not args.update:
@@ -104,11 +105,13 @@ def main():
         print(f"run {number} of at most {args.runs}", flush=True)
         run_benches(args.seconds)
         for name, ratio in ratios(medians()).items():
-            best[name] = max(best.get(name, 0), ratio)
+            seen.setdefault(name, []).append(ratio)
+            best[name] = max(seen[name])
         if not args.update and not lost(best, floors):
             break
     if args.update:
-        all_floors[family()] = {name: round(best[name], 2) for name in sorted(best)}
+        # What runs reach as a rule, not the luckiest of them; nothing needs to be nearer than at its limit.
+        all_floors[family()] = {name: round(min(statistics.median(seen[name]), 1), 2) for name in sorted(seen)}
         RATIOS.write_text(json.dumps(all_floors, indent=1, sort_keys=True) + "\n")
         print(f"{len(best)} ratios written to {RATIOS.relative_to(ROOT)} for {family()}")
         return 0
