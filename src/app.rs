@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Everything that a request finds when it comes: made once, shared by all, no globals beside it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct App {
     /// The semaphores.
     pub resources: Arc<ResourceManager>,
@@ -59,12 +59,18 @@ impl App {
             metrics: Metrics::new()?,
         })
     }
+
+    /// The same app with connections of its own to stores; everything else is shared.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self { sources: self.sources.with_own_connections(), ..self.clone() }
+    }
 }
 
 fn sources(config: &Config, resources: &Arc<ResourceManager>) -> Result<Sources, Box<dyn Error + Send + Sync>> {
     let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
     let client = HttpClient::new(roots.client_config()?, config.s3.connect_timeout, config.s3.read_timeout);
-    let s3 = S3Source::new(S3ClientMap::new(&config.s3, &roots), client.clone(), config.s3.read_timeout);
+    let s3 = S3Source::new(Arc::new(S3ClientMap::new(&config.s3, &roots)), client.clone(), config.s3.read_timeout);
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
     Ok(Sources {

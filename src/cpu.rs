@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::resource_manager::{AdmissionError, ResourceManager};
 
@@ -30,26 +30,26 @@ pub enum Effort {
 }
 
 /// The two kinds of thread pool that an operator can choose.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Pool {
-    /// Tokio's blocking threads, started when needed.
-    Blocking,
+    /// Blocking threads of a Tokio runtime, started when needed.
+    Blocking(Handle),
     /// A Rayon pool.
-    Rayon(rayon::ThreadPool),
+    Rayon(Arc<rayon::ThreadPool>),
 }
 
 /// Runs CPU-bound work on as many threads as the resource manager has permits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cpu {
     pool: Pool,
     resources: Arc<ResourceManager>,
 }
 
 impl Cpu {
-    /// Work runs on Tokio's blocking threads.
+    /// Work runs on blocking threads of the Tokio runtime that runs the caller.
     #[must_use]
-    pub const fn blocking(resources: Arc<ResourceManager>) -> Self {
-        Self { pool: Pool::Blocking, resources }
+    pub fn blocking(resources: Arc<ResourceManager>) -> Self {
+        Self { pool: Pool::Blocking(Handle::current()), resources }
     }
 
     /// Work runs on a Rayon pool of `threads` threads.
@@ -61,7 +61,7 @@ impl Cpu {
             .num_threads(threads)
             .thread_name(|index| format!("reduce-{index}"))
             .build()?;
-        Ok(Self { pool: Pool::Rayon(pool), resources })
+        Ok(Self { pool: Pool::Rayon(Arc::new(pool)), resources })
     }
 
     /// Runs `work`: short work here and now, long work when a thread is free. If the caller stops waiting before that,
@@ -95,7 +95,7 @@ impl Cpu {
             drop(sender.send(result));
         };
         match &self.pool {
-            Pool::Blocking => drop(tokio::task::spawn_blocking(work)),
+            Pool::Blocking(runtime) => drop(runtime.spawn_blocking(work)),
             Pool::Rayon(pool) => pool.spawn(work),
         }
         receiver.await.ok().and_then(Result::ok).ok_or(CpuError::Panicked)

@@ -1,18 +1,24 @@
 //! Reads the configuration, starts the service, and stops it on a signal.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, thread};
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use reductionist::{
     app::App,
     config::{self, Args, Config},
-    http::{self, Tls},
+    http::{self, EventLoops, Tls},
     telemetry,
 };
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+/// Buffers of sockets and heads come and go on every event loop: the system's allocator gives their pages back and fetches
+/// them again.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -43,7 +49,8 @@ fn first_line(message: &str) -> String {
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn run(args: Args) -> Outcome {
-    let runtime = tokio::runtime::Runtime::new()?;
+    // Accepts connections, and has the threads that work on long reductions.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(args));
     // Work on CPU threads that nobody waits for any more does not delay the end.
     runtime.shutdown_background();
@@ -59,7 +66,7 @@ async fn serve(args: Args) -> Outcome {
     let listener = TcpListener::bind(addresses.as_slice())
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", config.listen.host, config.listen.port))?;
-    let app = Arc::new(App::new(&config)?);
+    let app = App::new(&config)?;
     for variable in config::variables_without_effect() {
         tracing::warn!(variable, "this setting has no effect in this version");
     }
@@ -71,6 +78,7 @@ async fn serve(args: Args) -> Outcome {
         tracing::info!("stopping: no new connections, requests in flight are finished");
     };
     tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
-    http::serve(listener, http::router(app), tls, shutdown, config.listen.shutdown_timeout).await;
+    let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
+    http::serve(listener, event_loops, tls, shutdown, config.listen.shutdown_timeout).await;
     Ok(())
 }

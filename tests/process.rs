@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reductionist::http;
+use reductionist::http::{self, EventLoops};
 use serde_json::json;
 use support::{ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, web::Web};
 use tokio::{
@@ -217,7 +217,13 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(&bundle, &key).unwrap());
-    let store = tokio::spawn(http::serve(listener, router, Some(tls), std::future::pending(), Duration::ZERO));
+    let store = tokio::spawn(http::serve(
+        listener,
+        EventLoops::current(router),
+        Some(tls),
+        std::future::pending(),
+        Duration::ZERO,
+    ));
 
     let believes = Service::start(&["--ca-bundle", bundle.to_str().unwrap()]).await;
     let doubts = Service::start(&["--retries", "0"]).await;

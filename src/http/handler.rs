@@ -50,7 +50,7 @@ async fn execute<O: Operation>(
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
     let mut budget = app.resources.memory(plan.memory_units(&request.pipeline, plan.max_encoded_len)).await?;
-    let download = tracing::info_span!("download");
+    let download = tracing::debug_span!("download");
     let Request { location, range, .. } = &request;
     let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
     let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
@@ -59,7 +59,7 @@ async fn execute<O: Operation>(
     app.cpu
         .run(effort, move || {
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
-            let _span = tracing::info_span!("operation").entered();
+            let _span = tracing::debug_span!("operation").entered();
             let result = O::run(&request.task, chunk, &mut budget)?;
             reply::encode(request.reply, result, &mut budget)
         })

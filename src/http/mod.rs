@@ -1,5 +1,6 @@
 //! The door: the only code that knows axum, status codes and headers.
 
+mod event_loops;
 mod extract;
 mod handler;
 mod observe;
@@ -26,6 +27,7 @@ use crate::{
 
 use openapi::Described;
 
+pub use event_loops::EventLoops;
 pub use serve::{Tls, TlsError, serve};
 
 /// All routes.

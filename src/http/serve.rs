@@ -21,6 +21,8 @@ use tokio_rustls::{
     },
 };
 
+use super::EventLoops;
+
 /// Longest time for the head of a request, and for a TLS handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -74,11 +76,11 @@ impl Tls {
     }
 }
 
-/// Serves connections until `shutdown`; then accepts no more, finishes the requests in flight and returns,
+/// Has connections served by the event loops until `shutdown`; then accepts no more, finishes the requests in flight and returns,
 /// `drain_timeout` later at the latest.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    event_loops: EventLoops,
     tls: Option<Tls>,
     shutdown: impl Future<Output = ()>,
     drain_timeout: Duration,
@@ -91,7 +93,10 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone(), tls.clone(), graceful.watcher()))),
+            Ok((stream, _)) => {
+                let (tls, watcher) = (tls.clone(), graceful.watcher());
+                event_loops.serve(stream, move |stream, router| connection(stream, router, tls, watcher));
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -21,7 +21,7 @@ pub enum Location {
 }
 
 /// Reads each location from the source that reaches it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sources {
     /// S3 stores.
     pub s3: Retry<Limited<S3Source>>,
@@ -29,6 +29,18 @@ pub struct Sources {
     pub http: Retry<Limited<HttpSource>>,
     /// Files, where the operator enabled them.
     pub file: Option<FileSource>,
+}
+
+impl Sources {
+    /// The same sources, with connections of their own.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        let mut sources = self.clone();
+        let client = sources.s3.source.source.client.without_connections();
+        sources.s3.source.source.client = client.clone();
+        sources.http.source.source.client = client;
+        sources
+    }
 }
 
 impl Source for Sources {

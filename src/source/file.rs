@@ -54,7 +54,7 @@ impl FileLocation {
 
 /// Reads files below a directory. The kernel, or code that walks the path step by step where it cannot, sees to it that
 /// neither `..` nor symbolic links lead out of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileSource {
     root: Arc<Dir>,
     root_path: PathBuf,

@@ -50,9 +50,9 @@ impl HttpLocation {
 }
 
 /// Reads from web servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpSource {
-    client: HttpClient,
+    pub(super) client: HttpClient,
     read_timeout: Duration,
     /// Where redirects may lead.
     policy: Policy,

@@ -31,10 +31,13 @@ pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VER
 /// Sends requests without a body. Clones share connections, which are kept while the other side keeps them.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<Connector, Empty<Bytes>>,
+    connector: Connector,
     /// Longest wait for the head of an answer, with the connection that it may need.
     head_timeout: Duration,
 }
+
+type Connector = HttpsConnector<HttpConnector>;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -64,11 +67,20 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
+        Self::with_connector(connector, connect_timeout.saturating_add(read_timeout))
+    }
+
+    fn with_connector(connector: Connector, head_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .http1_read_buf_exact_size(READ_LEN)
-            .build(connector);
-        Self { client, head_timeout: connect_timeout.saturating_add(read_timeout) }
+            .build(connector.clone());
+        Self { client, connector, head_timeout }
+    }
+
+    /// One that works alike and shares no connection with this one.
+    pub(super) fn without_connections(&self) -> Self {
+        Self::with_connector(self.connector.clone(), self.head_timeout)
     }
 
     /// The head of the answer; its body is still to come.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Waits for a connection permit before each read and keeps it until the last byte is in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Limited<S> {
     /// The source to read from.
     pub source: S,

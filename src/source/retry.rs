@@ -21,7 +21,7 @@ pub struct RetryPolicy {
 }
 
 /// Reads again after transient failures. Whoever awaits a read sets the deadline for all its attempts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Retry<S> {
     /// The source to read from.
     pub source: S,

@@ -1,6 +1,6 @@
 //! S3 stores: a signed GET for each chunk.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hyper::header;
 use percent_encoding::percent_decode_str;
@@ -73,18 +73,18 @@ pub(super) fn percent_decoded(text: &str) -> Result<String, String> {
 }
 
 /// Reads from S3 stores.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct S3Source {
-    clients: S3ClientMap,
-    http: HttpClient,
+    clients: Arc<S3ClientMap>,
+    pub(super) client: HttpClient,
     read_timeout: Duration,
 }
 
 impl S3Source {
     /// Reads as the clients of a map say, and waits no longer than `read_timeout` for the next bytes.
     #[must_use]
-    pub const fn new(clients: S3ClientMap, http: HttpClient, read_timeout: Duration) -> Self {
-        Self { clients, http, read_timeout }
+    pub const fn new(clients: Arc<S3ClientMap>, client: HttpClient, read_timeout: Duration) -> Self {
+        Self { clients, client, read_timeout }
     }
 }
 
@@ -99,9 +99,8 @@ impl Source for S3Source {
         credentials: Option<&Credentials>,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
-        let client = self.clients.client(location, credentials);
-        let request = client.get_object(location, range).await?;
-        let answer = self.http.send(request).await;
+        let request = self.clients.client(location, credentials).get_object(location, range).await?;
+        let answer = self.client.send(request).await;
         let answer = answer.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))?;
         let (head, body) = answer.into_parts();
         let status = head.status.as_u16();

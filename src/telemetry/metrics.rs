@@ -7,7 +7,7 @@ use prometheus::{
 };
 
 /// The series, in a registry of their own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
     incoming_requests: IntCounterVec,

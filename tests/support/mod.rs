@@ -30,7 +30,7 @@ use hyper_util::{
 use reductionist::{
     app::App,
     config::{Args, Config},
-    http,
+    http::{self, EventLoops},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -102,8 +102,8 @@ impl Service {
         let address = listener.local_addr().expect("bound");
         let (shutdown, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
-        let router = http::router(Arc::clone(&app));
-        let task = tokio::spawn(http::serve(listener, router, None, stopped, Duration::from_secs(10)));
+        let event_loops = EventLoops::current(http::router(Arc::clone(&app)));
+        let task = tokio::spawn(http::serve(listener, event_loops, None, stopped, Duration::from_secs(10)));
         Self { address, app, shutdown: Some(shutdown), task }
     }
 

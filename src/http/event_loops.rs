@@ -1,0 +1,134 @@
+//! Threads that serve connections: one event loop for each, and nothing that a request has to share with another thread.
+
+use std::{io, num::NonZeroUsize, sync::Arc, thread};
+
+use axum::Router;
+use tokio::{
+    net::TcpStream,
+    runtime::{self, Handle},
+    sync::oneshot,
+};
+
+use super::router;
+use crate::app::App;
+
+/// Event loops, among which connections are divided.
+pub struct EventLoops(Vec<EventLoop>);
+
+struct EventLoop {
+    handle: Handle,
+    router: Router,
+    /// One reference for each connection, beside this one.
+    connections: Arc<()>,
+    /// Ends the thread when it is dropped; None if the loop is not ours to end.
+    _thread: Option<oneshot::Sender<()>>,
+}
+
+impl EventLoops {
+    /// Starts `count` threads. They share `app`, but for connections to stores: those are driven by the loop that made
+    /// them, so that what a store sends wakes the thread that waits for it.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start(app: &App, count: NonZeroUsize) -> io::Result<Self> {
+        let start = |index| EventLoop::start(index, router(Arc::new(app.with_own_connections())));
+        (0..count.get()).map(start).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// The loop that runs the caller, alone.
+    #[must_use]
+    pub fn current(router: Router) -> Self {
+        Self(vec![EventLoop::new(Handle::current(), router, None)])
+    }
+
+    /// Has a connection served by the loop that has the fewest.
+    pub(super) fn serve<S>(&self, stream: TcpStream, serve: impl FnOnce(TcpStream, Router) -> S + Send + 'static)
+    where
+        S: Future<Output = ()> + Send,
+    {
+        let fewest = self.0.iter().min_by_key(|event_loop| Arc::strong_count(&event_loop.connections));
+        // A connection that cannot leave the loop that accepted it is closed already.
+        let (Some(event_loop), Ok(stream)) = (fewest, stream.into_std()) else { return };
+        let (router, counted) = (event_loop.router.clone(), Arc::clone(&event_loop.connections));
+        event_loop.handle.spawn(async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => serve(stream, router).await,
+                Err(error) => tracing::warn!(%error, "cannot serve a connection"),
+            }
+            drop(counted);
+        });
+    }
+}
+
+impl EventLoop {
+    fn new(handle: Handle, router: Router, thread: Option<oneshot::Sender<()>>) -> Self {
+        Self { handle, router, connections: Arc::default(), _thread: thread }
+    }
+
+    fn start(index: usize, router: Router) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel();
+        thread::Builder::new().name(format!("serve-{index}")).spawn(move || {
+            drop(runtime.block_on(stopped));
+            // Nobody waits any more for what is still in flight.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self::new(handle, router, Some(stop)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::http::serve;
+
+    /// What a connection is answered, and the connection.
+    async fn ask(mut stream: TcpStream) -> (String, TcpStream) {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.expect("it is open");
+        let mut answer = vec![0; 1000];
+        let len = stream.read(&mut answer).await.expect("an answer");
+        let answer = String::from_utf8_lossy(&answer[..len]).into_owned();
+        (answer.lines().last().unwrap_or_default().to_owned(), stream)
+    }
+
+    #[tokio::test]
+    async fn a_connection_goes_where_the_fewest_are() {
+        let router =
+            Router::new().route("/", get(|| async { thread::current().name().unwrap_or_default().to_owned() }));
+        let event_loops =
+            EventLoops((0..2).map(|index| EventLoop::start(index, router.clone()).expect("a thread")).collect());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        let server = tokio::spawn(serve(listener, event_loops, None, stopped, Duration::from_secs(10)));
+        let mut connections = Vec::new();
+        for _ in 0..4 {
+            connections.push(ask(TcpStream::connect(address).await.expect("it listens")).await);
+        }
+        let names = |connections: &[(String, TcpStream)]| {
+            let mut names: Vec<_> = connections.iter().map(|(name, _)| name.clone()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&connections), ["serve-0", "serve-0", "serve-1", "serve-1"]);
+        // One of each stays; its next answer comes from where the first came from.
+        connections.truncate(2);
+        let kept = names(&connections);
+        for (name, stream) in connections {
+            assert_eq!(ask(stream).await.0, name);
+        }
+        assert_eq!(kept, ["serve-0", "serve-1"]);
+        drop(stop);
+        server.await.expect("it ends");
+    }
+}
