@@ -11,7 +11,7 @@ use flate2::{
 use libdeflater::Decompressor;
 use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, ByteOrder, DType, Missing, MissingRules, Pool},
+    array::{Budget, DType, Missing, MissingRules, Pool, Storage},
     codec::{Codec, DecodedLen, Deflate, FilterPipeline, Shuffle},
     reduce::{Sum, reduce},
 };
@@ -111,10 +111,11 @@ fn chunk(c: &mut Criterion) {
         for codec in [Deflate::Zlib, Deflate::Gzip] {
             let encoded = encoded(codec, &data);
             let name = codec.name();
-            let pipeline = FilterPipeline::new(
+            let mut pipeline = FilterPipeline::new(
                 vec![Box::new(Shuffle { element_size: NonZeroUsize::new(4).expect("not 0") })],
                 Some(Box::new(codec)),
             );
+            let storage = Storage { shuffled: pipeline.leave_shuffled(4), ..Storage::NATIVE };
             let rules = MissingRules::from(Missing { values: vec![1e20_f32], min: None, max: None });
             group.bench_function(format!("{name}/{}", size / MIB), |b| {
                 b.iter(|| {
@@ -124,8 +125,7 @@ fn chunk(c: &mut Criterion) {
                     buffer.bytes_mut().copy_from_slice(&encoded);
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");
                     let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
-                    let native = ByteOrder::NATIVE;
-                    reduce::<Sum, f32>(chunk.elements(), view, native, &[true], &rules, DType::Float32, &mut budget)
+                    reduce::<Sum, f32>(chunk.elements(), view, storage, &[true], &rules, DType::Float32, &mut budget)
                         .expect("no overflow")
                 })
             });

@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use multiversion::multiversion;
 use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, ByteOrder, DType, Element, Missing, MissingRules, Pool},
+    array::{Budget, DType, Element, Missing, MissingRules, Pool, Storage},
     reduce::{Count, Max, Min, Reduction, Sum, reduce},
 };
 use tokio::sync::Semaphore;
@@ -28,9 +28,7 @@ fn budget() -> Budget {
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {
     let view = ArrayViewD::from_shape(shape, data).expect("a fitting shape");
     let rules = MissingRules::from(missing.clone());
-    black_box(
-        reduce::<R, T>(data, view, ByteOrder::NATIVE, reduced, &rules, dtype, &mut budget()).expect("no overflow"),
-    );
+    black_box(reduce::<R, T>(data, view, Storage::NATIVE, reduced, &rules, dtype, &mut budget()).expect("no overflow"));
 }
 
 /// Temperatures with a missing one among eight.

@@ -4,8 +4,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ShapeBuilder};
 
 use crate::{
     array::{
-        Budget, Buffer, BufferError, ByteOrder, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number,
-        Order, Slice, dtype::with_dtype, memory_units, select, to_native,
+        Budget, Buffer, BufferError, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number, Order, Slice,
+        Storage, dtype::with_dtype, memory_units, select, to_native,
     },
     reduce::{Count, ReduceError, Reduced, Reduction, reduce, reduce_nothing},
 };
@@ -16,8 +16,8 @@ use crate::{
 pub struct Task {
     /// Type of the elements.
     pub dtype: DType,
-    /// Their byte order.
-    pub byte_order: ByteOrder,
+    /// How their bytes lie in the chunk.
+    pub storage: Storage,
     /// Length of each dimension; None for one dimension of as many elements as there are.
     pub shape: Option<Vec<usize>>,
     /// Layout of the chunk and of the result.
@@ -33,6 +33,9 @@ pub struct Task {
     /// Whether reduced dimensions stay, with length one.
     pub keepdims: bool,
 }
+
+/// Elements of a row that is worth being loaded on its own.
+const LONG_ROW: usize = 32;
 
 /// What an operation answers: an array in the native byte order and the order of the request.
 #[derive(Debug)]
@@ -119,6 +122,8 @@ pub struct Traits {
     pub uses_axis: bool,
     /// `result_dtype`; refused otherwise.
     pub takes_result_dtype: bool,
+    /// Chunks whose elements are still shuffled.
+    pub takes_shuffled: bool,
 }
 
 /// An operation on elements of a known type.
@@ -189,7 +194,7 @@ impl<N: NumOperation> Operation for N {
 impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
     const NAME: &'static str = R::NAME;
     const SUMMARY: &'static str = R::SUMMARY;
-    const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE };
+    const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE, takes_shuffled: true };
 
     fn apply<T: Element>(
         task: &Task,
@@ -202,15 +207,16 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let shape = task.result_shape(view.shape(), &reduced);
         let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
         let (order, nesting, missing) = (task.order, task.nesting(), task.missing_rules()?);
-        let is_in_place = R::KEEPS_ELEMENTS && dtype == T::DTYPE && !reduced.contains(&true) && is_whole(&view, &chunk);
+        let keeps_elements = R::KEEPS_ELEMENTS && dtype == T::DTYPE && !reduced.contains(&true);
+        let is_in_place = keeps_elements && !task.storage.shuffled && is_whole(&view, &chunk);
         let (values, counts) = if is_in_place {
-            to_native(chunk.elements_mut::<T>(), task.byte_order);
+            to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
             let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
             (chunk, counts)
         } else {
             let elements = chunk.elements();
             let Reduced { values, counts } =
-                reduce::<R, T>(elements, view, task.byte_order, &reduced, &missing, dtype, budget)?;
+                reduce::<R, T>(elements, view, task.storage, &reduced, &missing, dtype, budget)?;
             (values, counts)
         };
         Ok(OperationResult { dtype, shape, order, values, counts, one_count, nesting })
@@ -234,14 +240,17 @@ pub struct Select;
 impl NumOperation for Select {
     const NAME: &'static str = "select";
     const SUMMARY: &'static str = "The selected elements themselves";
-    const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false };
+    const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false, takes_shuffled: false };
 
     fn apply<T: Element>(
         task: &Task,
         mut chunk: Buffer,
         budget: &mut Budget,
     ) -> Result<OperationResult, OperationError> {
-        to_native(chunk.elements_mut::<T>(), task.byte_order);
+        if task.storage.shuffled {
+            return Err(OperationError::Defect("elements are selected before they are put together"));
+        }
+        to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
         // The chunk itself is the answer if nothing is cut away.
@@ -250,7 +259,7 @@ impl NumOperation for Select {
         let Reduced { counts, .. } = reduce::<Count, T>(
             chunk.elements(),
             view,
-            ByteOrder::NATIVE,
+            Storage::NATIVE,
             &all,
             &task.missing_rules()?,
             DType::Int64,
@@ -297,6 +306,22 @@ impl Task {
     pub fn decoded_len(&self) -> Option<usize> {
         let shape = self.shape.as_ref()?;
         Some(shape.iter().fold(self.dtype.size(), |len, &dimension| len.saturating_mul(dimension)))
+    }
+
+    /// Whether enough elements that are neighbours in the chunk are taken together for their bytes to be put together at
+    /// that time, row by row, as fast as at once.
+    #[must_use]
+    pub fn has_long_rows(&self) -> bool {
+        let Some(shape) = &self.shape else { return true };
+        let nearest = match self.order {
+            Order::C => shape.len().saturating_sub(1),
+            Order::F => 0,
+        };
+        let Some(&len) = shape.get(nearest) else { return false };
+        match self.selection.as_ref().and_then(|selection| selection.get(nearest)) {
+            Some(slice) => matches!(slice.stride, None | Some(1)) && slice.len_of(len) >= LONG_ROW,
+            None => self.reduced.is_none() || len >= LONG_ROW,
+        }
     }
 
     /// The shape of the part that is selected, of a decoded chunk of at most `decoded_len` bytes.

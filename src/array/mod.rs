@@ -6,9 +6,11 @@ pub(crate) mod dtype;
 mod element;
 mod missing;
 mod order;
+mod planes;
 mod pool;
 mod rows;
 mod selection;
+mod storage;
 mod total;
 
 pub use buffer::{Budget, Buffer, BufferError, MEMORY_UNIT, memory_units};
@@ -17,10 +19,12 @@ pub use dtype::{DType, Kind};
 pub use element::{Element, HasDType, Number, Rank, Tally};
 pub use missing::{Missing, MissingRules};
 pub use order::Order;
+pub use planes::Planes;
 pub use pool::Pool;
 pub use rows::{All, Inside, IsValid, NotOutside, Rows, Unequal, Validity};
 pub(crate) use rows::{Block, ROWS_AT_A_TIME, by_blocks, with_validity};
 pub use selection::{Slice, select};
+pub use storage::Storage;
 pub use total::{COLUMNS, Columns, FloatTotal, PIECE, Sum, Total, WideTotal};
 
 /// Chunks of more elements than this are refused, so that sums of integers cannot overflow their

@@ -88,6 +88,11 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// Whether decoded and encoded data have the same length, always.
     fn keeps_length(&self) -> bool;
 
+    /// Size in bytes of the elements whose bytes decoding puts together; None for all codecs but the byte shuffle.
+    fn shuffled_size(&self) -> Option<usize> {
+        None
+    }
+
     /// Decodes all of `encoded` into the front of `decoded` and returns the number of bytes written. It
     /// never writes, and never allocates, more than `decoded` has room for.
     ///
@@ -107,6 +112,17 @@ impl FilterPipeline {
     #[must_use]
     pub fn new(filters: Vec<Box<dyn Codec>>, compression: Option<Box<dyn Codec>>) -> Self {
         Self { codecs: filters.into_iter().chain(compression).collect() }
+    }
+
+    /// Leaves the last step of decoding out if it would put the bytes of elements of this size together, and nothing else:
+    /// true if so. Whoever reads the decoded chunk has to do it then, and is spared a pass over it and a second buffer.
+    pub fn leave_shuffled(&mut self, element_size: usize) -> bool {
+        let shuffled_size = self.codecs.first().and_then(|codec| codec.shuffled_size());
+        let is_left = shuffled_size == Some(element_size);
+        if is_left {
+            self.codecs.remove(0);
+        }
+        is_left
     }
 
     /// Whether there is nothing to decode.

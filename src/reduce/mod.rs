@@ -1,7 +1,7 @@
 //! The numbers: one driver over axes and validity, one rule per file.
 //!
-//! The driver cuts a view into *rows* along one axis and takes *pieces* of them. A piece that is strided, in another
-//! byte order, or has several missing values is first written to scratch memory; the rule's loop then runs over plain
+//! The driver cuts a view into *rows* along one axis and takes *pieces* of them. A piece that is strided, shuffled, in
+//! another byte order, or has several missing values is first written to scratch memory; the rule's loop then runs over plain
 //! memory, asks of each element whether it is missing, counts and folds. Rows lie
 //! along a reduced axis (each folds into one state) or along a kept one (each element folds into a state of its own).
 //! All of that depends on shape and strides alone, and each loop gives the same bits however wide the vectors are that
@@ -19,7 +19,7 @@ use multiversion::multiversion;
 use ndarray::{ArrayView2, ArrayViewD, Axis, Ix2};
 
 use crate::array::{
-    Budget, Buffer, BufferError, ByteOrder, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Rows,
+    Budget, Buffer, BufferError, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Rows, Storage,
     Validity, with_validity,
 };
 
@@ -102,7 +102,7 @@ pub struct Reduced {
     pub counts: Buffer,
 }
 
-/// Reduces `view`, whose elements are in `byte_order`, over the axes for which `reduced` is true. Axes of length zero
+/// Reduces `view`, a part of `elements`, which lie as `storage` says, over the axes for which `reduced` is true. Axes of length zero
 /// are allowed: a result of no elements is the rule's identity with count 0.
 ///
 /// # Errors
@@ -110,7 +110,7 @@ pub struct Reduced {
 pub fn reduce<R: Reduction, T: Element>(
     elements: &[T],
     view: ArrayViewD<'_, T>,
-    byte_order: ByteOrder,
+    storage: Storage,
     reduced: &[bool],
     missing: &MissingRules<T>,
     dtype: DType,
@@ -123,7 +123,7 @@ pub fn reduce<R: Reduction, T: Element>(
         output.write_identities()?;
     } else {
         let layout = Layout::of(view, reduced);
-        let mut pieces = Pieces::new(elements, missing, byte_order);
+        let mut pieces = Pieces::new(elements, missing, storage);
         match (layout.along, layout.rows_per_result) {
             (Along::Reduced, 1) => fold_each_row(&layout, &mut pieces, &mut output)?,
             (Along::Reduced, _) => fold_rows(&layout, &mut pieces, &mut output)?,
@@ -307,15 +307,15 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::array::{Missing, Pool};
+    use crate::array::{ByteOrder, Missing, Pool};
 
     /// Bytes of the sums over the first axis.
-    fn sums(rows: usize, width: usize, elements: &[f32], byte_order: ByteOrder, missing: Missing<f32>) -> Vec<u8> {
+    fn sums(rows: usize, width: usize, elements: &[f32], storage: Storage, missing: Missing<f32>) -> Vec<u8> {
         let permit = Arc::new(Semaphore::new(1000)).try_acquire_many_owned(1000).unwrap();
         let mut budget = Budget::new(permit, Arc::new(Pool::new(1 << 16, 0)));
         let view = ArrayViewD::from_shape(vec![rows, width], elements).unwrap();
         let (rules, reduced) = (MissingRules::from(missing), [true, false]);
-        let sums = reduce::<Sum, f32>(elements, view, byte_order, &reduced, &rules, DType::Float32, &mut budget);
+        let sums = reduce::<Sum, f32>(elements, view, storage, &reduced, &rules, DType::Float32, &mut budget);
         sums.unwrap().values.bytes().to_vec()
     }
 
@@ -328,10 +328,17 @@ mod tests {
             let terms = [large, 1.0, 0.0, 0.0, middle, -middle, 0.0, 0.0, -large, 0.0, 0.0, 0.0];
             let elements: Vec<f32> = (0..rows * width).map(|i| terms[i / width % terms.len()]).collect();
             let swapped: Vec<f32> = elements.iter().map(|element| element.swap_bytes()).collect();
+            let bytes: Vec<_> = elements.iter().map(|element| element.to_ne_bytes()).collect();
+            let planes = (0..4).flat_map(|byte| bytes.iter().map(move |element| element[byte])).collect::<Vec<_>>();
+            let shuffled: Vec<f32> =
+                planes.chunks(4).map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap())).collect();
             let absent = Missing { values: vec![77.0, 78.0], ..Missing::default() };
-            let expected = sums(rows, width, &elements, ByteOrder::NATIVE, Missing::default());
+            let expected = sums(rows, width, &elements, Storage::NATIVE, Missing::default());
+            let other = Storage { byte_order: other, ..Storage::NATIVE };
             assert_eq!(sums(rows, width, &swapped, other, Missing::default()), expected, "{rows} x {width}");
-            assert_eq!(sums(rows, width, &elements, ByteOrder::NATIVE, absent), expected, "{rows} x {width}");
+            assert_eq!(sums(rows, width, &elements, Storage::NATIVE, absent), expected, "{rows} x {width}");
+            let planes = Storage { shuffled: true, ..Storage::NATIVE };
+            assert_eq!(sums(rows, width, &shuffled, planes, Missing::default()), expected, "{rows} x {width}");
         }
     }
 }

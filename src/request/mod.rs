@@ -11,7 +11,7 @@ use std::{collections::HashSet, fmt};
 use validator::{ValidateArgs, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
-    array::{ByteOrder, Slice},
+    array::{ByteOrder, Slice, Storage},
     codec::{self, FilterPipeline},
     operation::{Task, Traits},
     source::{ByteRange, Location},
@@ -159,9 +159,11 @@ impl Request {
         let dimensions = data.shape.as_ref().map_or(0, Vec::len);
         let axis = data.axis.as_ref().filter(|_| operation.uses_axis);
         let slice = |SliceData([start, end, stride]): SliceData| Slice { start, end, stride };
-        let task = Task {
+        let mut pipeline = FilterPipeline::new(filters?, compression?);
+        let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
+        let mut task = Task {
             dtype: data.dtype?,
-            byte_order: data.byte_order.unwrap_or(ByteOrder::NATIVE),
+            storage: Storage { byte_order, shuffled: false },
             shape,
             order: data.order.unwrap_or_default(),
             selection: data.selection.map(|selection| selection.into_iter().map(slice).collect()),
@@ -170,10 +172,12 @@ impl Request {
             result_dtype: data.result_dtype,
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),
         };
+        let joins_rows = operation.takes_shuffled && task.has_long_rows();
+        task.storage.shuffled = joins_rows && pipeline.leave_shuffled(task.dtype.size());
         Some(Self {
             location: location?,
             range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size },
-            pipeline: FilterPipeline::new(filters?, compression?),
+            pipeline,
             task,
             reply,
         })

@@ -117,17 +117,21 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
                 prop::option::of(any::<bool>()),
                 missing(dtype, elements.clone()),
                 prop::option::of(select(results.clone())),
+                // Mostly by the elements themselves, which is special, now and then by something else.
+                prop_oneof![2 => Just(None), 2 => Just(Some(dtype.size())), 1 => select(&[1, 2, 3, 4, 8][..]).prop_map(Some)],
                 Just((operation, dtype, shape.clone(), elements)),
             )
         })
     })
-    .prop_map(|(byte_order, order, selection, axis, negative_axes, keepdims, missing, result_dtype, what)| {
+    .prop_map(|(byte_order, order, selection, axis, negative_axes, keepdims, missing, result_dtype, shuffled, what)| {
         let (operation, dtype, shape, elements) = what;
+        let shuffled = shuffled.filter(|size| (elements.len() * dtype.size()).is_multiple_of(*size));
         Case {
             operation,
             dtype,
             byte_order,
             order,
+            shuffled,
             shape,
             elements,
             selection,

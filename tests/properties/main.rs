@@ -45,7 +45,8 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
     budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
-    O::run(&request.task, buffer, &mut budget)
+    let chunk = request.pipeline.decode(buffer, plan.decoded_len, &mut budget).expect("nothing is wrong with it");
+    O::run(&request.task, chunk, &mut budget)
 }
 
 fn check(case: &Case) -> Result<(), TestCaseError> {

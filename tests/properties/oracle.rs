@@ -205,6 +205,8 @@ pub(crate) struct Case {
     pub(crate) dtype: DType,
     pub(crate) byte_order: &'static str,
     pub(crate) order: &'static str,
+    /// Size of the elements that the chunk is shuffled by, which divides its length.
+    pub(crate) shuffled: Option<usize>,
     pub(crate) shape: Vec<usize>,
     pub(crate) elements: Vec<Number>,
     pub(crate) selection: Option<Vec<[Option<i64>; 3]>>,
@@ -269,6 +271,7 @@ impl Case {
             "source": "http://store", "bucket": "bucket", "object": "object",
             "dtype": self.dtype.name(), "byte_order": self.byte_order, "order": self.order, "shape": self.shape,
             "selection": self.selection, "axis": axis, "keepdims": self.keepdims, "missing": self.missing.to_json(),
+            "filters": self.shuffled.map(|size| json!([{"id": "shuffle", "element_size": size}])),
             "result_dtype": self.result_dtype.filter(|_| self.operation == "sum").map(DType::name),
         });
         body.to_string().into_bytes()
@@ -282,7 +285,11 @@ impl Case {
             }
             bytes
         };
-        self.elements.iter().flat_map(element).collect()
+        let bytes: Vec<u8> = self.elements.iter().flat_map(element).collect();
+        match self.shuffled {
+            Some(size) => (0..size).flat_map(|offset| bytes.iter().skip(offset).step_by(size).copied()).collect(),
+            None => bytes,
+        }
     }
 
     pub(crate) fn expected(&self) -> Expected {
