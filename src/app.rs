@@ -8,7 +8,10 @@ use crate::{
     plan::SizeLimits,
     request::Defaults,
     resource_manager::{Connection, ResourceManager},
-    source::{FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap, S3Source, Sources},
+    source::{
+        AddressPolicy, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap, S3Source,
+        Sources,
+    },
     telemetry::Metrics,
 };
 
@@ -69,7 +72,8 @@ impl App {
 
 fn sources(config: &Config, resources: &Arc<ResourceManager>) -> Result<Sources, Box<dyn Error + Send + Sync>> {
     let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
-    let client = HttpClient::new(roots.client_config()?, config.s3.connect_timeout, config.s3.read_timeout);
+    let addresses = AddressPolicy::allowing(config.policy.allowed.addresses());
+    let client = HttpClient::new(roots.client_config()?, addresses, config.s3.connect_timeout, config.s3.read_timeout);
     let s3 = S3Source::new(Arc::new(S3ClientMap::new(&config.s3, &roots)), client.clone(), config.s3.read_timeout);
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));

@@ -600,3 +600,50 @@ async fn clients_that_go_away_leave_nothing_behind() {
         }
     }
 }
+
+/// The answer to a sum over an object of this store, in each dialect.
+async fn sums_from(service: &Service, store: &str) -> Vec<Answer> {
+    let client = Client::default();
+    let mut answers = Vec::new();
+    for (version, object) in [
+        ("v1", json!({"source": store, "bucket": "bucket", "object": "object"})),
+        ("v2", json!({"interface_type": "s3", "url": format!("{store}/bucket/object")})),
+        ("v2", json!({"interface_type": "http", "url": format!("{store}/bucket/object")})),
+    ] {
+        let body = merged(object, json!({"dtype": "uint8"}));
+        answers.push(client.post(&format!("{}/{version}/sum", service.url()), &body).await);
+    }
+    answers
+}
+
+#[tokio::test]
+async fn addresses_of_the_networks_inner_life_are_not_connected_to() {
+    let service = Service::start(&["--connect-timeout", "60s", "--request-timeout", "60s"]).await;
+    let start = Instant::now();
+    for store in [
+        "http://169.254.169.254",
+        "http://0xa9fea9fe",
+        "http://2852039166:80",
+        "http://[fe80::1]",
+        "http://[::ffff:169.254.169.254]",
+        "https://0.0.0.0",
+    ] {
+        for answer in sums_from(&service, store).await {
+            assert_status(&answer, 403, "--allow-source");
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "nobody waits for a connection");
+}
+
+#[tokio::test]
+async fn an_address_that_the_operator_names_is_connected_to() {
+    let store = FaultyStore::start(whole_answer("200 OK", &[], DATA)).await;
+    // Linux takes it for this machine.
+    let unspecified = store.url.replace("127.0.0.1", "0.0.0.0");
+    for answer in sums_from(&Service::start(&["--allow-source", &unspecified]).await, &unspecified).await {
+        assert_sum(&answer, 55, "named");
+    }
+    for answer in sums_from(&Service::start(&[]).await, &unspecified).await {
+        assert_status(&answer, 403, "--allow-source");
+    }
+}

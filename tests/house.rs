@@ -55,9 +55,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Crates that only some files may know.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http/"]),
-    ("hyper", &["http/", "source/http.rs", "source/http_client.rs", "source/s3"]),
+    ("hyper", &["http/", "source/address.rs", "source/http.rs", "source/http_client.rs", "source/s3"]),
     ("hyper_rustls", &["source/http_client.rs"]),
-    ("hyper_util", &["http/", "source/http_client.rs"]),
+    ("hyper_util", &["http/", "source/address.rs", "source/http_client.rs"]),
     ("headers", &["http/", "source/http.rs"]),
     ("minicbor", &["http/reply/v2.rs"]),
     ("cap_std", &["source/file.rs"]),
@@ -65,6 +65,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["source/tls.rs"]),
     ("tokio_rustls", &["http/serve.rs", "source/"]),
     ("tower_http", &["http/"]),
+    ("tower_service", &["source/address.rs"]),
     ("aws_config", &["source/s3"]),
     ("aws_credential_types", &["source/s3"]),
     ("aws_sigv4", &["source/s3"]),

@@ -82,6 +82,7 @@ pub(super) fn message_of_kind(
             "Access Denied: the store refused the credentials".to_owned()
         }
         SourceErrorKind::AccessDenied => "Access Denied: the store refused to be read anonymously".to_owned(),
+        SourceErrorKind::Forbidden => "this server does not connect to the address of this source".to_owned(),
         SourceErrorKind::NotFound => "the store has no such object".to_owned(),
         SourceErrorKind::OutsideObject => range.outside(None).message,
         SourceErrorKind::TimedOut => "the store did not answer in time".to_owned(),

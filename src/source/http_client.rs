@@ -1,6 +1,6 @@
 //! The HTTP client of stores and web servers: one pool of connections for all.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -17,7 +17,8 @@ use hyper_util::{
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{
-    ByteRange, SourceError, SourceErrorKind,
+    AddressPolicy, ByteRange, SourceError, SourceErrorKind,
+    address::{OffLimits, Resolver},
     error::{causes, message_of_kind},
 };
 
@@ -33,11 +34,12 @@ pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VER
 pub struct HttpClient {
     client: Client<Connector, Empty<Bytes>>,
     connector: Connector,
+    addresses: AddressPolicy,
     /// Longest wait for the head of an answer, with the connection that it may need.
     head_timeout: Duration,
 }
 
-type Connector = HttpsConnector<HttpConnector>;
+type Connector = HttpsConnector<HttpConnector<Resolver>>;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -55,10 +57,10 @@ impl NoAnswer {
 }
 
 impl HttpClient {
-    /// A client with no connection yet, which waits `connect_timeout` for one and then `read_timeout` for an answer.
+    /// A client with no connection yet, which connects to what `addresses` allows, and waits `connect_timeout` for one and then `read_timeout` for an answer.
     #[must_use]
-    pub fn new(tls: ClientConfig, connect_timeout: Duration, read_timeout: Duration) -> Self {
-        let mut connector = HttpConnector::new();
+    pub fn new(tls: ClientConfig, addresses: AddressPolicy, connect_timeout: Duration, read_timeout: Duration) -> Self {
+        let mut connector = HttpConnector::new_with_resolver(Resolver::new(addresses.clone()));
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(connect_timeout));
@@ -67,20 +69,20 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        Self::with_connector(connector, connect_timeout.saturating_add(read_timeout))
+        Self::with_connector(connector, addresses, connect_timeout.saturating_add(read_timeout))
     }
 
-    fn with_connector(connector: Connector, head_timeout: Duration) -> Self {
+    fn with_connector(connector: Connector, addresses: AddressPolicy, head_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .http1_read_buf_exact_size(READ_LEN)
             .build(connector.clone());
-        Self { client, connector, head_timeout }
+        Self { client, connector, addresses, head_timeout }
     }
 
     /// One that works alike and shares no connection with this one.
     pub(super) fn without_connections(&self) -> Self {
-        Self::with_connector(self.connector.clone(), self.head_timeout)
+        Self::with_connector(self.connector.clone(), self.addresses.clone(), self.head_timeout)
     }
 
     /// The head of the answer; its body is still to come.
@@ -88,23 +90,27 @@ impl HttpClient {
     /// # Errors
     /// If there is no connection, or no answer in time.
     pub(super) async fn send(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+        if let Err(off_limits) = self.addresses.check(request.uri()) {
+            return Err(NoAnswer { kind: SourceErrorKind::Forbidden, causes: vec![off_limits.to_string()] });
+        }
         match tokio::time::timeout(self.head_timeout, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                let kind = if is_timeout(&error) { SourceErrorKind::TimedOut } else { SourceErrorKind::Unavailable };
-                Err(NoAnswer { kind, causes: causes(&error) })
-            }
+            Ok(Err(error)) => Err(NoAnswer { kind: kind_of(&error), causes: causes(&error) }),
             Err(_) => Err(NoAnswer { kind: SourceErrorKind::TimedOut, causes: Vec::new() }),
         }
     }
 }
 
-/// The time for a connection is up.
-fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+/// What it means that there is no connection, or that it broke.
+fn kind_of(error: &(dyn Error + 'static)) -> SourceErrorKind {
+    let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.any(|error| {
-        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-    })
+    let kind = chain.find_map(|error| match (error.is::<OffLimits>(), error.downcast_ref::<io::Error>()) {
+        (true, _) => Some(SourceErrorKind::Forbidden),
+        (_, Some(error)) if is_timeout(error) => Some(SourceErrorKind::TimedOut),
+        _ => None,
+    });
+    kind.unwrap_or(SourceErrorKind::Unavailable)
 }
 
 /// The value of a header, if it is text.

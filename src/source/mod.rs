@@ -1,5 +1,6 @@
 //! Bytes in: a location and a range become an encoded chunk.
 
+mod address;
 mod any;
 mod body;
 mod error;
@@ -22,6 +23,7 @@ use crate::{
     credentials::Credentials,
 };
 
+pub use address::{AddressPolicy, OffLimits};
 pub use any::{Location, Sources};
 pub use error::{SourceError, SourceErrorKind};
 pub use file::{FileLocation, FileSource};

@@ -1,6 +1,6 @@
 //! Which sources the operator lets clients read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use url::{Position, Url};
 
@@ -74,6 +74,14 @@ impl Prefixes {
     /// If a prefix is not an absolute URL with a host.
     pub fn parse(prefixes: &[String]) -> Result<Self, String> {
         prefixes.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The addresses among the hosts.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.0.iter().filter_map(|prefix| {
+            let host = &prefix.endpoint.host;
+            host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        })
     }
 
     /// Whether an object is below one of the prefixes, beyond doubt.
