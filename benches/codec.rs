@@ -15,7 +15,6 @@ use reductionist::{
     codec::{Codec, DecodedLen, Deflate, FilterPipeline, Shuffle},
     reduce::{Sum, reduce},
 };
-use tokio::sync::Semaphore;
 
 const MIB: usize = 1 << 20;
 
@@ -119,8 +118,7 @@ fn chunk(c: &mut Criterion) {
             let rules = MissingRules::from(Missing { values: vec![1e20_f32], min: None, max: None });
             group.bench_function(format!("{name}/{}", size / MIB), |b| {
                 b.iter(|| {
-                    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free");
-                    let mut budget = Budget::new(permit, Arc::clone(&pool));
+                    let mut budget = Budget::unshared(1 << 20, Arc::clone(&pool));
                     let mut buffer = budget.allocate(encoded.len()).expect("memory");
                     buffer.bytes_mut().copy_from_slice(&encoded);
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");

@@ -14,15 +14,13 @@ use reductionist::{
     array::{Budget, DType, Element, Missing, MissingRules, Pool, Storage},
     reduce::{Count, Max, Min, Reduction, Sum, reduce},
 };
-use tokio::sync::Semaphore;
 
 const MIB: usize = 1 << 20;
 
 /// Memory for results, from a pool like that of the service: pages fresh from the system would cost more than to reduce.
 fn budget() -> Budget {
     static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(1 << 12, 32 << 20)));
-    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(1 << 20).expect("free");
-    Budget::new(permit, Arc::clone(&POOL))
+    Budget::unshared(1 << 20, Arc::clone(&POOL))
 }
 
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {

@@ -1,6 +1,6 @@
 //! What requests share.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, hash::RandomState, sync::Arc, time::Duration};
 
 use crate::{
     config::Config,
@@ -34,6 +34,8 @@ pub struct App {
     pub request_timeout: Duration,
     /// What requests need not say.
     pub defaults: Defaults,
+    /// Makes numbers of clients' names, other ones each time the service starts.
+    pub client_ids: RandomState,
     /// Counters for operators.
     pub metrics: Metrics,
 }
@@ -59,6 +61,7 @@ impl App {
             max_body_size: config.max_body_size,
             request_timeout: config.request_timeout,
             defaults: config.defaults,
+            client_ids: RandomState::new(),
             metrics: Metrics::new()?,
         })
     }

@@ -7,12 +7,15 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot};
 
-use crate::resource_manager::{AdmissionError, ResourceManager};
+use crate::{
+    admission::ClientId,
+    resource_manager::{AdmissionError, ResourceManager},
+};
 
 /// Why work gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CpuError {
-    /// The server is shutting down.
+    /// No thread was free in time.
     #[error(transparent)]
     NotAdmitted(#[from] AdmissionError),
     /// The work panicked: a defect, of which the log has the trace.
@@ -71,20 +74,22 @@ impl Cpu {
     /// If the work panics.
     pub async fn run<R: Send + 'static>(
         &self,
+        client: ClientId,
         effort: Effort,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, CpuError> {
         match effort {
             Effort::Short => catch_unwind(AssertUnwindSafe(work)).map_err(|_| CpuError::Panicked),
-            Effort::Long => self.run_on_a_thread(work).await,
+            Effort::Long => self.run_on_a_thread(client, work).await,
         }
     }
 
     async fn run_on_a_thread<R: Send + 'static>(
         &self,
+        client: ClientId,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, CpuError> {
-        let permit = self.resources.thread().await?;
+        let permit = self.resources.thread(client).await?;
         let (sender, receiver) = oneshot::channel();
         let span = tracing::Span::current();
         let work = move || {
@@ -127,8 +132,14 @@ mod tests {
     async fn long_work_runs_on_another_thread_and_short_work_here() {
         for cpu in both() {
             let here = std::thread::current().id();
-            assert_ne!(cpu.run(Effort::Long, || std::thread::current().id()).await.expect("no panic"), here);
-            assert_eq!(cpu.run(Effort::Short, || std::thread::current().id()).await.expect("no panic"), here);
+            assert_ne!(
+                cpu.run(ClientId(1), Effort::Long, || std::thread::current().id()).await.expect("no panic"),
+                here
+            );
+            assert_eq!(
+                cpu.run(ClientId(1), Effort::Short, || std::thread::current().id()).await.expect("no panic"),
+                here
+            );
         }
     }
 
@@ -136,10 +147,10 @@ mod tests {
     async fn a_panic_becomes_an_error_and_frees_its_thread() {
         for cpu in both() {
             for effort in [Effort::Short, Effort::Long] {
-                let panicked = cpu.run(effort, || panic!("on purpose")).await;
+                let panicked = cpu.run(ClientId(1), effort, || panic!("on purpose")).await;
                 assert!(matches!(panicked, Err(CpuError::Panicked)));
             }
-            assert_eq!(cpu.run(Effort::Long, || 1).await.expect("the thread is free again"), 1);
+            assert_eq!(cpu.run(ClientId(1), Effort::Long, || 1).await.expect("the thread is free again"), 1);
         }
     }
 
@@ -147,9 +158,9 @@ mod tests {
     async fn work_that_nobody_waits_for_never_starts() {
         for cpu in both() {
             let (release, wait) = std::sync::mpsc::channel::<()>();
-            let busy = cpu.run(Effort::Long, move || wait.recv());
+            let busy = cpu.run(ClientId(1), Effort::Long, move || wait.recv());
             tokio::pin!(busy);
-            let abandoned = cpu.run(Effort::Long, || panic!("must not run"));
+            let abandoned = cpu.run(ClientId(1), Effort::Long, || panic!("must not run"));
             tokio::select! {
                 biased;
                 _ = &mut busy => unreachable!("it waits for its release"),

@@ -1,6 +1,17 @@
-//! Who a request comes from, as the store is told.
+//! Who a request comes from, as the store is told and as turns are taken.
 
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::admission::ClientId;
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// With whose requests it waits in one line.
+    pub client: ClientId,
+    /// What the store is told, if anything.
+    pub credentials: Option<Credentials>,
+}
 
 /// User name and password, or access key and secret key. The secret is wiped from memory when it is
 /// dropped, and no `Debug` shows it.

@@ -10,6 +10,7 @@ pub mod http;
 pub mod credentials;
 pub mod request;
 
+pub mod admission;
 pub mod plan;
 pub mod resource_manager;
 

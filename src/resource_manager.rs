@@ -1,19 +1,13 @@
 //! What requests share and must not exhaust: connections to stores, memory, CPU threads.
 //!
-//! Each is a Tokio semaphore, first come, first served; a permit is a value that lives in what it protects.
+//! Each is handed out in turns ([`admission`](crate::admission)); a permit is a value that lives in what it protects.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use crate::{
+    admission::{ClientId, LineFull, Permit, Shares},
+    array::{Budget, MEMORY_UNIT, Pool},
 };
-
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-
-use crate::array::{Budget, MEMORY_UNIT, Pool};
 
 /// Memory kept for the next requests, beside what is admitted.
 const POOL_LIMIT: usize = 32 << 20;
@@ -34,7 +28,7 @@ pub struct ResourceLimits {
     pub file_reads: NonZeroUsize,
     /// Threads that decode and reduce.
     pub threads: NonZeroUsize,
-    /// Requests that may wait for memory at one time.
+    /// Requests that may wait for memory at one time, half of them of one client.
     pub queue: usize,
     /// Longest wait for any of them.
     pub queue_timeout: Duration,
@@ -73,56 +67,47 @@ pub enum AdmissionError {
         /// How long.
         waited: Duration,
     },
-    /// The server is shutting down.
-    #[error("the server is shutting down")]
-    Closed,
 }
 
-/// The semaphores.
+/// What is there, and who has it.
 #[derive(Debug)]
 pub struct ResourceManager {
-    memory: Arc<Semaphore>,
-    memory_units: usize,
+    memory: Arc<Shares>,
     pool: Arc<Pool>,
-    s3_connections: Arc<Semaphore>,
-    http_connections: Arc<Semaphore>,
-    file_reads: Arc<Semaphore>,
-    threads: Arc<Semaphore>,
-    queue: usize,
+    s3_connections: Arc<Shares>,
+    http_connections: Arc<Shares>,
+    file_reads: Arc<Shares>,
+    threads: Arc<Shares>,
     queue_timeout: Duration,
-    waiting: AtomicUsize,
 }
 
 /// Permission to use one connection to a store.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 /// Permission to keep one thread busy.
 #[derive(Debug)]
 pub struct ThreadPermit {
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl ResourceManager {
-    /// Semaphores of these sizes.
+    /// Everything free.
     #[must_use]
     pub fn new(limits: &ResourceLimits) -> Self {
-        let permits = |limit: Option<usize>| limit.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let semaphore = |limit| Arc::new(Semaphore::new(permits(limit)));
-        let memory_units = permits(limits.memory.map(|bytes| bytes.get() / MEMORY_UNIT));
+        // Who waits for these holds memory, or has no need of it: no other bound is needed.
+        let shares = |limit: Option<NonZeroUsize>| Shares::new(limit.map_or(usize::MAX, NonZeroUsize::get), usize::MAX);
+        let memory_units = limits.memory.map_or(usize::MAX, |bytes| bytes.get() / MEMORY_UNIT);
         Self {
-            memory: Arc::new(Semaphore::new(memory_units)),
-            memory_units,
+            memory: Shares::new(memory_units, limits.queue),
             pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
-            s3_connections: semaphore(limits.s3_connections.map(NonZeroUsize::get)),
-            http_connections: semaphore(limits.http_connections.map(NonZeroUsize::get)),
-            file_reads: semaphore(Some(limits.file_reads.get())),
-            threads: semaphore(Some(limits.threads.get())),
-            queue: limits.queue,
+            s3_connections: shares(limits.s3_connections),
+            http_connections: shares(limits.http_connections),
+            file_reads: shares(Some(limits.file_reads)),
+            threads: shares(Some(limits.threads)),
             queue_timeout: limits.queue_timeout,
-            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -131,83 +116,64 @@ impl ResourceManager {
     /// # Errors
     /// At once if there will never be as many, or if too many requests are waiting already; otherwise if the
     /// wait is too long.
-    pub async fn memory(&self, units: usize) -> Result<Budget, AdmissionError> {
-        let never_fits = AdmissionError::NeverFits {
-            needed: units.saturating_mul(MEMORY_UNIT),
-            limit: self.memory_units.saturating_mul(MEMORY_UNIT),
-        };
-        let permits = u32::try_from(units).map_err(|_| never_fits)?;
-        if units > self.memory_units {
-            return Err(never_fits);
+    pub async fn memory(&self, client: ClientId, units: usize) -> Result<Budget, AdmissionError> {
+        if units > self.memory.units() {
+            return Err(AdmissionError::NeverFits {
+                needed: units.saturating_mul(MEMORY_UNIT),
+                limit: self.memory.units().saturating_mul(MEMORY_UNIT),
+            });
         }
-        if let Ok(permit) = Arc::clone(&self.memory).try_acquire_many_owned(permits) {
-            return Ok(self.budget(permit));
-        }
-        let _place = self.take_place()?;
-        self.wait("memory", Arc::clone(&self.memory).acquire_many_owned(permits))
-            .await
-            .map(|permit| self.budget(permit))
-    }
-
-    fn budget(&self, permit: OwnedSemaphorePermit) -> Budget {
-        Budget::new(permit, Arc::clone(&self.pool))
+        let permit = self.acquire(&self.memory, "memory", client, units).await?;
+        Ok(Budget::new(permit, Arc::clone(&self.pool)))
     }
 
     /// Waits for a connection.
     ///
     /// # Errors
     /// If the wait is too long.
-    pub async fn connection(&self, connection: Connection) -> Result<ConnectionPermit, AdmissionError> {
-        let (semaphore, name) = match connection {
+    pub async fn connection(
+        &self,
+        client: ClientId,
+        connection: Connection,
+    ) -> Result<ConnectionPermit, AdmissionError> {
+        let (shares, name) = match connection {
             Connection::S3 => (&self.s3_connections, "a connection to the store"),
             Connection::Http => (&self.http_connections, "a connection to the web server"),
             Connection::File => (&self.file_reads, "a file to be read"),
         };
-        let permit = self.wait(name, Arc::clone(semaphore).acquire_owned()).await?;
-        Ok(ConnectionPermit { _permit: permit })
+        Ok(ConnectionPermit { _permit: self.acquire(shares, name, client, 1).await? })
     }
 
     /// Waits for a thread.
     ///
     /// # Errors
     /// If the wait is too long.
-    pub async fn thread(&self) -> Result<ThreadPermit, AdmissionError> {
-        let permit = self.wait("a CPU thread", Arc::clone(&self.threads).acquire_owned()).await?;
-        Ok(ThreadPermit { _permit: permit })
+    pub async fn thread(&self, client: ClientId) -> Result<ThreadPermit, AdmissionError> {
+        Ok(ThreadPermit { _permit: self.acquire(&self.threads, "a CPU thread", client, 1).await? })
     }
 
-    async fn wait(
+    async fn acquire(
         &self,
+        shares: &Arc<Shares>,
         resource: &'static str,
-        permit: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
-    ) -> Result<OwnedSemaphorePermit, AdmissionError> {
-        match tokio::time::timeout(self.queue_timeout, permit).await {
-            Ok(permit) => permit.map_err(|_| AdmissionError::Closed),
+        client: ClientId,
+        units: usize,
+    ) -> Result<Permit, AdmissionError> {
+        if let Some(permit) = shares.try_acquire(units) {
+            return Ok(permit);
+        }
+        match tokio::time::timeout(self.queue_timeout, shares.acquire(client, units)).await {
+            Ok(permit) => permit.map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting)),
             Err(_) => Err(AdmissionError::WaitedTooLong { resource, waited: self.queue_timeout }),
         }
-    }
-
-    fn take_place(&self) -> Result<Place<'_>, AdmissionError> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place { waiting: &self.waiting };
-        if before < self.queue { Ok(place) } else { Err(AdmissionError::QueueFull(before)) }
-    }
-}
-
-/// One of the waiting requests, until it is dropped.
-struct Place<'a> {
-    waiting: &'a AtomicUsize,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CLIENT: ClientId = ClientId(1);
 
     fn manager(memory_units: usize, queue: usize) -> ResourceManager {
         ResourceManager::new(&ResourceLimits {
@@ -224,31 +190,34 @@ mod tests {
     #[tokio::test]
     async fn what_can_never_fit_is_refused_at_once() {
         let manager = manager(4, 10);
-        assert!(matches!(manager.memory(5).await, Err(AdmissionError::NeverFits { .. })));
-        assert!(matches!(manager.memory(usize::MAX).await, Err(AdmissionError::NeverFits { .. })));
-        assert!(manager.memory(4).await.is_ok());
+        assert!(matches!(manager.memory(CLIENT, 5).await, Err(AdmissionError::NeverFits { .. })));
+        assert!(matches!(manager.memory(CLIENT, usize::MAX).await, Err(AdmissionError::NeverFits { .. })));
+        assert!(manager.memory(CLIENT, 4).await.is_ok());
     }
 
     #[tokio::test]
     async fn beyond_the_queue_requests_are_refused_and_places_come_back() {
         let manager = manager(4, 1);
-        let held = manager.memory(4).await.expect("free");
-        let first = manager.memory(1);
+        let held = manager.memory(CLIENT, 4).await.expect("free");
+        let first = manager.memory(CLIENT, 1);
         tokio::pin!(first);
         assert!(poll_once(&mut first).await.is_none());
-        assert_eq!(manager.memory(1).await.err(), Some(AdmissionError::QueueFull(1)));
+        assert_eq!(manager.memory(CLIENT, 1).await.err(), Some(AdmissionError::QueueFull(1)));
         drop(held);
         assert!(first.await.is_ok());
-        assert_eq!(manager.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(manager.memory.waiting(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_ends_with_the_queue_timeout() {
         let manager = manager(4, 1);
-        let _held = manager.memory(4).await.expect("free");
-        let _thread = manager.thread().await.expect("free");
-        assert!(matches!(manager.memory(1).await, Err(AdmissionError::WaitedTooLong { resource: "memory", .. })));
-        assert!(matches!(manager.thread().await, Err(AdmissionError::WaitedTooLong { .. })));
+        let _held = manager.memory(CLIENT, 4).await.expect("free");
+        let _thread = manager.thread(CLIENT).await.expect("free");
+        assert!(matches!(
+            manager.memory(CLIENT, 1).await,
+            Err(AdmissionError::WaitedTooLong { resource: "memory", .. })
+        ));
+        assert!(matches!(manager.thread(CLIENT).await, Err(AdmissionError::WaitedTooLong { .. })));
     }
 
     /// Polls once.

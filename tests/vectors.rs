@@ -17,7 +17,6 @@ use reductionist::{
     codec::{self, CodecSpec, DecodedLen, FilterPipeline},
 };
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -40,8 +39,7 @@ fn read(file: &str) -> Vec<u8> {
 }
 
 fn decode(pipeline: &FilterPipeline, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, String> {
-    let permit = Arc::new(Semaphore::new(1000)).try_acquire_many_owned(1000).expect("free");
-    let mut budget = Budget::new(permit, Arc::new(Pool::new(1, 0)));
+    let mut budget = Budget::unshared(1000, Arc::new(Pool::new(1, 0)));
     let mut chunk = budget.allocate(encoded.len()).expect("memory");
     chunk.bytes_mut().copy_from_slice(encoded);
     let decoded = pipeline.decode(chunk, len, &mut budget).map_err(|error| error.to_string())?;

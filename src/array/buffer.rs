@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{
     element::Element,
     pool::{Memory, Pool},
 };
+use crate::admission::{Permit, Shares};
 
-/// Memory is admitted in units of this many bytes, so that a semaphore's 32-bit counts reach terabytes.
+/// Memory is admitted in units of this many bytes: small parts are not worth being counted.
 pub const MEMORY_UNIT: usize = 1024;
 
 /// Memory units that `len` bytes take.
@@ -38,7 +37,7 @@ pub enum BufferError {
 /// Memory that has been admitted for one request and not yet been handed out as buffers.
 #[derive(Debug)]
 pub struct Budget {
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
     pool: Arc<Pool>,
 }
 
@@ -46,8 +45,14 @@ impl Budget {
     /// The budget that a memory permit, counted in [`MEMORY_UNIT`]s, allows. Buffers get their memory from the pool,
     /// and return it there.
     #[must_use]
-    pub const fn new(permit: OwnedSemaphorePermit, pool: Arc<Pool>) -> Self {
+    pub const fn new(permit: Permit, pool: Arc<Pool>) -> Self {
         Self { permit, pool }
+    }
+
+    /// A budget of so many units that are nobody else's.
+    #[must_use]
+    pub fn unshared(units: usize, pool: Arc<Pool>) -> Self {
+        Self::new(Shares::new(units, 0).all(), pool)
     }
 
     /// A buffer of `len` bytes, which takes its part of the permit with it. It holds anything, perhaps what another
@@ -63,8 +68,8 @@ impl Budget {
 
     /// Gives back what exceeds `units` when a buffer that is part of them has been handed out.
     pub fn shrink_around(&mut self, buffer: &Buffer, units: usize) {
-        let left = units.saturating_sub(buffer.permit.num_permits());
-        drop(self.permit.split(self.permit.num_permits().saturating_sub(left)));
+        let left = units.saturating_sub(buffer.permit.units());
+        drop(self.permit.split(self.permit.units().saturating_sub(left)));
     }
 
     /// Frees a buffer and takes its permit back, for the next one of the same request.
@@ -80,7 +85,7 @@ impl Budget {
 pub struct Buffer {
     memory: Memory,
     len: usize,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 }
 
 impl Buffer {
@@ -118,7 +123,7 @@ impl Buffer {
     /// allocation stays: memory behind `len` that was never written was never really taken, unless it came from the pool.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
-        let excess = self.permit.num_permits().saturating_sub(memory_units(self.len));
+        let excess = self.permit.units().saturating_sub(memory_units(self.len));
         drop(self.permit.split(excess));
     }
 }
@@ -131,46 +136,44 @@ impl AsRef<[u8]> for Buffer {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Semaphore;
-
     use super::*;
 
     fn pool() -> Arc<Pool> {
         Arc::new(Pool::new(1 << 16, 1 << 20))
     }
 
-    fn budget(semaphore: &Arc<Semaphore>, units: u32) -> Budget {
-        Budget::new(Arc::clone(semaphore).try_acquire_many_owned(units).expect("enough permits"), pool())
+    fn budget(shares: &Arc<Shares>, units: usize) -> Budget {
+        Budget::new(shares.try_acquire(units).expect("enough are free"), pool())
     }
 
     #[test]
     fn buffers_take_their_permits_with_them_and_give_them_back() {
-        let semaphore = Arc::new(Semaphore::new(10));
-        let mut budget = budget(&semaphore, 6);
+        let shares = Shares::new(10, 0);
+        let mut budget = budget(&shares, 6);
         let mut a = budget.allocate(3 * MEMORY_UNIT).expect("admitted");
         let b = budget.allocate(1).expect("admitted");
         assert!(matches!(budget.allocate(3 * MEMORY_UNIT), Err(BufferError::NotAdmitted { .. })));
         drop(budget);
-        assert_eq!(semaphore.available_permits(), 6);
+        assert_eq!(shares.free(), 6);
         a.truncate(MEMORY_UNIT + 1);
-        assert_eq!(semaphore.available_permits(), 7);
+        assert_eq!(shares.free(), 7);
         drop((a, b));
-        assert_eq!(semaphore.available_permits(), 10);
+        assert_eq!(shares.free(), 10);
     }
 
     #[test]
     fn a_budget_shrinks_to_what_a_buffer_leaves_of_it() {
-        let semaphore = Arc::new(Semaphore::new(10));
-        let mut budget = budget(&semaphore, 10);
+        let shares = Shares::new(10, 0);
+        let mut budget = budget(&shares, 10);
         let buffer = budget.allocate(2 * MEMORY_UNIT).expect("admitted");
         budget.shrink_around(&buffer, 5);
-        assert_eq!(semaphore.available_permits(), 5);
+        assert_eq!(shares.free(), 5);
         assert!(budget.allocate(3 * MEMORY_UNIT).is_ok());
     }
 
     #[test]
     fn a_reclaimed_buffer_makes_room_for_another() {
-        let mut budget = budget(&Arc::new(Semaphore::new(2)), 2);
+        let mut budget = budget(&Shares::new(2, 0), 2);
         let first = budget.allocate(2 * MEMORY_UNIT).expect("admitted");
         budget.reclaim(first);
         assert!(budget.allocate(2 * MEMORY_UNIT).is_ok());
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn elements_leave_an_incomplete_last_one_out() {
-        let mut budget = budget(&Arc::new(Semaphore::new(1)), 1);
+        let mut budget = budget(&Shares::new(1, 0), 1);
         let mut buffer = budget.allocate(11).expect("admitted");
         buffer.bytes_mut().fill(1);
         assert_eq!(buffer.bytes().len(), 11);
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn memory_that_is_not_written_is_not_taken() {
         let before = resident_bytes();
-        let mut budget = budget(&Arc::new(Semaphore::new(1 << 20)), 1 << 20);
+        let mut budget = budget(&Shares::new(1 << 20, 0), 1 << 20);
         let mut buffer = budget.allocate(1 << 30).expect("admitted");
         buffer.bytes_mut()[..1000].fill(1);
         assert!(resident_bytes() < before + (200 << 20), "other tests run at the same time, but none takes that much");

@@ -1,4 +1,9 @@
-//! Body → bytes, `Authorization` → credentials.
+//! Body → bytes, connection and `Authorization` → who asks.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+};
 
 use axum::{
     body::Bytes,
@@ -13,7 +18,11 @@ use headers::{
     authorization::{Authorization, Basic},
 };
 
-use crate::{credentials::Credentials, error::ActiveStorageError};
+use crate::{
+    admission::ClientId,
+    credentials::{Caller, Credentials},
+    error::ActiveStorageError,
+};
 
 use super::handler::Shared;
 
@@ -54,14 +63,29 @@ fn is_json(headers: &HeaderMap) -> bool {
     mime.type_() == "application" && (mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
 }
 
-/// What the store is told of who reads, if anything: HTTP Basic credentials, and with them the session token of
-/// temporary ones. An empty user name with an empty password means none.
-pub(super) struct StoreCredentials(pub(super) Option<Credentials>);
+/// The address at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
-impl FromRequestParts<Shared> for StoreCredentials {
+impl Peer {
+    /// What belongs to one client as far as anybody can tell: an address, or in IPv6 the 64 bits that a site hands out
+    /// together.
+    fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        }
+    }
+}
+
+/// Who sends a request: HTTP Basic credentials, and with them the session token of temporary ones, for the store; an
+/// empty user name with an empty password means none. Turns are taken by user and network.
+pub(super) struct FromCaller(pub(super) Caller);
+
+impl FromRequestParts<Shared> for FromCaller {
     type Rejection = ActiveStorageError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ActiveStorageError> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ActiveStorageError> {
         let (basic, token) = (basic(&parts.headers)?, session_token(&parts.headers)?);
         let credentials = match (basic, token) {
             (Some(basic), None) => Some(Credentials::new(basic.username(), basic.password())),
@@ -71,8 +95,14 @@ impl FromRequestParts<Shared> for StoreCredentials {
             (None, Some(_)) => return Err(ActiveStorageError::SessionToken),
             (None, None) => None,
         };
-        Ok(Self(credentials))
+        let client = client_id(&app.client_ids, parts.extensions.get().copied(), credentials.as_ref());
+        Ok(Self(Caller { client, credentials }))
     }
+}
+
+fn client_id(ids: &RandomState, peer: Option<Peer>, credentials: Option<&Credentials>) -> ClientId {
+    let user = credentials.map(|credentials| credentials.user.as_str());
+    ClientId(ids.hash_one((peer.map(Peer::network), user)))
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<Basic>, ActiveStorageError> {
@@ -93,5 +123,25 @@ fn session_token(headers: &HeaderMap) -> Result<Option<&str>, ActiveStorageError
         (None, _) => Ok(None),
         (Some(Ok(token)), None) => Ok(Some(token).filter(|token| !token.is_empty())),
         _ => Err(ActiveStorageError::SessionToken),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_a_user_in_a_network() {
+        let ids = RandomState::new();
+        let id = |peer: &str, user: Option<&str>| {
+            let credentials = user.map(|user| Credentials::new(user, "secret"));
+            client_id(&ids, Some(Peer(peer.parse().expect("an address"))), credentials.as_ref())
+        };
+        assert_eq!(id("10.0.0.1", None), id("::ffff:10.0.0.1", None));
+        assert_eq!(id("2001:db8::1", Some("a")), id("2001:db8::ffff:1", Some("a")));
+        let others =
+            [id("10.0.0.2", None), id("10.0.0.1", Some("a")), id("2001:db8::1", None), id("2001:db8:0:1::1", None)];
+        assert!(!others.contains(&id("10.0.0.1", None)));
+        assert_ne!(id("10.0.0.1", Some("a")), id("10.0.0.1", Some("b")));
     }
 }

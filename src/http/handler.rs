@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::{
     app::App,
-    credentials::Credentials,
+    credentials::Caller,
     error::ActiveStorageError,
     operation::Operation,
     plan::Plan,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    extract::{JsonBody, StoreCredentials},
+    extract::{FromCaller, JsonBody},
     reply,
 };
 
@@ -31,33 +31,30 @@ pub(super) type Shared = Arc<App>;
 pub(super) async fn operation_handler<O: Operation>(
     dialect: Dialect,
     State(app): State<Shared>,
-    StoreCredentials(credentials): StoreCredentials,
+    FromCaller(caller): FromCaller,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ActiveStorageError> {
     let request = Request::from_json(&body, dialect, O::TRAITS, app.defaults)?;
     app.policy.check(&request.location)?;
     let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
-    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, credentials).instrument(span));
+    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller).instrument(span));
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
 /// Reads, decodes and reduces the chunk, and writes the answer.
-async fn execute<O: Operation>(
-    app: &App,
-    request: Request,
-    credentials: Option<Credentials>,
-) -> Result<Response, ActiveStorageError> {
+async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> Result<Response, ActiveStorageError> {
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
-    let mut budget = app.resources.memory(plan.memory_units(&request.pipeline, plan.max_encoded_len)).await?;
+    let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
+    let mut budget = app.resources.memory(caller.client, units).await?;
     let download = tracing::debug_span!("download");
     let Request { location, range, .. } = &request;
-    let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, credentials.as_ref(), &mut budget);
+    let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, &caller, &mut budget);
     let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
     app.cpu
-        .run(effort, move || {
+        .run(caller.client, effort, move || {
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
             let _span = tracing::debug_span!("operation").entered();
             let result = O::run(&request.task, chunk, &mut budget)?;

@@ -54,8 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
 fn operation<O: Operation>() -> [(Described, Router<Arc<App>>); 2] {
     [("/v1", Dialect::V1), ("/v2", Dialect::V2)].map(|(prefix, dialect)| {
         let path = format!("{prefix}/{}", O::NAME);
-        let handler =
-            post(move |app, credentials, body| handler::operation_handler::<O>(dialect, app, credentials, body));
+        let handler = post(move |app, caller, body| handler::operation_handler::<O>(dialect, app, caller, body));
         let router = Router::new().route(&format!("{path}/"), handler.clone()).route(&path, handler);
         (Described { dialect, path, summary: O::SUMMARY, traits: O::TRAITS }, router)
     })

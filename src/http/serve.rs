@@ -3,7 +3,10 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -21,7 +24,7 @@ use tokio_rustls::{
     },
 };
 
-use super::EventLoops;
+use super::{EventLoops, extract::Peer};
 
 /// Longest time for the head of a request, and for a TLS handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,9 +96,10 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (tls, watcher) = (tls.clone(), graceful.watcher());
-                event_loops.serve(stream, move |stream, router| connection(stream, router, tls, watcher));
+                event_loops
+                    .serve(stream, move |stream, router| connection(stream, Peer(peer.ip()), router, tls, watcher));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
@@ -109,11 +113,11 @@ pub async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, tls: Option<Tls>, watcher: Watcher) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, tls: Option<Tls>, watcher: Watcher) {
     let outcome = match tls {
-        None => http(nodelay(stream), router, watcher).await,
+        None => http(nodelay(stream), peer, router, watcher).await,
         Some(Tls(acceptor)) => match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(nodelay(stream))).await {
-            Ok(Ok(stream)) => http(stream, router, watcher).await,
+            Ok(Ok(stream)) => http(stream, peer, router, watcher).await,
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(io::Error::from(elapsed).into()),
         },
@@ -130,13 +134,23 @@ fn nodelay(stream: TcpStream) -> TcpStream {
     stream
 }
 
-async fn http<S>(stream: S, router: Router, watcher: Watcher) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+async fn http<S>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    watcher: Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     Ok(watcher.watch(connection).await?)
 }

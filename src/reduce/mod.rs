@@ -304,15 +304,12 @@ fn part<T>(slice: &mut [T], first: usize, len: usize) -> &mut [T] {
 mod tests {
     use std::sync::Arc;
 
-    use tokio::sync::Semaphore;
-
     use super::*;
     use crate::array::{ByteOrder, Missing, Pool};
 
     /// Bytes of the sums over the first axis.
     fn sums(rows: usize, width: usize, elements: &[f32], storage: Storage, missing: Missing<f32>) -> Vec<u8> {
-        let permit = Arc::new(Semaphore::new(1000)).try_acquire_many_owned(1000).unwrap();
-        let mut budget = Budget::new(permit, Arc::new(Pool::new(1 << 16, 0)));
+        let mut budget = Budget::unshared(1000, Arc::new(Pool::new(1 << 16, 0)));
         let view = ArrayViewD::from_shape(vec![rows, width], elements).unwrap();
         let (rules, reduced) = (MissingRules::from(missing), [true, false]);
         let sums = reduce::<Sum, f32>(elements, view, storage, &reduced, &rules, DType::Float32, &mut budget);

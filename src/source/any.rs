@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
 };
 
 /// An object, and how it is reached.
@@ -51,14 +51,14 @@ impl Source for Sources {
         location: &Location,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         match location {
-            Location::S3(location) => self.s3.fetch(location, range, max_len, credentials, budget).await,
-            Location::Http(location) => self.http.fetch(location, range, max_len, credentials, budget).await,
+            Location::S3(location) => self.s3.fetch(location, range, max_len, caller, budget).await,
+            Location::Http(location) => self.http.fetch(location, range, max_len, caller, budget).await,
             Location::File(location) => match &self.file {
-                Some(file) => file.fetch(location, range, max_len, credentials, budget).await,
+                Some(file) => file.fetch(location, range, max_len, caller, budget).await,
                 None => Err(SourceError::new(
                     SourceErrorKind::Forbidden,
                     "this server reads no files; its operator can let it (--file-root)",

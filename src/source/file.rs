@@ -16,7 +16,7 @@ use cap_std::{
 use super::{ByteRange, Source, SourceError, SourceErrorKind, range::Part, s3::percent_decoded};
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
     resource_manager::{Connection, ConnectionPermit, ResourceManager},
 };
 
@@ -107,10 +107,10 @@ impl Source for FileSource {
         location: &FileLocation,
         range: ByteRange,
         max_len: usize,
-        _: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
-        let permit = self.resources.connection(Connection::File).await;
+        let permit = self.resources.connection(caller.client, Connection::File).await;
         let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
         let permit = Arc::new(permit);
         let (root, path) = (Arc::clone(&self.root), self.relative(location));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::{Caller, Credentials},
 };
 
 /// Redirects that are followed within one server.
@@ -147,9 +147,10 @@ impl Source for HttpSource {
         location: &HttpLocation,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
+        let credentials = caller.credentials.as_ref();
         let answer = self.get(location, range, credentials).await?;
         check_status(&answer, range, credentials.is_some())?;
         let content_length = text(answer.headers(), &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ByteRange, Source, SourceError, SourceErrorKind};
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
     resource_manager::{AdmissionError, Connection, ResourceManager},
 };
 
@@ -28,11 +28,11 @@ impl<S: Source> Source for Limited<S> {
         location: &S::Location,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
-        let _permit = self.resources.connection(self.connection).await.map_err(busy)?;
-        self.source.fetch(location, range, max_len, credentials, budget).await
+        let _permit = self.resources.connection(caller.client, self.connection).await.map_err(busy)?;
+        self.source.fetch(location, range, max_len, caller, budget).await
     }
 }

@@ -20,7 +20,7 @@ mod tls;
 
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
 };
 
 pub use address::{AddressPolicy, OffLimits};
@@ -50,7 +50,7 @@ pub trait Source: Send + Sync {
         location: &Self::Location,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> impl Future<Output = Result<Buffer, SourceError>> + Send;
 }

@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use super::{ByteRange, Source, SourceError};
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
 };
 
 /// How often to try again, and after what delays.
@@ -37,14 +37,14 @@ impl<S: Source> Source for Retry<S> {
         location: &S::Location,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         let RetryPolicy { retries, first_delay } = self.policy;
         let mut delays =
             ExponentialBuilder::new().with_min_delay(first_delay).with_jitter().with_max_times(retries).build();
         loop {
-            let error = match self.source.fetch(location, range, max_len, credentials, budget).await {
+            let error = match self.source.fetch(location, range, max_len, caller, budget).await {
                 Ok(chunk) => return Ok(chunk),
                 Err(error) if !error.is_transient() => return Err(error),
                 Err(error) => error,

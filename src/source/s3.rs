@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     array::{Budget, Buffer},
-    credentials::Credentials,
+    credentials::Caller,
 };
 
 /// An object in a bucket.
@@ -96,9 +96,10 @@ impl Source for S3Source {
         location: &S3Location,
         range: ByteRange,
         max_len: usize,
-        credentials: Option<&Credentials>,
+        caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
+        let credentials = caller.credentials.as_ref();
         let request = self.clients.client(location, credentials).get_object(location, range).await?;
         let answer = self.client.send(request).await;
         let answer = answer.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))?;

@@ -26,7 +26,6 @@ use reductionist::{
     reduce::{Count, Max, Min, Sum},
     request::{Defaults, Dialect, Request},
 };
-use tokio::sync::Semaphore;
 
 /// Memory that holds what earlier cases left there: results must not depend on that.
 fn used_memory() -> Arc<Pool> {
@@ -39,9 +38,8 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
         Request::from_json(body, Dialect::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
     // The plan must be enough, and is all there is.
     let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
-    let units = u32::try_from(plan.memory_units(&request.pipeline, chunk.len())).expect("small enough");
-    let permit = Arc::new(Semaphore::new(1 << 20)).try_acquire_many_owned(units).expect("free");
-    let mut budget = Budget::new(permit, used_memory());
+    let units = plan.memory_units(&request.pipeline, chunk.len());
+    let mut budget = Budget::unshared(units, used_memory());
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
     budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));

@@ -103,9 +103,7 @@ fn buffer_status(error: &BufferError) -> StatusCode {
 fn admission_status(error: &AdmissionError) -> StatusCode {
     match error {
         AdmissionError::NeverFits { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        AdmissionError::QueueFull(_) | AdmissionError::WaitedTooLong { .. } | AdmissionError::Closed => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        AdmissionError::QueueFull(_) | AdmissionError::WaitedTooLong { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

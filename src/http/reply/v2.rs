@@ -160,14 +160,12 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use tokio::sync::Semaphore;
 
     use super::*;
 
     fn budget(units: usize) -> Budget {
-        let units = u32::try_from(units).expect("not that many");
         let pool = Arc::new(crate::array::Pool::new(1, 0));
-        Budget::new(Arc::new(Semaphore::new(units as usize)).try_acquire_many_owned(units).expect("all of them"), pool)
+        Budget::unshared(units, pool)
     }
 
     /// Nested lists, index by index.
