@@ -77,6 +77,15 @@ impl Shares {
         self.lines().waiting
     }
 
+    /// Whether there is room for one more to wait.
+    ///
+    /// # Errors
+    /// If there is none, and one more would have to.
+    pub fn check_line(&self) -> Result<(), LineFull> {
+        let Lines { free, waiting, .. } = *self.lines();
+        if free > 0 && waiting == 0 || waiting < self.max_waiting { Ok(()) } else { Err(LineFull { waiting }) }
+    }
+
     /// Takes all that is free, even if somebody waits for it.
     #[must_use]
     pub fn all(self: Arc<Self>) -> Permit {

@@ -1,6 +1,14 @@
 //! What requests share.
 
-use std::{error::Error, hash::RandomState, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    hash::RandomState,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     config::Config,
@@ -9,8 +17,8 @@ use crate::{
     request::Defaults,
     resource_manager::{Connection, ResourceManager},
     source::{
-        AddressPolicy, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap, S3Source,
-        Sources,
+        AddressPolicy, Allowances, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap,
+        S3Source, Sources,
     },
     telemetry::Metrics,
 };
@@ -38,6 +46,7 @@ pub struct App {
     pub client_ids: RandomState,
     /// Counters for operators.
     pub metrics: Metrics,
+    stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -63,7 +72,19 @@ impl App {
             defaults: config.defaults,
             client_ids: RandomState::new(),
             metrics: Metrics::new()?,
+            stopping: Arc::default(),
         })
+    }
+
+    /// Says that no more requests are wanted, though they are still answered.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that has been said.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// The same app with connections of its own to stores; everything else is shared.
@@ -80,9 +101,14 @@ fn sources(config: &Config, resources: &Arc<ResourceManager>) -> Result<Sources,
     let s3 = S3Source::new(Arc::new(S3ClientMap::new(&config.s3, &roots)), client.clone(), config.s3.read_timeout);
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
+    let allowances = Arc::<Allowances>::default();
     Ok(Sources {
-        s3: Retry { source: limited(s3, Connection::S3, resources), policy: config.retry },
-        http: Retry { source: limited(http, Connection::Http, resources), policy: config.retry },
+        s3: Retry {
+            source: limited(s3, Connection::S3, resources),
+            policy: config.retry,
+            allowances: Arc::clone(&allowances),
+        },
+        http: Retry { source: limited(http, Connection::Http, resources), policy: config.retry, allowances },
         file: file.transpose().map_err(|error| format!("--file-root: {error}"))?,
     })
 }

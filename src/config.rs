@@ -43,6 +43,18 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     shutdown_timeout: Duration,
 
+    /// Time between SIGTERM, when /readyz begins to fail, and the end of accepting connections
+    #[arg(long, env = "REDUCTIONIST_SHUTDOWN_DELAY", value_name = "DURATION", default_value = "2s", value_parser = delay)]
+    shutdown_delay: Duration,
+
+    /// Longest time for a client to send the head of a request, to finish a TLS handshake, or to take 512 KiB of a reply
+    #[arg(long, env = "REDUCTIONIST_CLIENT_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    client_timeout: Duration,
+
+    /// Connections of clients at one time; more wait to be accepted
+    #[arg(long, env = "REDUCTIONIST_MAX_CONNECTIONS", value_name = "COUNT", default_value = "8192")]
+    max_connections: NonZeroUsize,
+
     /// Longest time for a request, from its body to its result
     #[arg(long, env = "REDUCTIONIST_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     request_timeout: Duration,
@@ -167,6 +179,12 @@ pub struct Listen {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Longest time to drain.
     pub shutdown_timeout: Duration,
+    /// Time for others to see that it will stop.
+    pub shutdown_delay: Duration,
+    /// Longest time to wait for a client.
+    pub client_timeout: Duration,
+    /// Connections at one time.
+    pub max_connections: NonZeroUsize,
 }
 
 /// Everything that can be set, checked.
@@ -286,6 +304,9 @@ impl Config {
                 host: args.host,
                 port: args.port,
                 shutdown_timeout: args.shutdown_timeout,
+                shutdown_delay: args.shutdown_delay,
+                client_timeout: args.client_timeout,
+                max_connections: args.max_connections,
             },
         })
     }
@@ -358,11 +379,16 @@ fn size(text: &str) -> Result<usize, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = match text.trim().parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration such as 30s"))?,
-    };
+    let duration = delay(text)?;
     if duration.is_zero() { Err("a duration must be longer than 0".to_owned()) } else { Ok(duration) }
+}
+
+/// A duration that may be 0.
+fn delay(text: &str) -> Result<Duration, String> {
+    match text.trim().parse::<u64>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration such as 30s")),
+    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ pub enum ActiveStorageError {
     /// There is no room for the request.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
+    /// The process has been told to stop.
+    #[error("the server is shutting down; ask another one")]
+    Stopping,
     /// The store was too slow.
     #[error("the request took longer than {0:?} (--request-timeout)")]
     DeadlineExceeded(std::time::Duration),

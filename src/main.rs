@@ -1,18 +1,20 @@
 //! Reads the configuration, starts the service, and stops it on a signal.
 
-use std::{process::ExitCode, thread};
+use std::{process::ExitCode, thread, time::Duration};
 
 use clap::Parser;
 use mimalloc::MiMalloc;
 use reductionist::{
     app::App,
     config::{self, Args, Config},
-    http::{self, EventLoops, Tls},
+    http::{self, EventLoops, ServeOptions, Tls},
     telemetry,
 };
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
 };
 
 /// Buffers of sockets and heads come and go on every event loop: the system's allocator gives their pages back and fetches
@@ -59,13 +61,15 @@ fn run(args: Args) -> Outcome {
 
 async fn serve(args: Args) -> Outcome {
     let config = Config::from_args(args)?;
-    let tls = config.listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
+    let listen = &config.listen;
+    let tls = listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
     // Before anybody can see that it runs, and tell it to stop.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let addresses = config.listen.addresses().await?;
+    let mut signals = Signals::new()?;
+    allow_as_many_files_as_possible();
+    let addresses = listen.addresses().await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
-        .map_err(|error| format!("cannot listen on {}:{}: {error}", config.listen.host, config.listen.port))?;
+        .map_err(|error| format!("cannot listen on {}:{}: {error}", listen.host, listen.port))?;
     let app = App::new(&config)?;
     for variable in config::variables_without_effect() {
         tracing::warn!(variable, "this setting has no effect in this version");
@@ -73,12 +77,72 @@ async fn serve(args: Args) -> Outcome {
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }
-    let shutdown = async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: no new connections, requests in flight are finished");
-    };
     tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
     let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
-    http::serve(listener, event_loops, tls, shutdown, config.listen.shutdown_timeout).await;
+    let options = ServeOptions {
+        tls,
+        client_timeout: listen.client_timeout,
+        max_connections: listen.max_connections.get(),
+        drain_timeout: listen.shutdown_timeout,
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = http::serve(listener, event_loops, options, async { drop(stopped.await) });
+    tokio::pin!(serving);
+    let ended = async {
+        let delay = signals.next().await.delay(listen.shutdown_delay);
+        app.stop();
+        tracing::info!(?delay, "stopping: /readyz fails");
+        tokio::select! { () = tokio::time::sleep(delay) => {}, _ = signals.next() => return }
+        tracing::info!("stopping: no new connections, requests in flight are finished");
+        drop(stop);
+        signals.next().await;
+    };
+    tokio::select! {
+        () = &mut serving => {}
+        () = ended => tracing::warn!("told to stop once more: requests in flight are given up"),
+    }
     Ok(())
+}
+
+/// What tells the program to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// By a supervisor, behind which others look whether this one is ready.
+    Terminate,
+    /// By a person, who waits.
+    Interrupt,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> Stop {
+        tokio::select! {
+            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.interrupt.recv() => Stop::Interrupt,
+        }
+    }
+}
+
+impl Stop {
+    fn delay(self, configured: Duration) -> Duration {
+        if self == Self::Terminate { configured } else { Duration::ZERO }
+    }
+}
+
+/// Each connection is one, to clients and to stores. What the system gives a process at first is far from what it may
+/// have.
+fn allow_as_many_files_as_possible() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays what it is");
+    }
 }

@@ -127,6 +127,14 @@ impl ResourceManager {
         Ok(Budget::new(permit, Arc::clone(&self.pool)))
     }
 
+    /// Whether a request that has to wait for memory could.
+    ///
+    /// # Errors
+    /// If too many wait already.
+    pub fn check_queue(&self) -> Result<(), AdmissionError> {
+        self.memory.check_line().map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting))
+    }
+
     /// Waits for a connection.
     ///
     /// # Errors

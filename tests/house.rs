@@ -63,7 +63,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("headers", &["http/", "source/http.rs"]),
     ("minicbor", &["http/reply/v2.rs"]),
     ("cap_std", &["source/file.rs"]),
-    ("rustix", &["source/file.rs"]),
+    ("rustix", &["main.rs", "source/file.rs"]),
     ("rustls_native_certs", &["source/tls.rs"]),
     ("tokio_rustls", &["http/serve.rs", "source/"]),
     ("tower_http", &["http/"]),

@@ -105,6 +105,47 @@ fn terminate_and_interrupt_end_it_with_success() {
     }
 }
 
+/// A store that takes a request and never answers.
+fn silent_store() -> (String, std::net::TcpListener) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    (format!("http://{}", listener.local_addr().unwrap()), listener)
+}
+
+#[tokio::test]
+async fn it_says_that_it_stops_before_it_stops_and_a_second_signal_ends_it_at_once() {
+    let running = Running::start(program().args(["--shutdown-delay", "30s", "--shutdown-timeout", "60s"]));
+    let (store, _listener) = silent_store();
+    let (client, url) = (Client::default(), running.url());
+    let body = json!({"source": store, "bucket": "bucket", "object": "object", "dtype": "uint8"});
+    let (slow, endless) = (client.clone(), format!("{url}/v1/sum"));
+    let in_flight = tokio::spawn(async move { slow.post(&endless, &body).await });
+    assert_eq!(client.get(&format!("{url}/readyz")).await.status, 200);
+    let id = running.child.as_ref().unwrap().id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let answer = loop {
+        let answer = Client::default().get(&format!("{url}/readyz")).await;
+        if answer.status != 200 || Instant::now() > deadline {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 503, "new connections are taken, and told");
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(client.get(&format!("{url}/livez")).await.status, 200);
+    let start = Instant::now();
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-TERM")).await.unwrap();
+    assert!(is_success && start.elapsed() < Duration::from_secs(10), "{log}");
+    in_flight.abort();
+}
+
+#[tokio::test]
+async fn a_person_does_not_wait_for_others_to_look() {
+    let running = Running::start(program().args(["--shutdown-delay", "60s"]));
+    let start = Instant::now();
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(is_success && start.elapsed() < Duration::from_secs(10), "{log}");
+}
+
 #[test]
 fn a_setting_that_makes_no_sense_is_told_in_one_line() {
     for (variable, value, name) in [
@@ -217,13 +258,8 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(&bundle, &key).unwrap());
-    let store = tokio::spawn(http::serve(
-        listener,
-        EventLoops::current(router),
-        Some(tls),
-        std::future::pending(),
-        Duration::ZERO,
-    ));
+    let (event_loops, options) = (EventLoops::current(router), support::serve_options(Some(tls)));
+    let store = tokio::spawn(http::serve(listener, event_loops, options, std::future::pending()));
 
     let believes = Service::start(&["--ca-bundle", bundle.to_str().unwrap()]).await;
     let doubts = Service::start(&["--retries", "0"]).await;

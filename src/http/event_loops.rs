@@ -44,7 +44,7 @@ impl EventLoops {
     /// Has a connection served by the loop that has the fewest.
     pub(super) fn serve<S>(&self, stream: TcpStream, serve: impl FnOnce(TcpStream, Router) -> S + Send + 'static)
     where
-        S: Future<Output = ()> + Send,
+        S: Future<Output = ()> + Send + 'static,
     {
         let fewest = self.0.iter().min_by_key(|event_loop| Arc::strong_count(&event_loop.connections));
         // A connection that cannot leave the loop that accepted it is closed already.
@@ -89,7 +89,14 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::serve;
+    use crate::http::{ServeOptions, serve};
+
+    const OPTIONS: ServeOptions = ServeOptions {
+        tls: None,
+        client_timeout: Duration::from_secs(10),
+        max_connections: 10,
+        drain_timeout: Duration::from_secs(10),
+    };
 
     /// What a connection is answered, and the connection.
     async fn ask(mut stream: TcpStream) -> (String, TcpStream) {
@@ -110,7 +117,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, event_loops, None, stopped, Duration::from_secs(10)));
+        let server = tokio::spawn(serve(listener, event_loops, OPTIONS, stopped));
         let mut connections = Vec::new();
         for _ in 0..4 {
             connections.push(ask(TcpStream::connect(address).await.expect("it listens")).await);

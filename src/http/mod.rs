@@ -3,8 +3,10 @@
 mod event_loops;
 mod extract;
 mod handler;
+mod health;
 mod observe;
 mod openapi;
+mod paced;
 mod reply;
 mod serve;
 
@@ -28,7 +30,7 @@ use crate::{
 use openapi::Described;
 
 pub use event_loops::EventLoops;
-pub use serve::{Tls, TlsError, serve};
+pub use serve::{ServeOptions, Tls, TlsError, serve};
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
@@ -42,6 +44,8 @@ pub fn router(app: Arc<App>) -> Router {
         .fold(Router::new(), Router::merge)
         .merge(openapi::router(&described))
         .route("/metrics", get(handler::metrics))
+        .route("/livez", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(handler::not_found)
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(app.max_body_size))

@@ -69,7 +69,13 @@ fn description(operations: &[Described]) -> OpenApi {
     let paths = operations.iter().fold(PathsBuilder::new(), |paths, described| {
         paths.path(&described.path, PathItem::new(HttpMethod::Post, operation(described)))
     });
-    let paths = paths.path("/metrics", PathItem::new(HttpMethod::Get, metrics()));
+    let paths = [
+        ("/metrics", page("Metrics for Prometheus")),
+        ("/livez", page("Whether the process answers")),
+        ("/readyz", page("Whether it wants requests: 503 if it is about to stop, or too many wait")),
+    ]
+    .into_iter()
+    .fold(paths, |paths, (path, page)| paths.path(path, PathItem::new(HttpMethod::Get, page)));
     let mut info = InfoBuilder::new()
         .title("Reductionist")
         .version(env!("CARGO_PKG_VERSION"))
@@ -206,8 +212,9 @@ fn result_v2() -> ObjectBuilder {
     keys.into_iter().fold(result, ObjectBuilder::required)
 }
 
-fn metrics() -> Operation {
+/// A page of text for operators.
+fn page(summary: &str) -> Operation {
     let text = ObjectBuilder::new().schema_type(Type::String);
-    let page = ResponseBuilder::new().description("The series").content("text/plain", Content::new(Some(text)));
-    OperationBuilder::new().tag("operators").summary(Some("Metrics for Prometheus")).response("200", page).build()
+    let page = ResponseBuilder::new().description("Text").content("text/plain", Content::new(Some(text)));
+    OperationBuilder::new().tag("operators").summary(Some(summary)).response("200", page).build()
 }

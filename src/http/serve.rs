@@ -15,6 +15,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -24,10 +25,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{EventLoops, extract::Peer};
-
-/// Longest time for the head of a request, and for a TLS handshake.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use super::{EventLoops, extract::Peer, paced::Paced};
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -79,27 +77,42 @@ impl Tls {
     }
 }
 
-/// Has connections served by the event loops until `shutdown`; then accepts no more, finishes the requests in flight and returns,
-/// `drain_timeout` later at the latest.
+/// How connections are served.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// For HTTPS.
+    pub tls: Option<Tls>,
+    /// Longest time for the head of a request, for a TLS handshake, and for a client to take a part of a reply.
+    pub client_timeout: Duration,
+    /// Connections at one time; more wait to be accepted.
+    pub max_connections: usize,
+    /// Longest time for requests in flight when it ends.
+    pub drain_timeout: Duration,
+}
+
+/// Has connections served by the event loops until `shutdown`; then accepts no more, finishes the requests in flight
+/// and returns, the drain timeout later at the latest.
 pub async fn serve(
     listener: TcpListener,
     event_loops: EventLoops,
-    tls: Option<Tls>,
+    options: ServeOptions,
     shutdown: impl Future<Output = ()>,
-    drain_timeout: Duration,
 ) {
     let graceful = GracefulShutdown::new();
     tokio::pin!(shutdown);
+    let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let (tls, watcher) = (tls.clone(), graceful.watcher());
-                event_loops
-                    .serve(stream, move |stream, router| connection(stream, Peer(peer.ip()), router, tls, watcher));
+            Ok((stream, peer, place)) => {
+                let (options, watcher) = (options.clone(), graceful.watcher());
+                event_loops.serve(stream, async move |stream, router| {
+                    connection(stream, peer, router, options, watcher).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
@@ -108,16 +121,28 @@ pub async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!(?drain_timeout, "gave up on requests that are still in flight");
+    if tokio::time::timeout(options.drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!(drain_timeout = ?options.drain_timeout, "gave up on requests that are still in flight");
     }
 }
 
-async fn connection(stream: TcpStream, peer: Peer, router: Router, tls: Option<Tls>, watcher: Watcher) {
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, Peer(peer.ip()), place))
+}
+
+async fn connection(stream: TcpStream, peer: Peer, router: Router, options: ServeOptions, watcher: Watcher) {
+    let ServeOptions { tls, client_timeout, .. } = options;
+    let stream = Paced::new(nodelay(stream), client_timeout);
     let outcome = match tls {
-        None => http(nodelay(stream), peer, router, watcher).await,
-        Some(Tls(acceptor)) => match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(nodelay(stream))).await {
-            Ok(Ok(stream)) => http(stream, peer, router, watcher).await,
+        None => http(stream, peer, router, client_timeout, watcher).await,
+        Some(Tls(acceptor)) => match tokio::time::timeout(client_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => http(stream, peer, router, client_timeout, watcher).await,
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(io::Error::from(elapsed).into()),
         },
@@ -138,6 +163,7 @@ async fn http<S>(
     stream: S,
     peer: Peer,
     router: Router,
+    client_timeout: Duration,
     watcher: Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
 where
@@ -150,7 +176,7 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(client_timeout)
         .serve_connection(TokioIo::new(stream), service);
     Ok(watcher.watch(connection).await?)
 }

@@ -46,6 +46,14 @@ impl Sources {
 impl Source for Sources {
     type Location = Location;
 
+    fn store<'a>(&self, location: &'a Location) -> &'a str {
+        match location {
+            Location::S3(location) => self.s3.store(location),
+            Location::Http(location) => self.http.store(location),
+            Location::File(_) => "this machine",
+        }
+    }
+
     async fn fetch(
         &self,
         location: &Location,

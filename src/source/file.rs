@@ -102,6 +102,10 @@ impl FileSource {
 impl Source for FileSource {
     type Location = FileLocation;
 
+    fn store<'a>(&self, _: &'a FileLocation) -> &'a str {
+        "this machine"
+    }
+
     async fn fetch(
         &self,
         location: &FileLocation,

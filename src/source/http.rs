@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headers::{Authorization, HeaderMapExt};
 use http_body_util::Empty;
 use hyper::{Request, Response, Uri, body::Incoming, header};
-use url::Url;
+use url::{Position, Url};
 
 use super::{
     ByteRange, HttpClient, Location, Policy, Source, SourceError, SourceErrorKind,
@@ -141,6 +141,10 @@ fn redirect(answer: &Response<Incoming>) -> Option<&str> {
 
 impl Source for HttpSource {
     type Location = HttpLocation;
+
+    fn store<'a>(&self, location: &'a HttpLocation) -> &'a str {
+        &location.url[..Position::BeforePath]
+    }
 
     async fn fetch(
         &self,

@@ -23,6 +23,10 @@ pub struct Limited<S> {
 impl<S: Source> Source for Limited<S> {
     type Location = S::Location;
 
+    fn store<'a>(&self, location: &'a S::Location) -> &'a str {
+        self.source.store(location)
+    }
+
     async fn fetch(
         &self,
         location: &S::Location,

@@ -32,7 +32,7 @@ pub use http_client::HttpClient;
 pub use limited::Limited;
 pub use policy::{Policy, PolicyError, Prefixes};
 pub use range::ByteRange;
-pub use retry::{Retry, RetryPolicy};
+pub use retry::{Allowances, Retry, RetryPolicy};
 pub use s3::{S3Location, S3Source};
 pub use s3_client::{Addressing, S3Client};
 pub use s3_client_map::{S3ClientMap, S3Settings};
@@ -42,6 +42,9 @@ pub use tls::{Roots, RootsError};
 pub trait Source: Send + Sync {
     /// What names an object.
     type Location: Send + Sync;
+
+    /// The server that an object is asked for.
+    fn store<'a>(&self, location: &'a Self::Location) -> &'a str;
 
     /// Reads exactly `range` of the object into one buffer of the budget. A range without a size ends with
     /// the object and may be as long as the budget allows, but no longer than `max_len`.

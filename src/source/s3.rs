@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hyper::header;
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Position, Url};
 
 use super::{
     ByteRange, HttpClient, S3ClientMap, Source, SourceError,
@@ -90,6 +90,10 @@ impl S3Source {
 
 impl Source for S3Source {
     type Location = S3Location;
+
+    fn store<'a>(&self, location: &'a S3Location) -> &'a str {
+        &location.endpoint[..Position::BeforePath]
+    }
 
     async fn fetch(
         &self,

@@ -30,7 +30,7 @@ use hyper_util::{
 use reductionist::{
     app::App,
     config::{Args, Config},
-    http::{self, EventLoops},
+    http::{self, EventLoops, ServeOptions},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -80,6 +80,12 @@ impl Drop for S3 {
     }
 }
 
+/// How tests serve.
+pub fn serve_options(tls: Option<http::Tls>) -> ServeOptions {
+    let client_timeout = Duration::from_secs(30);
+    ServeOptions { tls, client_timeout, max_connections: 10_000, drain_timeout: Duration::from_secs(10) }
+}
+
 /// The service, until it is dropped.
 pub struct Service {
     pub address: SocketAddr,
@@ -103,7 +109,7 @@ impl Service {
         let (shutdown, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let event_loops = EventLoops::current(http::router(Arc::clone(&app)));
-        let task = tokio::spawn(http::serve(listener, event_loops, None, stopped, Duration::from_secs(10)));
+        let task = tokio::spawn(http::serve(listener, event_loops, serve_options(None), stopped));
         Self { address, app, shutdown: Some(shutdown), task }
     }
 

@@ -75,6 +75,7 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         E::Policy(_) => StatusCode::FORBIDDEN,
         E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
+        E::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         E::DeadlineExceeded(_) => StatusCode::GATEWAY_TIMEOUT,
         E::Source(error) => source_status(error.kind),
         E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
