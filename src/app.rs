@@ -13,6 +13,7 @@ use std::{
 use crate::{
     config::Config,
     cpu::Cpu,
+    credentials::Tokens,
     plan::SizeLimits,
     request::Defaults,
     resource_manager::{Connection, ResourceManager},
@@ -42,6 +43,8 @@ pub struct App {
     pub request_timeout: Duration,
     /// What requests need not say.
     pub defaults: Defaults,
+    /// Tokens that requests need; None if they need none.
+    pub tokens: Option<Tokens>,
     /// Makes numbers of clients' names, other ones each time the service starts.
     pub client_ids: RandomState,
     /// Counters for operators.
@@ -61,6 +64,7 @@ impl App {
         } else {
             Cpu::blocking(Arc::clone(&resources))
         };
+        let tokens = config.auth_token_file.as_deref().map(Tokens::load);
         Ok(Self {
             sources: sources(config, &resources)?,
             cpu,
@@ -70,6 +74,7 @@ impl App {
             max_body_size: config.max_body_size,
             request_timeout: config.request_timeout,
             defaults: config.defaults,
+            tokens: tokens.transpose().map_err(|error| format!("--auth-token-file: {error}"))?,
             client_ids: RandomState::new(),
             metrics: Metrics::new()?,
             stopping: Arc::default(),

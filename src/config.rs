@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use clap::{Parser, builder::BoolishValueParser};
 
 use crate::{
+    credentials::TlsFiles,
     plan::SizeLimits,
     request::Defaults,
     resource_manager::ResourceLimits,
@@ -38,6 +39,14 @@ pub struct Args {
     /// PEM file of the private key for HTTPS
     #[arg(long, env = "REDUCTIONIST_KEY_FILE", value_name = "FILE")]
     key_file: Option<PathBuf>,
+
+    /// PEM file of authorities: with HTTPS, clients need a certificate signed by one [default: they need none]
+    #[arg(long, env = "REDUCTIONIST_CLIENT_CA_FILE", value_name = "FILE")]
+    client_ca_file: Option<PathBuf>,
+
+    /// File of tokens, one in each line: operations want one in the header x-reductionist-token [default: they want none]
+    #[arg(long, env = "REDUCTIONIST_AUTH_TOKEN_FILE", value_name = "FILE")]
+    auth_token_file: Option<PathBuf>,
 
     /// Longest time to finish requests in flight when told to stop
     #[arg(long, env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
@@ -175,8 +184,8 @@ pub struct Listen {
     pub host: String,
     /// Port; 0 for any free one.
     pub port: u16,
-    /// Certificate and key files, for HTTPS.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Certificate, key and authorities of clients, for HTTPS.
+    pub tls: Option<TlsFiles>,
     /// Longest time to drain.
     pub shutdown_timeout: Duration,
     /// Time for others to see that it will stop.
@@ -206,6 +215,8 @@ pub struct Config {
     pub s3: S3Settings,
     /// Certificates to believe, beside the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Tokens that requests need.
+    pub auth_token_file: Option<PathBuf>,
     /// Where files may be read.
     pub file_root: Option<PathBuf>,
     /// Repeated reads.
@@ -295,12 +306,13 @@ impl Config {
                 own_credentials: prefixes("--s3-own-credentials", &args.s3_own_credentials)?,
             },
             ca_bundle: args.ca_bundle,
+            auth_token_file: args.auth_token_file,
             file_root: args.file_root,
             retry: RetryPolicy { retries: args.retries, first_delay: Duration::from_millis(50) },
             policy: Policy { allowed: prefixes("--allow-source", &args.allow_source)? },
             defaults: Defaults { keepdims: args.keepdims },
             listen: Listen {
-                tls: tls_files(args.https, args.cert_file, args.key_file)?,
+                tls: tls_files(args.https, args.cert_file, args.key_file, args.client_ca_file)?,
                 host: args.host,
                 port: args.port,
                 shutdown_timeout: args.shutdown_timeout,
@@ -329,10 +341,14 @@ fn tls_files(
     https: bool,
     cert_file: Option<PathBuf>,
     key_file: Option<PathBuf>,
-) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+    client_ca: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
     match (https, cert_file, key_file) {
+        (false, _, _) if client_ca.is_some() => {
+            Err(ConfigError("--client-ca-file needs --https: without it nobody is asked for a certificate".to_owned()))
+        }
         (false, _, _) => Ok(None),
-        (true, Some(cert), Some(key)) => Ok(Some((cert, key))),
+        (true, Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, client_ca })),
         (true, _, _) => Err(ConfigError("--https needs --cert-file and --key-file".to_owned())),
     }
 }
@@ -428,6 +444,7 @@ mod tests {
             (&["--memory-limit", "lots"], "memory-limit"),
             (&["--memory-limit", "1MiB", "--max-chunk-size", "2MiB"], "--max-chunk-size"),
             (&["--https"], "--cert-file"),
+            (&["--client-ca-file", "x"], "--https"),
             (&["--thread-limit", "0"], "thread-limit"),
             (&["--request-timeout", "0s"], "request-timeout"),
             (&["--allow-source", "data"], "--allow-source"),

@@ -1,6 +1,13 @@
 //! Who a request comes from, as the store is told and as turns are taken.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::admission::ClientId;
 
@@ -64,6 +71,42 @@ impl std::hash::Hash for Credentials {
     }
 }
 
+/// PEM files of the server's own certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities that certificates of clients must be signed by; None if clients need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Tokens of those who may use the service.
+#[derive(Clone, Debug)]
+pub struct Tokens(Arc<[SecretString]>);
+
+impl Tokens {
+    /// Reads a file with one token in each line; empty lines and those that begin with `#` mean nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has none.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map(SecretString::from).map_err(|error| error.to_string())?;
+        let lines = text.expose_secret().lines().map(str::trim);
+        let tokens: Vec<_> =
+            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(SecretString::from).collect();
+        if tokens.is_empty() { Err("has no token in it".to_owned()) } else { Ok(Self(tokens.into())) }
+    }
+
+    /// Whether this is one of them. How long it takes tells nothing but lengths.
+    #[must_use]
+    pub fn know(&self, token: &[u8]) -> bool {
+        let is_equal = |known: &SecretString| known.expose_secret().as_bytes().ct_eq(token);
+        self.0.iter().map(is_equal).fold(Choice::from(0), |any, equal| any | equal).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +124,21 @@ mod tests {
         assert_ne!(credentials("a"), credentials("b"));
         assert_ne!(credentials("a"), credentials("a").with_session_token("t"));
         assert_ne!(credentials("a").with_session_token("s"), credentials("a").with_session_token("t"));
+    }
+
+    #[test]
+    fn tokens_are_lines_of_a_file() {
+        let path = std::env::temp_dir().join(format!("tokens-{}", std::process::id()));
+        fs::write(&path, "# of the team\n\n open sesame \nsecond\n").expect("a file");
+        let tokens = Tokens::load(&path).expect("two");
+        assert!(tokens.know(b"open sesame") && tokens.know(b"second"));
+        for unknown in [&b""[..], b"open", b"# of the team", b"open sesame ", b"SECOND", b"\xff"] {
+            assert!(!tokens.know(unknown));
+        }
+        assert!(!format!("{tokens:?}").contains("sesame"));
+        fs::write(&path, "# nobody\n").expect("a file");
+        assert!(Tokens::load(&path).is_err());
+        fs::remove_file(&path).expect("it is there");
+        assert!(Tokens::load(&path).is_err());
     }
 }

@@ -29,6 +29,11 @@ pub enum ActiveStorageError {
     /// The body broke off or could not be read.
     #[error("the request body could not be read: {0}")]
     UnreadableBody(String),
+    /// The client may not use the service.
+    #[error(
+        "this server wants a token of its own: send it as header x-reductionist-token, or ask its operator for one"
+    )]
+    Token,
     /// The credentials are not HTTP Basic.
     #[error("the Authorization header must be HTTP Basic: user name (access key) and password (secret key)")]
     Authorization,

@@ -62,7 +62,7 @@ fn run(args: Args) -> Outcome {
 async fn serve(args: Args) -> Outcome {
     let config = Config::from_args(args)?;
     let listen = &config.listen;
-    let tls = listen.tls.as_ref().map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
+    let tls = listen.tls.clone().map(Tls::from_files).transpose()?;
     // Before anybody can see that it runs, and tell it to stop.
     let mut signals = Signals::new()?;
     allow_as_many_files_as_possible();

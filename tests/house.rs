@@ -19,8 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["app", "config", "http", "telemetry"]),
     ("lib", &[]),
     ("admission", &[]),
-    ("config", &["plan", "request", "resource_manager", "source"]),
-    ("app", &["config", "cpu", "plan", "request", "resource_manager", "source", "telemetry"]),
+    ("config", &["credentials", "plan", "request", "resource_manager", "source"]),
+    ("app", &["config", "cpu", "credentials", "plan", "request", "resource_manager", "source", "telemetry"]),
     (
         "http",
         &[
@@ -65,7 +65,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("cap_std", &["source/file.rs"]),
     ("rustix", &["main.rs", "source/file.rs"]),
     ("rustls_native_certs", &["source/tls.rs"]),
-    ("tokio_rustls", &["http/serve.rs", "source/"]),
+    ("tokio_rustls", &["http/tls.rs", "source/"]),
     ("tower_http", &["http/"]),
     ("tower_service", &["source/address.rs"]),
     ("aws_config", &["source/s3"]),

@@ -13,13 +13,20 @@ mod support;
 
 use std::{
     io::Read,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use reductionist::http::{self, EventLoops};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use reductionist::{
+    credentials::TlsFiles,
+    http::{self, EventLoops},
+};
 use serde_json::json;
 use support::{ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, web::Web};
 use tokio::{
@@ -28,7 +35,11 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{PrivateKeyDer, ServerName},
+    },
 };
 
 fn program() -> Command {
@@ -257,7 +268,7 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     let answer = || async { ([("content-range", "bytes 2-5/10")], vec![3_u8, 4, 5, 6]) };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(&bundle, &key).unwrap());
+    let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(files(&bundle, &key)).unwrap());
     let (event_loops, options) = (EventLoops::current(router), support::serve_options(Some(tls)));
     let store = tokio::spawn(http::serve(listener, event_loops, options, std::future::pending()));
 
@@ -278,27 +289,192 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     store.abort();
 }
 
-#[tokio::test]
-async fn https_serves_the_same() {
-    let directory = Directory::new("https");
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let cert_file = directory.put("cert.pem", certified.cert.pem());
-    let key_file = directory.put("key.pem", certified.signing_key.serialize_pem());
-    let running =
-        Running::start(program().arg("--https").arg("--cert-file").arg(&cert_file).arg("--key-file").arg(&key_file));
+/// A certificate for `localhost`, and for clients that call themselves so.
+fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+}
 
+fn files(cert: &Path, key: &Path) -> TlsFiles {
+    TlsFiles { cert: cert.to_owned(), key: key.to_owned(), client_ca: None }
+}
+
+/// The service with HTTPS and these files.
+fn with_https(cert: &Path, key: &Path, flags: &[&str]) -> Running {
+    Running::start(program().arg("--https").arg("--cert-file").arg(cert).arg("--key-file").arg(key).args(flags))
+}
+
+type Trusted<'a> = &'a rcgen::CertifiedKey<rcgen::KeyPair>;
+
+/// A connection to who has the certificate.
+async fn secure(
+    port: u16,
+    server: Trusted<'_>,
+    client: Option<Trusted<'_>>,
+    protocol: &[u8],
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots.add(certified.cert.der().clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    roots.add(server.cert.der().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+        .with_root_certificates(roots);
+    let mut config = match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let key = PrivateKeyDer::try_from(client.signing_key.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![client.cert.der().clone()], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
+}
+
+/// The first line of what a connection of HTTP/1.1 is answered.
+async fn asked(
+    stream: std::io::Result<tokio_rustls::client::TlsStream<TcpStream>>,
+    path: &str,
+) -> std::io::Result<String> {
+    let mut stream = stream?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn https_serves_the_same_in_both_versions_of_http() {
+    let (directory, certified) = (Directory::new("https"), certificate());
+    let cert = directory.put("cert.pem", certified.cert.pem());
+    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
+    let running = with_https(&cert, &key, &[]);
+    let stream = secure(running.port, &certified, None, b"http/1.1").await;
+    assert_eq!(asked(stream, "/metrics").await.unwrap(), "HTTP/1.1 200 OK");
+
+    let stream = secure(running.port, &certified, None, b"h2").await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    drop(tokio::spawn(connection));
+    let answers = (0..20).map(|_| {
+        let request = hyper::Request::post("https://localhost/v1/sum").header("content-type", "application/json");
+        sender.send_request(request.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
+    });
+    for answer in futures_of(answers).await {
+        let answer = answer.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (400, hyper::Version::HTTP_2));
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(text(&body).contains("source: is required"), "{}", text(&body));
+    }
+}
+
+#[tokio::test]
+async fn logs_hold_no_secret_of_http_2() {
+    let (directory, certified) = (Directory::new("h2-logs"), certificate());
+    let cert = directory.put("cert.pem", certified.cert.pem());
+    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
+    let tokens = directory.put("tokens", "open-sesame");
+    let mut command = program();
+    command.env("RUST_LOG", "trace").arg("--https").arg("--cert-file").arg(&cert).arg("--key-file").arg(&key);
+    let running = Running::start(command.arg("--auth-token-file").arg(&tokens));
+    let stream = secure(running.port, &certified, None, b"h2").await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    drop(tokio::spawn(connection));
+    for token in ["open-sesame", "closed-sesame"] {
+        let mut request =
+            support::json_request("https://localhost/v1/sum", "{}".to_owned(), Some((ACCESS_KEY, SECRET_KEY)));
+        request.headers_mut().insert("x-amz-security-token", "passing-token".parse().unwrap());
+        request.headers_mut().insert("x-reductionist-token", token.parse().unwrap());
+        request.headers_mut().remove("host");
+        let status = sender.send_request(request).await.unwrap().status();
+        assert_eq!(status, if token == "open-sesame" { 400 } else { 401 });
+    }
+    drop(sender);
+    let (_, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(log.len() > 2_000, "trace is on");
+    for secret in [SECRET_KEY, "passing-token", "open-sesame", "closed-sesame", "c3RvcmVrZWVwZXI6"] {
+        assert!(!log.contains(secret), "{secret} is logged");
+    }
+}
+
+/// What they come to, all at the same time.
+async fn futures_of<F: Future<Output: Send + 'static> + Send + 'static>(
+    futures: impl Iterator<Item = F>,
+) -> Vec<F::Output> {
+    let tasks: Vec<_> = futures.map(tokio::spawn).collect();
+    let mut outputs = Vec::new();
+    for task in tasks {
+        outputs.push(task.await.unwrap());
+    }
+    outputs
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
+    let (directory, [first, second]) = (Directory::new("reload"), [certificate(), certificate()]);
+    let put = |certified: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        directory.put("key.pem", certified.signing_key.serialize_pem());
+        directory.put("cert.pem", certified.cert.pem())
+    };
+    let cert = put(&first);
+    let running = with_https(&cert, &cert.with_file_name("key.pem"), &[]);
+    let id = running.child.as_ref().unwrap().id().to_string();
+    let shows = async |certified| {
+        asked(secure(running.port, certified, None, b"http/1.1").await, "/livez")
+            .await
+            .is_ok_and(|line| line.contains("200"))
+    };
+    let hang_up = || assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    assert!(shows(&first).await && !shows(&second).await);
+
+    directory.put("cert.pem", "no certificate");
+    hang_up();
+    for _ in 0..20 {
+        assert!(shows(&first).await, "the old one stays");
+    }
+
+    put(&second);
+    hang_up();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !shows(&second).await {
+        assert!(Instant::now() < deadline, "the new certificate is not taken");
+    }
+    assert!(!shows(&first).await);
+    let (is_success, log) = running.stop("-INT");
+    assert!(is_success && log.contains("the old one stays") && log.contains("a new certificate is in use"), "{log}");
+}
+
+#[tokio::test]
+async fn clients_need_a_certificate_where_the_operator_says_so() {
+    let (directory, [server, client, other]) = (Directory::new("mtls"), [certificate(), certificate(), certificate()]);
+    let cert = directory.put("cert.pem", server.cert.pem());
+    let key = directory.put("key.pem", server.signing_key.serialize_pem());
+    let authority = directory.put("clients.pem", client.cert.pem());
+    let running = with_https(&cert, &key, &["--client-ca-file", authority.to_str().unwrap()]);
+    let answer = async |client| asked(secure(running.port, &server, client, b"http/1.1").await, "/livez").await;
+    assert_eq!(answer(Some(&client)).await.unwrap(), "HTTP/1.1 200 OK");
+    assert!(answer(None).await.is_err());
+    assert!(answer(Some(&other)).await.is_err());
+}
+
+#[tokio::test]
+async fn operations_need_a_token_where_the_operator_says_so() {
+    let directory = Directory::new("tokens");
+    let tokens = directory.put("tokens", "open sesame\n");
+    let service = Service::start(&["--auth-token-file", tokens.to_str().unwrap()]).await;
+    let post = async |token: Option<&str>| {
+        let request =
+            hyper::Request::post(format!("{}/v1/sum", service.url())).header("content-type", "application/json");
+        let request = token.into_iter().fold(request, |request, token| request.header("x-reductionist-token", token));
+        Client::default().send(request.body(Full::new(Bytes::from_static(b"{}"))).unwrap()).await
+    };
+    for token in [None, Some("sesame"), Some("")] {
+        let answer = post(token).await;
+        assert_eq!(answer.status, 401, "{}", answer.error());
+        assert!(answer.error().contains("x-reductionist-token"), "{}", answer.error());
+    }
+    assert_eq!(post(Some("open sesame")).await.status, 400, "it is let in, and told what is missing");
+    for path in ["metrics", "livez", "readyz"] {
+        assert_eq!(Client::default().get(&format!("{}/{path}", service.url())).await.status, 200, "{path}");
+    }
 }

@@ -9,6 +9,8 @@ mod openapi;
 mod paced;
 mod reply;
 mod serve;
+mod tls;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -30,7 +32,8 @@ use crate::{
 use openapi::Described;
 
 pub use event_loops::EventLoops;
-pub use serve::{ServeOptions, Tls, TlsError, serve};
+pub use serve::{ServeOptions, serve};
+pub use tls::{Tls, TlsError};
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
@@ -39,9 +42,11 @@ pub fn router(app: Arc<App>) -> Router {
             .into_iter()
             .flatten()
             .unzip();
+    let tokens = middleware::from_fn_with_state(Arc::clone(&app), tokens::check);
     operations
         .into_iter()
         .fold(Router::new(), Router::merge)
+        .route_layer(tokens)
         .merge(openapi::router(&described))
         .route("/metrics", get(handler::metrics))
         .route("/livez", get(health::alive))

@@ -1,14 +1,16 @@
-//! Connections: accept, TLS, and draining at the end.
+//! Connections: accept, TLS, HTTP/1.1 and HTTP/2, and draining at the end.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{
-    server::conn::http1,
+    Request,
+    body::Incoming,
+    server::conn::{http1, http2},
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
@@ -17,65 +19,17 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        self, ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
 
-use super::{EventLoops, extract::Peer, paced::Paced};
+use super::{EventLoops, Tls, extract::Peer, paced::Paced, tls::HTTP_2};
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The server's own certificate.
-#[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+/// Requests at one time on one connection of HTTP/2.
+const MAX_STREAMS: u32 = 128;
 
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tls")
-    }
-}
-
-/// A certificate that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read as PEM.
-    #[error("{file}: {error}")]
-    Pem {
-        /// Path of the file.
-        file: String,
-        /// What is wrong with it.
-        error: rustls::pki_types::pem::Error,
-    },
-    /// Certificate and key do not fit together, or are of an unsupported kind.
-    #[error("certificate and key cannot be used: {0}")]
-    Certificate(#[from] rustls::Error),
-}
-
-impl Tls {
-    /// Reads a certificate chain and its private key, both PEM files.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or the two do not fit together.
-    pub fn from_files(cert_file: &Path, key_file: &Path) -> Result<Self, TlsError> {
-        let pem = |file: &Path, error| TlsError::Pem { file: file.display().to_string(), error };
-        let chain = CertificateDer::pem_file_iter(cert_file)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| pem(cert_file, error))?;
-        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| pem(key_file, error))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
-    }
-}
+/// Bytes of the head of a request of HTTP/2.
+const MAX_HEAD: u32 = 64 << 10;
 
 /// How connections are served.
 #[derive(Clone, Debug)]
@@ -100,11 +54,20 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     tokio::pin!(shutdown);
+    let tls = options.tls.clone();
+    let follow_files = async {
+        match &tls {
+            Some(tls) => tls.follow_files().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(follow_files);
     let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
+            () = &mut follow_files => continue,
         };
         match accepted {
             Ok((stream, peer, place)) => {
@@ -139,10 +102,12 @@ async fn accept(
 async fn connection(stream: TcpStream, peer: Peer, router: Router, options: ServeOptions, watcher: Watcher) {
     let ServeOptions { tls, client_timeout, .. } = options;
     let stream = Paced::new(nodelay(stream), client_timeout);
+    let http = Http { peer, router, client_timeout, watcher };
     let outcome = match tls {
-        None => http(stream, peer, router, client_timeout, watcher).await,
-        Some(Tls(acceptor)) => match tokio::time::timeout(client_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, peer, router, client_timeout, watcher).await,
+        None => http.version_1(stream).await,
+        Some(tls) => match tokio::time::timeout(client_timeout, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => http.version_2(stream).await,
+            Ok(Ok(stream)) => http.version_1(stream).await,
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(io::Error::from(elapsed).into()),
         },
@@ -159,24 +124,58 @@ fn nodelay(stream: TcpStream) -> TcpStream {
     stream
 }
 
-async fn http<S>(
-    stream: S,
+/// What a connection is served with.
+struct Http {
     peer: Peer,
     router: Router,
     client_timeout: Duration,
     watcher: Watcher,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+impl Http {
+    async fn version_1<S>(self, stream: S) -> Outcome
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.client_timeout)
+            .serve_connection(TokioIo::new(stream), with_peer(self.router, self.peer));
+        Ok(self.watcher.watch(connection).await?)
+    }
+
+    async fn version_2<S>(self, stream: S) -> Outcome
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.client_timeout)
+            .keep_alive_timeout(self.client_timeout)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), with_peer(self.router, self.peer));
+        Ok(self.watcher.watch(connection).await?)
+    }
+}
+
+/// Tells each request where it comes from.
+fn with_peer(
+    router: Router,
+    peer: Peer,
+) -> impl Service<
+    Request<Incoming>,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ 'static {
     let service = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request| {
+    service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         service.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(client_timeout)
-        .serve_connection(TokioIo::new(stream), service);
-    Ok(watcher.watch(connection).await?)
+    })
 }

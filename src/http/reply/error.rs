@@ -70,6 +70,7 @@ fn status(error: &ActiveStorageError) -> StatusCode {
     use ActiveStorageError as E;
     match error {
         E::NotFound => StatusCode::NOT_FOUND,
+        E::Token => StatusCode::UNAUTHORIZED,
         E::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -1,0 +1,161 @@
+//! The server's own certificate, and whose it accepts.
+
+use std::{
+    fmt, fs, io,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, RootCertStore, ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::{VerifierBuilderError, WebPkiClientVerifier},
+    },
+};
+
+use crate::credentials::TlsFiles;
+
+/// How soon new files are noticed.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Protocols within TLS, the preferred one first.
+pub(super) const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
+
+/// What the files held when they were read last.
+type Contents = Vec<Vec<u8>>;
+
+/// TLS with what the files hold now. Clones share it.
+#[derive(Clone)]
+pub struct Tls {
+    files: TlsFiles,
+    current: Arc<RwLock<(Contents, Arc<ServerConfig>)>>,
+}
+
+/// A certificate that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{file}: {error}")]
+    Unreadable {
+        /// Path of the file.
+        file: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file cannot be read as PEM.
+    #[error("{file}: {error}")]
+    Pem {
+        /// Path of the file.
+        file: String,
+        /// What is wrong with it.
+        error: rustls::pki_types::pem::Error,
+    },
+    /// Certificate and key do not fit together, or are of an unsupported kind.
+    #[error("certificate and key cannot be used: {0}")]
+    Certificate(#[from] rustls::Error),
+    /// The authorities of clients are none.
+    #[error("the authorities of clients cannot be used: {0}")]
+    ClientAuthorities(#[from] VerifierBuilderError),
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// If one cannot be read, or they do not fit together.
+    pub fn from_files(files: TlsFiles) -> Result<Self, TlsError> {
+        let contents = files.read()?;
+        let config = Arc::new(files.config(&contents)?);
+        Ok(Self { files, current: Arc::new(RwLock::new((contents, config))) })
+    }
+
+    /// For one connection.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).1))
+    }
+
+    /// Takes new files for new connections, soon after they were written, or at SIGHUP. Whatever is wrong with them, the
+    /// old ones stay until they are right. Never ends.
+    pub(super) async fn follow_files(&self) {
+        let mut hangups = signal(SignalKind::hangup()).ok();
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_problem = None;
+        loop {
+            let hung_up = async {
+                match &mut hangups {
+                    Some(hangups) => hangups.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! { _ = ticks.tick() => {}, _ = hung_up => {} }
+            let problem = self.reload().err().map(|error| error.to_string());
+            if let Some(problem) = problem.as_ref().filter(|_| problem != last_problem) {
+                tracing::warn!(problem, "the new certificate cannot be used; the old one stays");
+            }
+            last_problem = problem;
+        }
+    }
+
+    /// Reads the files, and takes what they hold if that is new.
+    fn reload(&self) -> Result<(), TlsError> {
+        let contents = self.files.read()?;
+        if self.current.read().unwrap_or_else(PoisonError::into_inner).0 == contents {
+            return Ok(());
+        }
+        let config = Arc::new(self.files.config(&contents)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (contents, config);
+        tracing::info!("a new certificate is in use");
+        Ok(())
+    }
+}
+
+impl TlsFiles {
+    fn read(&self) -> Result<Contents, TlsError> {
+        let paths = [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten();
+        let read = |path: &PathBuf| {
+            fs::read(path).map_err(|error| TlsError::Unreadable { file: path.display().to_string(), error })
+        };
+        paths.map(read).collect()
+    }
+
+    fn config(&self, contents: &Contents) -> Result<ServerConfig, TlsError> {
+        let of = |number: usize| contents.get(number).map(Vec::as_slice).unwrap_or_default();
+        let pem = |file: &PathBuf, error| TlsError::Pem { file: file.display().to_string(), error };
+        let certificates = |number, file| {
+            CertificateDer::pem_slice_iter(of(number)).collect::<Result<Vec<_>, _>>().map_err(|error| pem(file, error))
+        };
+        let key = PrivateKeyDer::from_pem_slice(of(1)).map_err(|error| pem(&self.key, error))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(2, file)? {
+                    roots.add(certificate)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder.with_single_cert(certificates(0, &self.cert)?, key)?;
+        config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        Ok(config)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+    }
+}
