@@ -100,6 +100,10 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_MAX_DECODED_SIZE", value_name = "SIZE", value_parser = size)]
     max_decoded_size: Option<usize>,
 
+    /// Largest result, values and counts together [default: --memory-limit, at most 1 GiB]
+    #[arg(long, env = "REDUCTIONIST_MAX_RESULT_SIZE", value_name = "SIZE", value_parser = size)]
+    max_result_size: Option<usize>,
+
     /// Largest request body
     #[arg(long, env = "REDUCTIONIST_MAX_BODY_SIZE", value_name = "SIZE", default_value = "1MiB", value_parser = size)]
     max_body_size: usize,
@@ -258,6 +262,7 @@ impl Config {
         let size_limits = SizeLimits {
             chunk: args.max_chunk_size.unwrap_or(default_chunk),
             decoded: args.max_decoded_size.unwrap_or(default_chunk),
+            result: args.max_result_size.unwrap_or_else(|| memory.min(LARGEST_DEFAULT_CHUNK)),
         };
         for (setting, limit) in [("--max-chunk-size", size_limits.chunk), ("--max-decoded-size", size_limits.decoded)] {
             if limit > memory {

@@ -144,6 +144,9 @@ pub trait NumOperation: Send + Sync + 'static {
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
 
+    /// Bytes of the values and counts of its result, for a decoded chunk of at most `decoded_len` bytes.
+    fn result_len(task: &Task, decoded_len: usize) -> usize;
+
     /// What its result will be like.
     fn outline(task: &Task) -> Outline;
 }
@@ -167,6 +170,9 @@ pub trait Operation: Send + Sync + 'static {
     /// Memory units that it takes at most beside a decoded chunk of at most `decoded_len` bytes.
     fn memory_units(task: &Task, decoded_len: usize) -> usize;
 
+    /// Bytes of the values and counts of its result, for a decoded chunk of at most `decoded_len` bytes.
+    fn result_len(task: &Task, decoded_len: usize) -> usize;
+
     /// What its result will be like.
     fn outline(task: &Task) -> Outline;
 }
@@ -183,6 +189,10 @@ impl<N: NumOperation> Operation for N {
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
         N::memory_units(task, decoded_len)
+    }
+
+    fn result_len(task: &Task, decoded_len: usize) -> usize {
+        N::result_len(task, decoded_len)
     }
 
     fn outline(task: &Task) -> Outline {
@@ -226,6 +236,11 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let results = task.results_len(decoded_len);
         let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
         array_units(results, dtype).saturating_add(array_units(results, DType::Int64))
+    }
+
+    fn result_len(task: &Task, decoded_len: usize) -> usize {
+        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        task.results_len(decoded_len).saturating_mul(dtype.size() + DType::Int64.size())
     }
 
     fn outline(task: &Task) -> Outline {
@@ -275,6 +290,10 @@ impl NumOperation for Select {
         let selected = task.selection.is_some().then(|| array_units(len(), task.dtype));
         // A count, and its value, for all.
         selected.unwrap_or_default().saturating_add(2)
+    }
+
+    fn result_len(task: &Task, decoded_len: usize) -> usize {
+        task.selected_shape(decoded_len).into_iter().fold(task.dtype.size(), usize::saturating_mul)
     }
 
     fn outline(_: &Task) -> Outline {

@@ -17,6 +17,8 @@ pub struct SizeLimits {
     pub chunk: usize,
     /// Bytes of a decoded chunk.
     pub decoded: usize,
+    /// Bytes of the values and counts of a result.
+    pub result: usize,
 }
 
 /// Work on chunks of no more bytes than this is short: it takes some 10 µs at most.
@@ -75,6 +77,10 @@ impl Plan {
             return Err(too_large(&format!("the chunk, {len} bytes,"), limit, setting));
         }
         let stage_len = if keeps_length { len } else { decoded_len.max() };
+        let result_len = O::result_len(&request.task, stage_len);
+        if result_len > limits.result {
+            return Err(too_large(&format!("the result, {result_len} bytes,"), limits.result, "--max-result-size"));
+        }
         let result_units = O::memory_units(&request.task, stage_len).saturating_add(reply_units);
         Ok(Self { max_encoded_len: len, decoded_len, bound, result_units })
     }

@@ -480,6 +480,8 @@ async fn sizes_above_a_limit_are_errors_that_name_it() {
         "20000",
         "--max-body-size",
         "2000",
+        "--max-result-size",
+        "5000",
     ])
     .await;
     fixture.s3.put("bomb", zlib(&vec![0; 1_000_000]));
@@ -498,10 +500,17 @@ async fn sizes_above_a_limit_are_errors_that_name_it() {
         400,
         &["more than the 1000 bytes"],
     );
+    fixture.s3.put("small", vec![1; 1000]);
+    let elementwise = json!({"shape": [100, 10], "axis": []});
+    assert_error(&post("small", elementwise).await, 413, &["9000 bytes", "--max-result-size", "5000"]);
+    assert_eq!(post("small", json!({"shape": [500, 2], "axis": 1, "size": 1000})).await.status, 200);
+    let select = async |key: &str, fields| fixture.post("select", &fixture.request(key, "uint8", fields)).await;
+    assert_error(&select("large", json!({"size": 5001})).await, 413, &["--max-result-size"]);
+    assert_eq!(select("large", json!({"shape": [6000], "size": 6000, "selection": [[0, 5000, 1]]})).await.status, 200);
     assert_error(&post("bomb", json!({"selection": "x".repeat(2000)})).await, 413, &["--max-body-size"]);
 
-    let fixture =
-        Fixture::start(&["--memory-limit", "64KiB", "--max-chunk-size", "64KiB", "--max-decoded-size", "64KiB"]).await;
+    let sizes = ["--max-chunk-size", "64KiB", "--max-decoded-size", "64KiB", "--max-result-size", "1MiB"];
+    let fixture = Fixture::start(&[&["--memory-limit", "64KiB"][..], &sizes].concat()).await;
     fixture.s3.put("data", bytes(&[1_u8; 40_000]));
     let body = fixture.request("data", "uint8", json!({"shape": [40_000], "size": 40_000}));
     assert_eq!(fixture.post("sum", &body).await.value::<u64>(), 40_000);

@@ -37,7 +37,8 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
     let request =
         Request::from_json(body, Dialect::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
     // The plan must be enough, and is all there is.
-    let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20 }).expect("small enough");
+    let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20, result: 1 << 22 })
+        .expect("small enough");
     let units = plan.memory_units(&request.pipeline, chunk.len());
     let mut budget = Budget::unshared(units, used_memory());
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
