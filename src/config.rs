@@ -239,6 +239,9 @@ pub struct ConfigError(String);
 /// Largest default for one chunk.
 const LARGEST_DEFAULT_CHUNK: usize = 1 << 30;
 
+/// Longest duration: clocks can add it to any time.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 /// Least memory that makes sense.
 const LEAST_MEMORY: usize = 64 << 10;
 
@@ -406,10 +409,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// A duration that may be 0.
 fn delay(text: &str) -> Result<Duration, String> {
-    match text.trim().parse::<u64>() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration such as 30s")),
-    }
+    let duration = match text.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration such as 30s"))?,
+    };
+    if duration > LONGEST { Err(format!("{text:?} is longer than a year")) } else { Ok(duration) }
 }
 
 #[cfg(test)]
@@ -452,6 +456,7 @@ mod tests {
             (&["--client-ca-file", "x"], "--https"),
             (&["--thread-limit", "0"], "thread-limit"),
             (&["--request-timeout", "0s"], "request-timeout"),
+            (&["--client-timeout", "18446744073709551615"], "client-timeout"),
             (&["--allow-source", "data"], "--allow-source"),
             (&["--allow-source", "ftp://store"], "--allow-source"),
             (&["--memory-limit", "100"], "--memory-limit"),

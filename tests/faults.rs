@@ -647,3 +647,27 @@ async fn an_address_that_the_operator_names_is_connected_to() {
         assert_status(&answer, 403, "--allow-source");
     }
 }
+
+#[tokio::test]
+async fn a_hiccup_of_a_store_costs_none_of_many_requests_at_that_time() {
+    let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+    let store = FaultyStore::start(move |_, head| {
+        let path = head.lines().next().unwrap_or_default().to_owned();
+        if seen.lock().unwrap().insert(path) {
+            Reply::Close(response("503 Slow Down", &[], b""))
+        } else {
+            Reply::Close(response("200 OK", &[], DATA))
+        }
+    })
+    .await;
+    let service = Service::start(&[]).await;
+    let ask = |number: usize| {
+        let body = json!({"source": store.url, "bucket": "bucket", "object": format!("{number}"), "dtype": "uint8"});
+        let url = format!("{}/v1/sum", service.url());
+        tokio::spawn(async move { Client::default().post(&url, &body).await })
+    };
+    let asked: Vec<_> = (0..60).map(ask).collect();
+    for answer in asked {
+        assert_sum(&answer.await.unwrap(), 55, "read again");
+    }
+}

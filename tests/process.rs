@@ -21,8 +21,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::Full;
 use reductionist::{
     credentials::TlsFiles,
     http::{self, EventLoops},
@@ -343,70 +342,13 @@ async fn asked(
 }
 
 #[tokio::test]
-async fn https_serves_the_same_in_both_versions_of_http() {
+async fn https_serves_the_same() {
     let (directory, certified) = (Directory::new("https"), certificate());
     let cert = directory.put("cert.pem", certified.cert.pem());
     let key = directory.put("key.pem", certified.signing_key.serialize_pem());
     let running = with_https(&cert, &key, &[]);
     let stream = secure(running.port, &certified, None, b"http/1.1").await;
     assert_eq!(asked(stream, "/metrics").await.unwrap(), "HTTP/1.1 200 OK");
-
-    let stream = secure(running.port, &certified, None, b"h2").await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    drop(tokio::spawn(connection));
-    let answers = (0..20).map(|_| {
-        let request = hyper::Request::post("https://localhost/v1/sum").header("content-type", "application/json");
-        sender.send_request(request.body(Full::new(Bytes::from_static(b"{}"))).unwrap())
-    });
-    for answer in futures_of(answers).await {
-        let answer = answer.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.version()), (400, hyper::Version::HTTP_2));
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        assert!(text(&body).contains("source: is required"), "{}", text(&body));
-    }
-}
-
-#[tokio::test]
-async fn logs_hold_no_secret_of_http_2() {
-    let (directory, certified) = (Directory::new("h2-logs"), certificate());
-    let cert = directory.put("cert.pem", certified.cert.pem());
-    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
-    let tokens = directory.put("tokens", "open-sesame");
-    let mut command = program();
-    command.env("RUST_LOG", "trace").arg("--https").arg("--cert-file").arg(&cert).arg("--key-file").arg(&key);
-    let running = Running::start(command.arg("--auth-token-file").arg(&tokens));
-    let stream = secure(running.port, &certified, None, b"h2").await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    drop(tokio::spawn(connection));
-    for token in ["open-sesame", "closed-sesame"] {
-        let mut request =
-            support::json_request("https://localhost/v1/sum", "{}".to_owned(), Some((ACCESS_KEY, SECRET_KEY)));
-        request.headers_mut().insert("x-amz-security-token", "passing-token".parse().unwrap());
-        request.headers_mut().insert("x-reductionist-token", token.parse().unwrap());
-        request.headers_mut().remove("host");
-        let status = sender.send_request(request).await.unwrap().status();
-        assert_eq!(status, if token == "open-sesame" { 400 } else { 401 });
-    }
-    drop(sender);
-    let (_, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
-    assert!(log.len() > 2_000, "trace is on");
-    for secret in [SECRET_KEY, "passing-token", "open-sesame", "closed-sesame", "c3RvcmVrZWVwZXI6"] {
-        assert!(!log.contains(secret), "{secret} is logged");
-    }
-}
-
-/// What they come to, all at the same time.
-async fn futures_of<F: Future<Output: Send + 'static> + Send + 'static>(
-    futures: impl Iterator<Item = F>,
-) -> Vec<F::Output> {
-    let tasks: Vec<_> = futures.map(tokio::spawn).collect();
-    let mut outputs = Vec::new();
-    for task in tasks {
-        outputs.push(task.await.unwrap());
-    }
-    outputs
 }
 
 #[tokio::test]

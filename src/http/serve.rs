@@ -1,16 +1,14 @@
-//! Connections: accept, TLS, HTTP/1.1 and HTTP/2, and draining at the end.
+//! Connections: accept, TLS, and draining at the end.
 
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::{http1, http2},
+    server::conn::http1,
     service::{Service, service_fn},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
@@ -20,16 +18,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use super::{EventLoops, Tls, extract::Peer, paced::Paced, tls::HTTP_2};
+use super::{EventLoops, Tls, extract::Peer, paced::Paced};
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Requests at one time on one connection of HTTP/2.
-const MAX_STREAMS: u32 = 128;
-
-/// Bytes of the head of a request of HTTP/2.
-const MAX_HEAD: u32 = 64 << 10;
 
 /// How connections are served.
 #[derive(Clone, Debug)]
@@ -102,12 +94,10 @@ async fn accept(
 async fn connection(stream: TcpStream, peer: Peer, router: Router, options: ServeOptions, watcher: Watcher) {
     let ServeOptions { tls, client_timeout, .. } = options;
     let stream = Paced::new(nodelay(stream), client_timeout);
-    let http = Http { peer, router, client_timeout, watcher };
     let outcome = match tls {
-        None => http.version_1(stream).await,
+        None => http(stream, peer, router, client_timeout, watcher).await,
         Some(tls) => match tokio::time::timeout(client_timeout, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => http.version_2(stream).await,
-            Ok(Ok(stream)) => http.version_1(stream).await,
+            Ok(Ok(stream)) => http(stream, peer, router, client_timeout, watcher).await,
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(io::Error::from(elapsed).into()),
         },
@@ -124,58 +114,24 @@ fn nodelay(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// What a connection is served with.
-struct Http {
+async fn http<S>(
+    stream: S,
     peer: Peer,
     router: Router,
     client_timeout: Duration,
     watcher: Watcher,
-}
-
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-
-impl Http {
-    async fn version_1<S>(self, stream: S) -> Outcome
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.client_timeout)
-            .serve_connection(TokioIo::new(stream), with_peer(self.router, self.peer));
-        Ok(self.watcher.watch(connection).await?)
-    }
-
-    async fn version_2<S>(self, stream: S) -> Outcome
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(self.client_timeout)
-            .keep_alive_timeout(self.client_timeout)
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), with_peer(self.router, self.peer));
-        Ok(self.watcher.watch(connection).await?)
-    }
-}
-
-/// Tells each request where it comes from.
-fn with_peer(
-    router: Router,
-    peer: Peer,
-) -> impl Service<
-    Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send + 'static,
-> + Clone
-+ Send
-+ 'static {
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = TowerToHyperService::new(router);
-    service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |mut request| {
         request.extensions_mut().insert(peer);
         service.call(request)
-    })
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(client_timeout)
+        .serve_connection(TokioIo::new(stream), service);
+    Ok(watcher.watch(connection).await?)
 }

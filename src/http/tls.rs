@@ -25,10 +25,6 @@ use crate::credentials::TlsFiles;
 /// How soon new files are noticed.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// Protocols within TLS, the preferred one first.
-pub(super) const HTTP_2: &[u8] = b"h2";
-const HTTP_1: &[u8] = b"http/1.1";
-
 /// What the files held when they were read last.
 type Contents = Vec<Vec<u8>>;
 
@@ -97,7 +93,10 @@ impl Tls {
                 }
             };
             tokio::select! { _ = ticks.tick() => {}, _ = hung_up => {} }
-            let problem = self.reload().err().map(|error| error.to_string());
+            let tls = self.clone();
+            // A file can be on a network that does not answer.
+            let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await;
+            let problem = reloaded.ok().and_then(Result::err).map(|error| error.to_string());
             if let Some(problem) = problem.as_ref().filter(|_| problem != last_problem) {
                 tracing::warn!(problem, "the new certificate cannot be used; the old one stays");
             }
@@ -149,7 +148,7 @@ impl TlsFiles {
             }
         };
         let mut config = builder.with_single_cert(certificates(0, &self.cert)?, key)?;
-        config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
 }

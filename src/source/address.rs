@@ -100,7 +100,13 @@ fn is_off_limits(address: IpAddr) -> bool {
     let is_special = match address {
         // All of 0.0.0.0/8 is "this network", which Linux takes for this machine where it is 0.0.0.0.
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast(),
+        // In 64:ff9b:1::/48 an IPv4 address can lie anywhere (RFC 8215).
+        IpAddr::V6(v6) => {
+            v6.is_unspecified()
+                || v6.is_unicast_link_local()
+                || v6.is_multicast()
+                || v6.segments().starts_with(&[0x64, 0xff9b, 1])
+        }
     };
     is_special || METADATA.contains(&address)
 }
@@ -177,6 +183,7 @@ mod tests {
             "::ffff:0.0.0.0",
             "64:ff9b::169.254.169.254",
             "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
             "2002:a9fe:a9fe::1",
             "2001:0:a9fe:a9fe::1",
             "2001::5601:5601",

@@ -46,7 +46,8 @@ const EARNED_BY: u32 = 10;
 const STORES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// How often stores may be asked again, in parts of [`EARNED_BY`] of a read: a store that keeps failing is not asked
-/// several times by each request as well. Repeating pays where one read in ten fails, not where all do.
+/// several times by each request as well. The first repeated read of each request is always allowed: a hiccup of the store
+/// meets all requests at that time.
 #[derive(Debug)]
 pub struct Allowances(Mutex<LruCache<String, u32>>);
 
@@ -99,15 +100,19 @@ impl<S: Source> Source for Retry<S> {
         let store = self.store(location);
         let mut delays =
             ExponentialBuilder::new().with_min_delay(first_delay).with_jitter().with_max_times(retries).build();
+        let mut is_first = true;
         loop {
             let error = match self.source.fetch(location, range, max_len, caller, budget).await {
                 Err(error) if error.is_transient() => error,
-                answered => {
+                Ok(chunk) => {
                     self.allowances.earn(store);
-                    return answered;
+                    return Ok(chunk);
                 }
+                // Perhaps the store was not even asked.
+                Err(error) => return Err(error),
             };
-            let Some(delay) = delays.next().filter(|_| self.allowances.spend(store)) else { return Err(error) };
+            let is_allowed = std::mem::take(&mut is_first) || self.allowances.spend(store);
+            let Some(delay) = delays.next().filter(|_| is_allowed) else { return Err(error) };
             tracing::debug!(%error, ?delay, "reading again");
             tokio::time::sleep(delay).await;
         }
