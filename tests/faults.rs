@@ -315,6 +315,19 @@ async fn a_success_without_the_bytes_is_none() {
 }
 
 #[tokio::test]
+async fn a_compressed_chunk_whose_length_nobody_says_is_reduced() {
+    let body = support::encode::zlib(DATA);
+    let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+    let answer = [head.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for way in WAYS {
+        let answer = answer.clone();
+        let faulty = Faulty::start(way, move |_, _| Reply::Close(answer.clone())).await;
+        let fields = json!({"compression": {"id": "zlib"}, "offset": null, "size": null});
+        assert_sum(&faulty.sum_with(fields).await, 55, &format!("{way:?}"));
+    }
+}
+
+#[tokio::test]
 async fn a_part_whose_place_cannot_be_read_is_not_taken_for_the_whole_object() {
     // What does not belong in a header, and two headers of which only one can be right.
     let garbled: &[&str] = &["Content-Range: bytes 2-7/10\u{e9}"];

@@ -72,6 +72,13 @@ impl Budget {
         drop(self.permit.split(self.permit.units().saturating_sub(left)));
     }
 
+    /// Forgets all but the first `len` bytes of a buffer and takes the permit of the rest back.
+    pub fn truncate(&mut self, buffer: &mut Buffer, len: usize) {
+        if let Some(permit) = buffer.cut(len) {
+            self.permit.merge(permit);
+        }
+    }
+
     /// Frees a buffer and takes its permit back, for the next one of the same request.
     pub fn reclaim(&mut self, buffer: Buffer) {
         let Buffer { memory, permit, .. } = buffer;
@@ -122,9 +129,14 @@ impl Buffer {
     /// Forgets all but the first `len` bytes and gives the memory permit of the rest back. The
     /// allocation stays: memory behind `len` that was never written was never really taken, unless it came from the pool.
     pub fn truncate(&mut self, len: usize) {
+        drop(self.cut(len));
+    }
+
+    /// Forgets all but the first `len` bytes: the permit of the rest.
+    fn cut(&mut self, len: usize) -> Option<Permit> {
         self.len = self.len.min(len);
         let excess = self.permit.units().saturating_sub(memory_units(self.len));
-        drop(self.permit.split(excess));
+        self.permit.split(excess)
     }
 }
 
@@ -176,6 +188,15 @@ mod tests {
         let mut budget = budget(&Shares::new(2, 0), 2);
         let first = budget.allocate(2 * MEMORY_UNIT).expect("admitted");
         budget.reclaim(first);
+        assert!(budget.allocate(2 * MEMORY_UNIT).is_ok());
+    }
+
+    #[test]
+    fn what_a_budget_cuts_off_a_buffer_makes_room_for_another() {
+        let mut budget = budget(&Shares::new(3, 0), 3);
+        let mut buffer = budget.allocate(3 * MEMORY_UNIT).expect("admitted");
+        budget.truncate(&mut buffer, 1);
+        assert_eq!(buffer.bytes().len(), 1);
         assert!(budget.allocate(2 * MEMORY_UNIT).is_ok());
     }
 

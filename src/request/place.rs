@@ -64,7 +64,7 @@ fn location_of(interface_type: InterfaceType, url: &str) -> Result<Location, Str
     match interface_type {
         InterfaceType::S3 => {
             let location = S3Location::from_url(url)?;
-            rules::bucket(&location.bucket).and(rules::object(&location.key)).map_err(|error| {
+            rules::bucket_name(&location.bucket).and(rules::object(&location.key)).map_err(|error| {
                 let problem = error.message.unwrap_or_default();
                 format!("{} {problem}: the path of the URL is /bucket/key", error.code)
             })?;

@@ -41,8 +41,13 @@ fn broken(field: &'static str, problem: impl Into<Cow<'static, str>>) -> Checked
     Err(ValidationError::new(field).with_message(problem.into()))
 }
 
+/// Slashes around the name mean nothing.
 pub(super) fn bucket(bucket: &str) -> Checked {
-    match bucket.trim_matches('/') {
+    bucket_name(bucket.trim_matches('/'))
+}
+
+pub(super) fn bucket_name(name: &str) -> Checked {
+    match name {
         "" => broken("bucket", "must not be empty"),
         "." | ".." => broken("bucket", "must be the name of a bucket"),
         name if name.contains('/') => broken("bucket", "must not have a slash in it; the rest belongs to object"),

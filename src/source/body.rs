@@ -36,7 +36,10 @@ where
         let mut buffer =
             budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
         match self.fill(&mut buffer, range, part).await {
-            Ok(()) => Ok(buffer),
+            Ok(filled) => {
+                budget.truncate(&mut buffer, filled);
+                Ok(buffer)
+            }
             Err(error) => {
                 budget.reclaim(buffer);
                 Err(error)
@@ -44,7 +47,8 @@ where
         }
     }
 
-    async fn fill(&mut self, buffer: &mut Buffer, range: ByteRange, part: Part) -> Result<(), SourceError> {
+    /// The number of bytes that the range has.
+    async fn fill(&mut self, buffer: &mut Buffer, range: ByteRange, part: Part) -> Result<usize, SourceError> {
         let mut skip = part.skip;
         let mut filled = 0;
         let room = buffer.bytes_mut();
@@ -71,10 +75,7 @@ where
                 SourceErrorKind::Unavailable,
                 format!("the store's answer ended after {filled} of {len} bytes"),
             )),
-            _ => {
-                buffer.truncate(filled);
-                Ok(())
-            }
+            _ => Ok(filled),
         }
     }
 

@@ -25,7 +25,8 @@ pub struct PolicyError(String);
 #[derive(Clone, Debug)]
 struct Prefix {
     endpoint: Endpoint,
-    path: String,
+    /// Its bytes, which need not be UTF-8.
+    path: Vec<u8>,
 }
 
 /// Where a URL leads to, without its path.
@@ -93,11 +94,10 @@ impl Prefixes {
 }
 
 /// Server and decoded path of an object; None where the path is not certain, and for files.
-fn address(location: &Location) -> Option<(Endpoint, String)> {
+fn address(location: &Location) -> Option<(Endpoint, Vec<u8>)> {
     let (url, path) = match location {
         Location::S3(S3Location { endpoint, bucket, key }) => {
-            let path = decoded(endpoint.path());
-            (endpoint, format!("{}/{bucket}/{key}", path.trim_end_matches('/')))
+            (endpoint, [directory(endpoint.path()).as_slice(), bucket.as_bytes(), key.as_bytes()].join(&b'/'))
         }
         // An escaped slash is a part of a name for some servers, and none for others.
         Location::Http(HttpLocation { url }) if has_escaped_slash(url.path()) => return None,
@@ -105,8 +105,8 @@ fn address(location: &Location) -> Option<(Endpoint, String)> {
         Location::File(_) => return None,
     };
     // `..;x` is a step up for servers that cut parameters off each part of a path.
-    let climbs = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    (!path.split(['/', '\\']).any(climbs)).then(|| (url.into(), path))
+    let climbs = |segment: &[u8]| matches!(segment.split(|&byte| byte == b';').next(), Some(b"." | b".."));
+    (!path.split(|byte| matches!(byte, b'/' | b'\\')).any(climbs)).then(|| (url.into(), path))
 }
 
 fn has_escaped_slash(path: &str) -> bool {
@@ -125,9 +125,19 @@ fn shown(location: &Location) -> String {
     }
 }
 
-/// A path as it is meant: what URLs write as `%20` is a space.
-fn decoded(path: &str) -> Cow<'_, str> {
-    percent_encoding::percent_decode_str(path).decode_utf8_lossy()
+/// A path as it is meant: what URLs write as `%20` is a space. Bytes that are not UTF-8 stay what they are: as text, one
+/// would be like another.
+fn decoded(path: &str) -> Cow<'_, [u8]> {
+    percent_encoding::percent_decode_str(path).into()
+}
+
+/// The same without slashes at its end.
+fn directory(path: &str) -> Vec<u8> {
+    let mut path = decoded(path).into_owned();
+    while path.last() == Some(&b'/') {
+        path.pop();
+    }
+    path
 }
 
 impl Prefix {
@@ -138,13 +148,13 @@ impl Prefix {
         if !matches!(url.scheme(), "http" | "https") || has_more {
             return Err(format!("{prefix:?} is not a plain http or https URL"));
         }
-        Ok(Self { endpoint: (&url).into(), path: decoded(url.path()).trim_end_matches('/').to_owned() })
+        Ok(Self { endpoint: (&url).into(), path: directory(url.path()) })
     }
 
     /// A prefix ends where a segment of the path ends.
-    fn covers(&self, endpoint: &Endpoint, path: &str) -> bool {
-        let rest = path.strip_prefix(&self.path);
-        self.endpoint == *endpoint && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    fn covers(&self, endpoint: &Endpoint, path: &[u8]) -> bool {
+        let rest = path.strip_prefix(self.path.as_slice());
+        self.endpoint == *endpoint && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 }
 
@@ -188,6 +198,13 @@ mod tests {
             assert!(allows_url(prefix, "http://store/open/with%20space/key"));
             assert!(!allows_url(prefix, "http://store/open/with%2520space/key"));
         }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_not_all_the_same() {
+        assert!(allows_url("http://web/%FE", "http://web/%FE/key"));
+        assert!(!allows_url("http://web/%FE", "http://web/%FF/key"));
+        assert!(!allows("http://store/%FE/data", "http://store/%FF", "data/key"));
     }
 
     #[test]

@@ -60,6 +60,10 @@ impl S3Location {
             return Err("must be scheme://endpoint/bucket/key; write ? as %3F and # as %23 in a key".to_owned());
         }
         let endpoint = Self::endpoint(&format!("{scheme}://{authority}"))?;
+        // A URL library reads `http:host/x://authority` as well, as another host and a path.
+        if endpoint.path() != "/" {
+            return Err("must be scheme://endpoint/bucket/key".to_owned());
+        }
         let (bucket, key) =
             path.trim_start_matches('/').split_once('/').ok_or("has no key: its path is /bucket/key")?;
         Ok(Self { endpoint, bucket: percent_decoded(bucket)?, key: percent_decoded(key.trim_start_matches('/'))? })
