@@ -41,6 +41,8 @@ pub struct Plan {
     bound: Bound,
     /// Memory units that the operation, and writing its result, take beside the decoded chunk.
     result_units: usize,
+    /// Memory units that the answer holds until its client has read it.
+    pub answer_units: usize,
 }
 
 /// Why an encoded chunk cannot be longer.
@@ -82,7 +84,8 @@ impl Plan {
             return Err(too_large(&format!("the result, {result_len} bytes,"), limits.result, "--max-result-size"));
         }
         let result_units = O::memory_units(&request.task, stage_len).saturating_add(reply_units);
-        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units })
+        let answer_units = memory_units(result_len).saturating_add(reply_units);
+        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units, answer_units })
     }
 
     /// Most memory held at one time, in units, for an encoded chunk of this length. First the chunk is decoded

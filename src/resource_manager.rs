@@ -6,7 +6,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use crate::{
     admission::{ClientId, LineFull, Permit, Shares},
-    array::{Budget, MEMORY_UNIT, Pool},
+    array::{Budget, MEMORY_UNIT, Pool, memory_units},
 };
 
 /// Memory kept for the next requests, beside what is admitted.
@@ -14,6 +14,9 @@ const POOL_LIMIT: usize = 32 << 20;
 
 /// Smaller memory is better left to the allocator, which keeps it itself.
 const SMALLEST_POOLED: usize = 64 << 10;
+
+/// Memory of an answer that is short: what the system takes off our hands at once, whether the client reads it or not.
+const SHORT_ANSWER_UNITS: usize = (64 << 10) / MEMORY_UNIT;
 
 /// The bounds of what is shared; None for no bound.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,8 @@ pub enum AdmissionError {
 #[derive(Debug)]
 pub struct ResourceManager {
     memory: Arc<Shares>,
+    /// The part of the memory that long answers may hold.
+    long_answers: Arc<Shares>,
     pool: Arc<Pool>,
     s3_connections: Arc<Shares>,
     http_connections: Arc<Shares>,
@@ -85,6 +90,32 @@ pub struct ResourceManager {
 #[derive(Debug)]
 pub struct ConnectionPermit {
     _permit: Permit,
+}
+
+/// Permission for an answer to hold memory until its client has read it.
+#[derive(Debug)]
+pub struct AnswerPermit {
+    /// None for a short answer.
+    permit: Option<Permit>,
+}
+
+impl AnswerPermit {
+    /// Keeps what an answer of this many bytes needs, and gives the rest back.
+    pub fn shrink(&mut self, len: usize) {
+        let units = memory_units(len);
+        if units <= SHORT_ANSWER_UNITS {
+            self.permit = None;
+        }
+        if let Some(permit) = &mut self.permit {
+            drop(permit.split(permit.units().saturating_sub(units)));
+        }
+    }
+
+    /// Whether the answer is long.
+    #[must_use]
+    pub const fn is_for_long_answer(&self) -> bool {
+        self.permit.is_some()
+    }
 }
 
 /// Permission to keep one thread busy.
@@ -102,6 +133,7 @@ impl ResourceManager {
         let memory_units = limits.memory.map_or(usize::MAX, |bytes| bytes.get() / MEMORY_UNIT);
         Self {
             memory: Shares::new(memory_units, limits.queue),
+            long_answers: Shares::new(memory_units / 2, limits.queue),
             pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
             s3_connections: shares(limits.s3_connections),
             http_connections: shares(limits.http_connections),
@@ -125,6 +157,21 @@ impl ResourceManager {
         }
         let permit = self.acquire(&self.memory, "memory", client, units).await?;
         Ok(Budget::new(permit, Arc::clone(&self.pool)))
+    }
+
+    /// Waits until an answer of `units` of memory may be made. Long ones share half of the memory, so that clients which
+    /// do not read theirs leave the other half to those that ask for reductions. To be taken before the memory itself:
+    /// who has that must not wait for clients.
+    ///
+    /// # Errors
+    /// At once if too many requests are waiting already; otherwise if the wait is too long.
+    pub async fn answer(&self, client: ClientId, units: usize) -> Result<AnswerPermit, AdmissionError> {
+        if units <= SHORT_ANSWER_UNITS {
+            return Ok(AnswerPermit { permit: None });
+        }
+        let units = units.min(self.long_answers.units());
+        let permit = self.acquire(&self.long_answers, "memory for long answers", client, units).await?;
+        Ok(AnswerPermit { permit: Some(permit) })
     }
 
     /// Whether a request that has to wait for memory could.
@@ -214,6 +261,22 @@ mod tests {
         drop(held);
         assert!(first.await.is_ok());
         assert_eq!(manager.memory.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn long_answers_leave_half_of_the_memory_to_others() {
+        let manager = manager(1000, 10);
+        let mut first = manager.answer(CLIENT, 2000).await.expect("one is always let in");
+        let second = manager.answer(CLIENT, 100);
+        tokio::pin!(second);
+        assert!(poll_once(&mut second).await.is_none());
+        assert!(!manager.answer(CLIENT, SHORT_ANSWER_UNITS).await.expect("short").is_for_long_answer());
+        assert!(manager.memory(CLIENT, 1000).await.is_ok());
+        first.shrink(400 * MEMORY_UNIT);
+        let mut second = second.await.expect("there is room for it now");
+        second.shrink(MEMORY_UNIT);
+        assert!(!second.is_for_long_answer());
+        assert_eq!(manager.long_answers.free(), 100);
     }
 
     #[tokio::test(start_paused = true)]

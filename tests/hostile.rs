@@ -13,11 +13,17 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::{
-    Answer, Client, Fixture, S3, Service,
+    Answer, Client, Fixture, PUBLIC_BUCKET, S3, Service,
     encode::{gzip, shuffle, zlib},
     side_by_side,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
 };
 
 const CASES: u64 = 10_000;
@@ -231,4 +237,31 @@ async fn ten_thousand_mutated_chunks_give_no_wrong_number() {
         }
     };
     side_by_side((1..=CLIENTS).map(send)).await;
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_long_answers_leave_memory_to_others() {
+    let fixture = Fixture::start(&["--memory-limit", "64MiB"]).await;
+    fixture.s3.put("chunk", vec![1; 8 << 20]);
+    // More than sockets hold.
+    let fields = json!({"size": 8 << 20, "bucket": PUBLIC_BUCKET});
+    let select = fixture.request("chunk", "uint8", fields).to_string();
+    let headers = format!("Content-Type: application/json\r\nContent-Length: {}", select.len());
+    let request = format!("POST /v1/select HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{select}");
+    let mut unread = Vec::new();
+    for number in 0..16 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(fixture.service.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // Some answers have begun, the others wait, or will soon.
+        if number < 3 {
+            assert_eq!(stream.read_u8().await.unwrap(), b'H');
+        }
+        unread.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let sum = fixture.request("chunk", "uint8", json!({"size": 4 << 20}));
+    let answer = tokio::time::timeout(Duration::from_secs(10), fixture.post("sum", &sum)).await;
+    assert_eq!(answer.expect("no wait for those who do not read").value::<u64>(), 4 << 20);
 }

@@ -45,6 +45,7 @@ pub(super) async fn operation_handler<O: Operation>(
 async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> Result<Response, ActiveStorageError> {
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
+    let permit = app.resources.answer(caller.client, plan.answer_units).await?;
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
     let download = tracing::debug_span!("download");
@@ -58,7 +59,7 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
             let _span = tracing::debug_span!("operation").entered();
             let result = O::run(&request.task, chunk, &mut budget)?;
-            reply::encode(request.reply, result, &mut budget)
+            reply::encode(request.reply, result, &mut budget).map(|response| reply::held(response, permit))
         })
         .await?
 }

@@ -1,6 +1,7 @@
 //! Results and errors → the wire.
 
 mod error;
+mod held;
 mod parts;
 mod v1;
 mod v2;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub(super) use error::{ErrorBody, panicked};
+pub(super) use held::held;
 
 /// Memory units that a result of this outline takes to be written, beside its values and counts.
 ///
