@@ -14,7 +14,7 @@ use reductionist::{
 use reductionist_fuzz::{DEFAULTS, LIMITS, OPERATIONS, execute, with_operation};
 
 /// As many bytes as an operator may let requests name.
-const LARGEST: SizeLimits = SizeLimits { chunk: 1 << 40, decoded: 1 << 40 };
+const LARGEST: SizeLimits = SizeLimits { chunk: 1 << 40, decoded: 1 << 40, result: 1 << 40 };
 
 /// Most problems that one answer tells, and the line that says that there are more.
 const MAX_PROBLEMS: usize = 65;
@@ -114,7 +114,7 @@ fn fits<T: Element>(task: &Task) -> bool {
 
 /// A plan takes no more for less, and keeps the limits.
 fn check_plan<O: Operation>(request: &Request) {
-    for limits in [LIMITS, LARGEST, SizeLimits { chunk: 1 << 30, decoded: 1 << 10 }] {
+    for limits in [LIMITS, LARGEST, SizeLimits { chunk: 1 << 30, decoded: 1 << 10, result: 1 << 20 }] {
         let Ok(plan) = Plan::of::<O>(request, usize::MAX, limits) else { continue };
         assert!(plan.max_encoded_len <= limits.chunk.max(limits.decoded));
         assert!(plan.decoded_len.max() <= limits.decoded);

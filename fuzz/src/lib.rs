@@ -10,16 +10,12 @@ use reductionist::{
     plan::{Plan, SizeLimits},
     request::{Defaults, Request},
 };
-use tokio::sync::Semaphore;
 
 /// Small, so that inputs are short, runs fast and the limits within reach.
-pub const LIMITS: SizeLimits = SizeLimits { chunk: 1 << 16, decoded: 1 << 16 };
+pub const LIMITS: SizeLimits = SizeLimits { chunk: 1 << 16, decoded: 1 << 16, result: 1 << 20 };
 
 /// What the service is started with.
 pub const DEFAULTS: Defaults = Defaults { keepdims: false };
-
-/// Memory units that are never short: what a plan says is all that a request has.
-const UNITS: usize = 1 << 20;
 
 /// `with_operation!(name, O => body)` runs `body` with `O` standing for the operation of that name.
 #[macro_export]
@@ -79,9 +75,7 @@ fn planned<O: Operation>(request: &Request, chunk: &[u8]) -> Result<OperationRes
 }
 
 fn budget(units: usize) -> Budget {
-    let permits = u32::try_from(units).expect("the limits are small");
-    let permit = Arc::new(Semaphore::new(UNITS)).try_acquire_many_owned(permits).expect("nobody else takes any");
-    Budget::new(permit, used_memory())
+    Budget::unshared(units, used_memory())
 }
 
 /// The chunk as sources read it: with room for all there may be, where no size was given.
@@ -89,7 +83,7 @@ fn fetched(request: &Request, plan: &Plan, chunk: &[u8], budget: &mut Budget) ->
     let room = if request.range.size.is_some() { chunk.len() } else { plan.max_encoded_len };
     let mut buffer = budget.allocate(room)?;
     buffer.bytes_mut()[..chunk.len()].copy_from_slice(chunk);
-    buffer.truncate(chunk.len());
+    budget.truncate(&mut buffer, chunk.len());
     Ok(buffer)
 }
 

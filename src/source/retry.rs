@@ -45,9 +45,9 @@ const EARNED_BY: u32 = 10;
 /// Stores whose allowances are kept.
 const STORES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-/// How often stores may be asked again, in parts of [`EARNED_BY`] of a read: a store that keeps failing is not asked
-/// several times by each request as well. The first repeated read of each request is always allowed: a hiccup of the store
-/// meets all requests at that time.
+/// How often stores may be asked again, in tenths of a read: a store that keeps failing is not asked several times by each
+/// request as well. The first repeated read of each request is always allowed: a hiccup of the store meets all requests at
+/// that time.
 #[derive(Debug)]
 pub struct Allowances(Mutex<LruCache<String, u32>>);
 
