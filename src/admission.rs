@@ -133,7 +133,7 @@ impl Shares {
         drop(lines);
         // Something may have become free since it was tried.
         self.hand_out();
-        Ok(Wait { shares: Arc::clone(self), client, handed_over })
+        Ok(Wait { shares: Arc::clone(self), client, handed_over, is_over: false })
     }
 
     /// Gives those whose turn it is what they wait for, as far as it is there.
@@ -195,12 +195,17 @@ struct Wait {
     shares: Arc<Shares>,
     client: ClientId,
     handed_over: oneshot::Receiver<Permit>,
+    /// Whether its turn has come: then it stands in no line.
+    is_over: bool,
 }
 
 impl Wait {
     async fn turn(mut self) -> Permit {
         match (&mut self.handed_over).await {
-            Ok(permit) => permit,
+            Ok(permit) => {
+                self.is_over = true;
+                permit
+            }
             // Whoever is in a line is told, or leaves it: lines are not dropped while somebody is in them.
             Err(_) => std::future::pending().await,
         }
@@ -209,6 +214,9 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         self.handed_over.close();
         self.shares.lines().forget_leavers(self.client);
         // The next one may want less.

@@ -18,6 +18,10 @@ const SMALLEST_POOLED: usize = 64 << 10;
 /// Memory of an answer that is short: what the system takes off our hands at once, whether the client reads it or not.
 const SHORT_ANSWER_UNITS: usize = (64 << 10) / MEMORY_UNIT;
 
+/// A request body that needs no permit, in bytes: as long as those of most requests, and no longer than the buffers of the
+/// connection that it comes through.
+const SHORT_BODY: usize = 4 << 10;
+
 /// The bounds of what is shared; None for no bound.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceLimits {
@@ -59,6 +63,9 @@ pub enum AdmissionError {
         /// All there are.
         limit: usize,
     },
+    /// There are as many requests as may be.
+    #[error("the server is overloaded: it has as many connections and requests as it takes (--max-connections)")]
+    NoPlace,
     /// Too many wait already.
     #[error("the server is overloaded: {0} requests wait for memory (--max-queue)")]
     QueueFull(usize),
@@ -78,6 +85,8 @@ pub struct ResourceManager {
     memory: Arc<Shares>,
     /// The part of the memory that long answers may hold.
     long_answers: Arc<Shares>,
+    /// Memory beside that, for long request bodies.
+    long_bodies: Arc<Shares>,
     pool: Arc<Pool>,
     s3_connections: Arc<Shares>,
     http_connections: Arc<Shares>,
@@ -118,6 +127,12 @@ impl AnswerPermit {
     }
 }
 
+/// Permission to keep a long request body.
+#[derive(Debug)]
+pub struct BodyPermit {
+    _permit: Permit,
+}
+
 /// Permission to keep one thread busy.
 #[derive(Debug)]
 pub struct ThreadPermit {
@@ -134,6 +149,7 @@ impl ResourceManager {
         Self {
             memory: Shares::new(memory_units, limits.queue),
             long_answers: Shares::new(memory_units / 2, limits.queue),
+            long_bodies: Shares::new(memory_units / 8, limits.queue),
             pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
             s3_connections: shares(limits.s3_connections),
             http_connections: shares(limits.http_connections),
@@ -172,6 +188,20 @@ impl ResourceManager {
         let units = units.min(self.long_answers.units());
         let permit = self.acquire(&self.long_answers, "memory for long answers", client, units).await?;
         Ok(AnswerPermit { permit: Some(permit) })
+    }
+
+    /// Waits until a request body of `len` bytes may be read; None if it is short. Long ones share memory as large as an
+    /// eighth of that for chunks.
+    ///
+    /// # Errors
+    /// At once if too many requests are waiting already; otherwise if the wait is too long.
+    pub async fn body(&self, client: ClientId, len: usize) -> Result<Option<BodyPermit>, AdmissionError> {
+        if len <= SHORT_BODY {
+            return Ok(None);
+        }
+        let units = memory_units(len).min(self.long_bodies.units());
+        let permit = self.acquire(&self.long_bodies, "memory for long requests", client, units).await?;
+        Ok(Some(BodyPermit { _permit: permit }))
     }
 
     /// Whether a request that has to wait for memory could.

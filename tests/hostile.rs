@@ -23,7 +23,7 @@ use support::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
 };
 
 const CASES: u64 = 10_000;
@@ -264,4 +264,25 @@ async fn clients_that_do_not_read_long_answers_leave_memory_to_others() {
     let sum = fixture.request("chunk", "uint8", json!({"size": 4 << 20}));
     let answer = tokio::time::timeout(Duration::from_secs(10), fixture.post("sum", &sum)).await;
     assert_eq!(answer.expect("no wait for those who do not read").value::<u64>(), 4 << 20);
+}
+
+#[tokio::test]
+async fn long_bodies_take_turns_and_leave_short_ones_alone() {
+    let fixture = Fixture::start(&["--memory-limit", "8MiB", "--queue-timeout", "1s"]).await;
+    fixture.s3.put("chunk", vec![1; 10]);
+    // Each says that it will be a megabyte long: one eighth of the memory.
+    let head = "POST /v1/sum HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n{";
+    let mut first = TcpStream::connect(fixture.service.address).await.unwrap();
+    first.write_all(head.as_bytes()).await.unwrap();
+    let mut second = TcpStream::connect(fixture.service.address).await.unwrap();
+    second.write_all(head.as_bytes()).await.unwrap();
+    let (mut of_first, mut of_second) = (String::new(), String::new());
+    // Whichever came second; it is closed, as its body is not wanted.
+    let answer = tokio::select! {
+        _ = first.read_to_string(&mut of_first) => of_first,
+        _ = second.read_to_string(&mut of_second) => of_second,
+    };
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("memory for long requests"), "{answer}");
+    let answer = fixture.post("sum", &fixture.request("chunk", "uint8", json!({"bucket": PUBLIC_BUCKET}))).await;
+    assert_eq!(answer.value::<u64>(), 10, "short ones are answered meanwhile");
 }

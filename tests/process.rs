@@ -15,30 +15,25 @@ use std::{
     io::Read,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use reductionist::{
     credentials::TlsFiles,
     http::{self, EventLoops},
 };
 use serde_json::json;
-use support::{ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, web::Web};
+use support::{
+    ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, side_by_side,
+    tls::{Trusted, builder, certificate, http2, secure},
+    web::Web,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-};
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{PrivateKeyDer, ServerName},
-    },
 };
 
 fn program() -> Command {
@@ -288,11 +283,6 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     store.abort();
 }
 
-/// A certificate for `localhost`, and for clients that call themselves so.
-fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
-    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap()
-}
-
 fn files(cert: &Path, key: &Path) -> TlsFiles {
     TlsFiles { cert: cert.to_owned(), key: key.to_owned(), client_ca: None }
 }
@@ -300,33 +290,6 @@ fn files(cert: &Path, key: &Path) -> TlsFiles {
 /// The service with HTTPS and these files.
 fn with_https(cert: &Path, key: &Path, flags: &[&str]) -> Running {
     Running::start(program().arg("--https").arg("--cert-file").arg(cert).arg("--key-file").arg(key).args(flags))
-}
-
-type Trusted<'a> = &'a rcgen::CertifiedKey<rcgen::KeyPair>;
-
-/// A connection to who has the certificate.
-async fn secure(
-    port: u16,
-    server: Trusted<'_>,
-    client: Option<Trusted<'_>>,
-    protocol: &[u8],
-) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(server.cert.der().clone()).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let mut config = match client {
-        None => builder.with_no_client_auth(),
-        Some(client) => {
-            let key = PrivateKeyDer::try_from(client.signing_key.serialize_der()).unwrap();
-            builder.with_client_auth_cert(vec![client.cert.der().clone()], key).unwrap()
-        }
-    };
-    config.alpn_protocols = vec![protocol.to_vec()];
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
 /// The first line of what a connection of HTTP/1.1 is answered.
@@ -342,19 +305,62 @@ async fn asked(
 }
 
 #[tokio::test]
-async fn https_serves_the_same() {
+async fn https_serves_the_same_in_both_versions_of_http() {
     let (directory, certified) = (Directory::new("https"), certificate());
     let cert = directory.put("cert.pem", certified.cert.pem());
     let key = directory.put("key.pem", certified.signing_key.serialize_pem());
     let running = with_https(&cert, &key, &[]);
     let stream = secure(running.port, &certified, None, b"http/1.1").await;
     assert_eq!(asked(stream, "/metrics").await.unwrap(), "HTTP/1.1 200 OK");
+
+    let sender = http2(running.port, &certified, &mut builder()).await;
+    side_by_side((0..100).map(|_| {
+        let mut sender = sender.clone();
+        async move {
+            let request = hyper::Request::post("https://localhost/v1/sum").header("content-type", "application/json");
+            let request = request.body(Full::new(Bytes::from_static(b"{}"))).unwrap();
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!((answer.status().as_u16(), answer.version()), (400, hyper::Version::HTTP_2));
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(text(&body).contains("source: is required"), "{}", text(&body));
+        }
+    }))
+    .await;
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(is_success && !log.contains("gave up"), "an idle connection is no request in flight: {log}");
+}
+
+#[tokio::test]
+async fn logs_hold_no_secret_of_http_2() {
+    let (directory, certified) = (Directory::new("h2-logs"), certificate());
+    let cert = directory.put("cert.pem", certified.cert.pem());
+    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
+    let tokens = directory.put("tokens", "open-sesame");
+    let mut command = program();
+    command.env("RUST_LOG", "trace").arg("--https").arg("--cert-file").arg(&cert).arg("--key-file").arg(&key);
+    let running = Running::start(command.arg("--auth-token-file").arg(&tokens));
+    let mut sender = http2(running.port, &certified, &mut builder()).await;
+    for token in ["open-sesame", "closed-sesame"] {
+        let mut request =
+            support::json_request("https://localhost/v1/sum", "{}".to_owned(), Some((ACCESS_KEY, SECRET_KEY)));
+        request.headers_mut().insert("x-amz-security-token", "passing-token".parse().unwrap());
+        request.headers_mut().insert("x-reductionist-token", token.parse().unwrap());
+        request.headers_mut().remove("host");
+        let status = sender.send_request(request).await.unwrap().status();
+        assert_eq!(status, if token == "open-sesame" { 400 } else { 401 });
+    }
+    drop(sender);
+    let (_, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(log.len() > 2_000, "trace is on");
+    for secret in [SECRET_KEY, "passing-token", "open-sesame", "closed-sesame", "c3RvcmVrZWVwZXI6"] {
+        assert!(!log.contains(secret), "{secret} is logged");
+    }
 }
 
 #[tokio::test]
 async fn a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
     let (directory, [first, second]) = (Directory::new("reload"), [certificate(), certificate()]);
-    let put = |certified: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+    let put = |certified: Trusted<'_>| {
         directory.put("key.pem", certified.signing_key.serialize_pem());
         directory.put("cert.pem", certified.cert.pem())
     };

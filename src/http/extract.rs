@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, FailedToBufferBody},
@@ -22,6 +22,7 @@ use crate::{
     admission::ClientId,
     credentials::{Caller, Credentials},
     error::ActiveStorageError,
+    resource_manager::BodyPermit,
 };
 
 use super::handler::Shared;
@@ -30,30 +31,41 @@ use super::handler::Shared;
 pub(super) const SESSION_TOKEN: &str = "x-amz-security-token";
 
 /// The bytes of a body that says that it is JSON.
-pub(super) struct JsonBody(pub(super) Bytes);
+pub(super) struct JsonBody {
+    pub(super) bytes: Bytes,
+    _permit: Option<BodyPermit>,
+}
 
-impl FromRequest<Shared> for JsonBody {
-    type Rejection = ActiveStorageError;
-
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, ActiveStorageError> {
+impl JsonBody {
+    /// Reads it, once there is room for as long as it says that it is, or as long as it may be.
+    ///
+    /// # Errors
+    /// If it is something else, too long, comes too slowly, or there is no room.
+    pub(super) async fn read(request: Request, app: &Shared, client: ClientId) -> Result<Self, ActiveStorageError> {
         if !is_json(request.headers()) {
             return Err(ActiveStorageError::UnsupportedMediaType);
         }
-        let body = tokio::time::timeout(app.request_timeout, Bytes::from_request(request, app)).await;
+        let too_large = || ActiveStorageError::TooLarge {
+            what: "the request body".to_owned(),
+            limit: app.max_body_size,
+            setting: "--max-body-size",
+        };
+        let declared = request.body().size_hint().exact().map(|len| usize::try_from(len).unwrap_or(usize::MAX));
+        let len = declared.unwrap_or(app.max_body_size);
+        if len > app.max_body_size {
+            return Err(too_large());
+        }
+        let permit = app.resources.body(client, len).await?;
+        let bytes = tokio::time::timeout(app.request_timeout, Bytes::from_request(request, app)).await;
         let too_slow = |_| {
             let timeout = app.request_timeout;
             ActiveStorageError::UnreadableBody(format!("it did not arrive within {timeout:?} (--request-timeout)"))
         };
-        body.map_err(too_slow)?.map(Self).map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-                ActiveStorageError::TooLarge {
-                    what: "the request body".to_owned(),
-                    limit: app.max_body_size,
-                    setting: "--max-body-size",
-                }
-            }
+        let bytes = bytes.map_err(too_slow)?.map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(),
             other => ActiveStorageError::UnreadableBody(other.body_text()),
-        })
+        })?;
+        Ok(Self { bytes, _permit: permit })
     }
 }
 

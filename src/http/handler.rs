@@ -32,9 +32,11 @@ pub(super) async fn operation_handler<O: Operation>(
     dialect: Dialect,
     State(app): State<Shared>,
     FromCaller(caller): FromCaller,
-    JsonBody(body): JsonBody,
+    request: HttpRequest,
 ) -> Result<Response, ActiveStorageError> {
-    let request = Request::from_json(&body, dialect, O::TRAITS, app.defaults)?;
+    let body = JsonBody::read(request, &app, caller.client).await?;
+    let request = Request::from_json(&body.bytes, dialect, O::TRAITS, app.defaults)?;
+    drop(body);
     app.policy.check(&request.location)?;
     let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
     let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller).instrument(span));

@@ -1,9 +1,12 @@
 //! The door: the only code that knows axum, status codes and headers.
 
+mod connection;
 mod event_loops;
+mod exchanges;
 mod extract;
 mod handler;
 mod health;
+mod held;
 mod observe;
 mod openapi;
 mod paced;

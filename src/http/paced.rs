@@ -16,6 +16,12 @@ use tokio::{
 /// megabit a second is slow for who has a reply that does not fit the buffers of sockets.
 const LEAST: usize = 512 << 10;
 
+/// The longest that a client may take for a reply of `len` bytes.
+pub(super) fn longest(len: u64, timeout: Duration) -> Duration {
+    let times = u32::try_from(len / LEAST as u64).unwrap_or(u32::MAX).saturating_add(1);
+    timeout.saturating_mul(times)
+}
+
 /// A connection that breaks when the other side does not take what is sent.
 pub(super) struct Paced<S> {
     stream: S,

@@ -1,24 +1,17 @@
-//! Connections: accept, TLS, and draining at the end.
+//! Accepts connections, and drains them at the end.
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::{
-    server::conn::http1,
-    service::{Service, service_fn},
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Semaphore, watch},
 };
 
-use super::{EventLoops, Tls, extract::Peer, paced::Paced};
+use super::{
+    EventLoops, Tls,
+    connection::{Connection, Place},
+    extract::Peer,
+};
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +23,8 @@ pub struct ServeOptions {
     pub tls: Option<Tls>,
     /// Longest time for the head of a request, for a TLS handshake, and for a client to take a part of a reply.
     pub client_timeout: Duration,
-    /// Connections at one time; more wait to be accepted.
+    /// Connections at one time; more wait to be accepted. Requests of HTTP/2 count as well, beside
+    /// the first of each connection.
     pub max_connections: usize,
     /// Longest time for requests in flight when it ends.
     pub drain_timeout: Duration,
@@ -44,94 +38,42 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
-    tokio::pin!(shutdown);
-    let tls = options.tls.clone();
+    let (drain, draining) = watch::channel(false);
     let follow_files = async {
-        match &tls {
+        match &options.tls {
             Some(tls) => tls.follow_files().await,
             None => std::future::pending().await,
         }
     };
-    tokio::pin!(follow_files);
     let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+    let accept = async {
+        loop {
+            let place = Place::wait_for(&places).await;
+            let (stream, peer) = accepted(&listener).await;
+            let (draining, tls) = (draining.clone(), options.tls.clone());
+            let connection = Connection { peer, client_timeout: options.client_timeout, place, draining };
+            event_loops.serve(stream, async move |stream, router| connection.serve(stream, router, tls).await);
+        }
+    };
+    tokio::select! { () = accept => {}, () = follow_files => {}, () = shutdown => {} }
+    drop((listener, draining));
+    drain.send_replace(true);
+    if tokio::time::timeout(options.drain_timeout, drain.closed()).await.is_err() {
+        tracing::warn!(drain_timeout = ?options.drain_timeout, "gave up on requests that are still in flight");
+    }
+}
+
+/// The next connection, whatever goes wrong before it comes.
+async fn accepted(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
-            () = &mut shutdown => break,
-            () = &mut follow_files => continue,
-        };
-        match accepted {
-            Ok((stream, peer, place)) => {
-                let (options, watcher) = (options.clone(), graceful.watcher());
-                event_loops.serve(stream, async move |stream, router| {
-                    connection(stream, peer, router, options, watcher).await;
-                    drop(place);
-                });
-            }
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, Peer(peer.ip())),
+            // One that was given up by its other side.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    drop(listener);
-    if tokio::time::timeout(options.drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!(drain_timeout = ?options.drain_timeout, "gave up on requests that are still in flight");
-    }
-}
-
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, Peer(peer.ip()), place))
-}
-
-async fn connection(stream: TcpStream, peer: Peer, router: Router, options: ServeOptions, watcher: Watcher) {
-    let ServeOptions { tls, client_timeout, .. } = options;
-    let stream = Paced::new(nodelay(stream), client_timeout);
-    let outcome = match tls {
-        None => http(stream, peer, router, client_timeout, watcher).await,
-        Some(tls) => match tokio::time::timeout(client_timeout, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, peer, router, client_timeout, watcher).await,
-            Ok(Err(error)) => Err(error.into()),
-            Err(elapsed) => Err(io::Error::from(elapsed).into()),
-        },
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(error, "connection ended early");
-    }
-}
-
-/// Replies are small and written whole: waiting to fill a packet would only delay them.
-fn nodelay(stream: TcpStream) -> TcpStream {
-    // A connection that is gone already says so when it is read.
-    drop(stream.set_nodelay(true));
-    stream
-}
-
-async fn http<S>(
-    stream: S,
-    peer: Peer,
-    router: Router,
-    client_timeout: Duration,
-    watcher: Watcher,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request| {
-        request.extensions_mut().insert(peer);
-        service.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(client_timeout)
-        .serve_connection(TokioIo::new(stream), service);
-    Ok(watcher.watch(connection).await?)
 }

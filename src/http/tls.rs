@@ -22,6 +22,9 @@ use tokio_rustls::{
 
 use crate::credentials::TlsFiles;
 
+/// The name of HTTP/2 in a TLS handshake.
+pub(super) const HTTP_2: &[u8] = b"h2";
+
 /// How soon new files are noticed.
 const PERIOD: Duration = Duration::from_secs(10);
 
@@ -148,7 +151,7 @@ impl TlsFiles {
             }
         };
         let mut config = builder.with_single_cert(certificates(0, &self.cert)?, key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 }

@@ -15,6 +15,7 @@
 pub mod contract;
 pub mod encode;
 pub mod store;
+pub mod tls;
 pub mod web;
 
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

@@ -105,7 +105,9 @@ fn buffer_status(error: &BufferError) -> StatusCode {
 fn admission_status(error: &AdmissionError) -> StatusCode {
     match error {
         AdmissionError::NeverFits { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        AdmissionError::QueueFull(_) | AdmissionError::WaitedTooLong { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        AdmissionError::NoPlace | AdmissionError::QueueFull(_) | AdmissionError::WaitedTooLong { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 
@@ -151,6 +153,7 @@ mod tests {
             (E::Request(RequestError::Invalid(Vec::new())), 400),
             (E::TooLarge { what: String::new(), limit: 1, setting: "" }, 413),
             (E::Admission(AdmissionError::NeverFits { needed: 2, limit: 1 }), 413),
+            (E::Admission(AdmissionError::NoPlace), 503),
             (E::Admission(AdmissionError::QueueFull(1)), 503),
             (E::Cpu(CpuError::NotAdmitted(waited)), 503),
             (E::Cpu(CpuError::Panicked), 500),

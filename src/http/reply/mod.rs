@@ -1,22 +1,26 @@
 //! Results and errors → the wire.
 
 mod error;
-mod held;
 mod parts;
 mod v1;
 mod v2;
 
-use axum::response::Response;
+use axum::{
+    body::{Body, HttpBody},
+    response::Response,
+};
 
 use crate::{
     array::Budget,
     error::ActiveStorageError,
     operation::{OperationResult, Outline},
     request::ReplyForm,
+    resource_manager::AnswerPermit,
 };
 
+use super::held::Held;
+
 pub(super) use error::{ErrorBody, panicked};
-pub(super) use held::held;
 
 /// Memory units that a result of this outline takes to be written, beside its values and counts.
 ///
@@ -27,6 +31,13 @@ pub(super) fn memory_units(form: ReplyForm, outline: &Outline) -> Result<usize, 
         ReplyForm::V1 => v1::fits(outline.results()).map(|()| 0),
         ReplyForm::V2 { count_as_bytes, .. } => Ok(v2::memory_units(outline, count_as_bytes)),
     }
+}
+
+/// Has the bytes of a long answer hold the permit.
+pub(super) fn held(response: Response, mut permit: AnswerPermit) -> Response {
+    let len = response.body().size_hint().exact().and_then(|len| usize::try_from(len).ok());
+    permit.shrink(len.unwrap_or(usize::MAX));
+    if permit.is_for_long_answer() { response.map(|body| Body::new(Held::new(body, permit))) } else { response }
 }
 
 /// The answer to a request. Values, and counts written as bytes, go out from where they are.
