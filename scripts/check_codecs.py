@@ -1,0 +1,289 @@
+"""Compares what the service makes of chunks of every codec with what NumPy makes of the same data.
+
+Run it through scripts/check-codecs, which installs the libraries and builds the service. The libraries write new random
+chunks each time, and read them back to know what is in them; whole files follow, of which every chunk is asked for, by
+its byte range. A comparison is one request: result, dtype, shape and counts.
+"""
+
+import argparse
+import http.client
+import json
+import math
+import random
+import re
+import signal
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cbor2
+import numpy as np
+
+from check_report import Group, Report
+from check_servers import PUBLIC, service, store
+from codec_cases import all_cases
+from codec_files import FILL, all_files
+from codec_speed import compare_speed
+from numpy_answers import NOTHING_MISSING, Request
+from stored_chunks import StoredChunk, dtype_fields
+
+OPERATIONS = ("count", "min", "max", "sum", "select")
+PACKED = "chunks.bin"  # all random chunks, with other bytes between them
+DAMAGED = "damaged.bin"  # the same, but for a bit of each chunk of these codecs:
+CHECKSUMS = ("crc32", "crc32c", "adler32", "fletcher32", "HDF5 shuffle, deflate, fletcher32")
+
+
+@dataclass(eq=False)
+class Placed:
+    """A chunk, the object that has it, and where. What NumPy is asked about has these names too."""
+
+    chunk: StoredChunk
+    object: str
+    offset: int
+    size: int
+    array: np.ndarray = field(init=False)
+    order: str = field(init=False)
+
+    def __post_init__(self):
+        self.array, self.order = self.chunk.array, self.chunk.codecs.get("order", "C")
+
+    def fields(self):
+        """The fields of a request that say which chunk it is."""
+        fields = {"shape": list(self.array.shape), "offset": self.offset, "size": self.size}
+        return self.chunk.codecs | dtype_fields(self.array) | fields
+
+
+class Client:
+    """Asks the service, over one connection that is kept."""
+
+    def __init__(self, service_url, store_url):
+        self.connection = http.client.HTTPConnection(service_url.removeprefix("http://"))
+        self.store_url = store_url
+
+    def body(self, request):
+        chunk = request.chunk
+        body = {"interface_type": "s3", "url": f"{self.store_url}/{PUBLIC}/{chunk.object}"} | chunk.fields()
+        if request.selection is not None:
+            body["selection"] = [[part.start, part.stop, part.step] for part in request.selection]
+        if request.axis is not None and request.operation != "select":
+            body["axis"] = list(request.axis)
+        return body | missing_fields(request.missing)
+
+    def ask(self, request):
+        """The answer, or a text that says what went wrong."""
+        headers = {"Content-Type": "application/json"}
+        self.connection.request("POST", f"/v2/{request.operation}", json.dumps(self.body(request)).encode(), headers)
+        response = self.connection.getresponse()
+        content = response.read()
+        return cbor2.loads(content) if response.status == 200 else f"{response.status}: {content.decode()[:300]}"
+
+    def trust(self, chunk):
+        """What is wrong if the service takes a chunk that it has to refuse, or nothing."""
+        answer = self.ask(Request(chunk, "sum"))
+        refused = isinstance(answer, str) and "400: " in answer and "cannot be decoded" in answer
+        return None if refused else f"a damaged chunk gives {str(answer)[:200]}; {json.dumps(chunk.fields())}"
+
+    def difference(self, request):
+        """What is wrong with an answer, or nothing."""
+        answer = self.ask(request)
+        problem = answer if isinstance(answer, str) else wrong(request, answer)
+        if problem:
+            return f"{request.operation}: {' '.join(problem.split())}; {json.dumps(self.body(request))}"
+        return None
+
+
+def missing_fields(missing):
+    """The field of a request for the four values of which NumPy is told."""
+    _, missing_value, low, high = missing
+    if isinstance(missing_value, list):
+        return {"missing": {"missing_values": missing_value}}
+    given = {"missing_value": missing_value, "valid_min": low, "valid_max": high}
+    given = {name: value for name, value in given.items() if value is not None}
+    return {"missing": given} if given else {}
+
+
+def wrong(request, answer):
+    """What NumPy finds otherwise, or nothing."""
+    if isinstance(request.expected, OverflowError):
+        return "a sum that does not fit was answered"
+    result, counts = request.expected
+    shape = [] if request.operation != "select" and request.axis is None else list(np.shape(result))
+    dtype = np.dtype(answer["dtype"]).newbyteorder(answer["byte_order"])
+    order = request.chunk.order
+    if answer["dtype"] != np.asarray(result).dtype.name or answer["shape"] != shape:
+        return f"{answer['dtype']} {answer['shape']} instead of {np.asarray(result).dtype.name} {shape}"
+    given = np.frombuffer(answer["bytes"], dtype).reshape(shape, order=order)
+    if not np.array_equal(given, result, equal_nan=dtype.kind == "f"):
+        return f"{some_of(given)} instead of {some_of(result)}"
+    given = np.array(answer["count"], "i8")
+    expected = np.ravel(counts, order=order)
+    return None if np.array_equal(given, expected) else f"counts {some_of(given)} instead of {some_of(expected)}"
+
+
+def some_of(values):
+    return np.ravel(values)[:5].tolist()
+
+
+# --- Random chunks -------------------------------------------------------------------------------------------
+
+
+def random_chunks(dice, rounds):
+    """Chunks of every codec by its name, and the object that they lie in."""
+    packed, chunks = bytearray(), {}
+    for name, make in all_cases():
+        for _ in range(rounds):
+            chunk = make(dice)
+            packed += dice.randbytes(dice.randrange(9))
+            offset = len(packed) + (chunk.place[0] if chunk.place else 0)
+            packed += chunk.stored
+            chunks.setdefault(name, []).append(Placed(chunk, PACKED, offset, len(chunk.encoded)))
+    return chunks, bytes(packed) + b"the end"
+
+
+def random_requests(dice, chunks):
+    """Every operation on each chunk."""
+    for chunk in chunks:
+        for operation in OPERATIONS:
+            selection = None if dice.random() < 0.3 else tuple(random_part(dice, n) for n in chunk.array.shape)
+            # NumPy's answers over axes are made element by element.
+            over_axes = chunk.array.size < 5000 and dice.random() < 0.6
+            axes = range(-chunk.array.ndim, 0)
+            axis = tuple(dice.sample(axes, dice.randint(0, len(axes)))) if over_axes else None
+            yield Request(chunk, operation, random_missing(dice, chunk.array), selection, axis)
+
+
+def random_part(dice, n):
+    """A slice of an axis of n elements, of any sign, inside the axis or not."""
+    step = dice.choice([None, 1, 1, 2, -1, -2, 5])
+    ends = [None, None, *(dice.randint(-n - 2, n + 2) for _ in range(2))]
+    return slice(dice.choice(ends), dice.choice(ends), step)
+
+
+def random_missing(dice, array):
+    """Now and then some form of missing data, of values that the array has: NumPy is told with 0 that there is none."""
+    some = array.ravel()[:1000].tolist()
+    values = sorted({value for value in some if value and math.isfinite(value)})
+    if len(values) < 2 or dice.random() < 0.5:
+        return NOTHING_MISSING
+    low, high = sorted(dice.sample(values, 2))
+    forms = [(None, low, None, None), (None, [low, high], None, None), (None, None, low, None)]
+    return dice.choice([*forms, (None, None, None, high), (None, None, low, high)])
+
+
+def check_random_chunks(options, directory, report):
+    chunks, packed = random_chunks(random.Random(options.seed), options.rounds)
+    (directory / PACKED).write_bytes(packed)
+    (directory / DAMAGED).write_bytes(damage(packed, chunks))
+    paths = [directory / PACKED, directory / DAMAGED]
+    dice = random.Random(options.seed)
+    with store(options.programs, paths) as store_url, service(options.programs, report, "codecs") as url:
+        client = Client(url, store_url)
+        for name, placed in chunks.items():
+            report.add(Group.of(name, map(client.difference, random_requests(dice, placed))))
+        damaged = [replace(chunk, object=DAMAGED) for name in CHECKSUMS for chunk in chunks[name] if chunk.size > 200]
+        report.add(Group.of("chunks with checksums and a wrong bit", map(client.trust, damaged)))
+
+
+def damage(packed, chunks):
+    """The object of all chunks, with a wrong bit in the middle of those that have checksums."""
+    packed = bytearray(packed)
+    for name in CHECKSUMS:
+        for chunk in chunks[name]:
+            if chunk.size:
+                packed[chunk.offset + chunk.size // 2] ^= 16
+    return bytes(packed)
+
+
+# --- Whole files ---------------------------------------------------------------------------------------------
+
+
+def check_files(options, directory, report):
+    for file in all_files(options.seed, directory):
+        placed, paths = place_objects(file, directory)
+        with store(options.programs, paths) as store_url, service(options.programs, report, file.name) as url:
+            client = Client(url, store_url)
+            report.add(Group.of(f"{file.name}: chunks", map(client.difference, requests_of_file(options.seed, placed))))
+            report.add(Group.of(f"{file.name}: the whole variable", differences_of_whole(client, file, placed)))
+        for path in paths:
+            path.unlink()
+
+
+def place_objects(file, directory):
+    """Writes the objects of a file, and says which chunk is where in them, with the part inside the array."""
+    names, placed = {}, []
+    prefix = re.sub(r"\W+", "-", file.name)
+    for chunk, selection in file.chunks:
+        if chunk.stored not in names:
+            names[chunk.stored] = f"{prefix}-{len(names)}"
+            (directory / names[chunk.stored]).write_bytes(chunk.stored)
+        offset, size = chunk.place or (0, len(chunk.stored))
+        placed.append((Placed(chunk, names[chunk.stored], offset, size), selection))
+    return placed, [directory / name for name in names.values()]
+
+
+def requests_of_file(seed, placed):
+    """Every operation on each chunk: all of it, and a random part over an axis; where chunks are many, on some."""
+    dice = random.Random(seed)
+    missing = (None, float(FILL), None, None)
+    for chunk, inner in dice.sample(placed, min(len(placed), 6)):
+        for operation in OPERATIONS:
+            yield Request(chunk, operation, missing, inner)
+            starts = [dice.randrange(n // 2) for n in chunk.array.shape]
+            part = tuple(slice(start, start + dice.randint(1, 9), 2) for start in starts)
+            yield Request(chunk, operation, missing, part, (dice.randrange(3),))
+
+
+def differences_of_whole(client, file, placed):
+    """Combines the answers for all chunks, as clients do."""
+    present = np.ma.masked_equal(file.values, FILL).compressed()
+    missing = (None, float(FILL), None, None)
+    for operation, combine, expected in [
+        ("count", sum, present.size),
+        ("min", min, present.min()),
+        ("max", max, present.max()),
+        ("sum", sum, math.fsum(present.tolist())),
+    ]:
+        answers = [client.ask(Request(chunk, operation, missing, inner)) for chunk, inner in placed]
+        refused = [answer for answer in answers if isinstance(answer, str)]
+        if refused:
+            yield f"{operation}: {refused[0]}"
+            continue
+        parts = [np.frombuffer(answer["bytes"], answer["dtype"])[0] for answer in answers if answer["count"] != [0]]
+        result = combine(map(float, parts))
+        # The sum of a chunk is rounded to a float32; these do not add up to the last digit.
+        same = math.isclose(result, expected, rel_tol=1e-6) if operation == "sum" else result == expected
+        yield None if same else f"{operation}: {result} instead of {expected}"
+
+
+# -------------------------------------------------------------------------------------------------------------
+
+
+def check(options, directory):
+    report = Report()
+    check_random_chunks(options, directory, report)
+    check_files(options, directory, report)
+    print(f"seed {options.seed}: {report.comparisons} comparisons, {report.differences} differences")
+    return 1 if report.differences else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="where the built programs are")
+    parser.add_argument("--seed", type=int, help="of the random chunks and requests (default: another one each time)")
+    parser.add_argument("--rounds", type=int, default=8, help="random chunks of each codec (default: 8)")
+    parser.add_argument("--speed", action="store_true", help="compare how long chunks take, instead of what they hold")
+    options = parser.parse_args()
+    options.seed = random.randrange(2**31) if options.seed is None else options.seed
+    print(f"seed {options.seed}", flush=True)
+    warnings.filterwarnings("ignore", category=UserWarning, module="zarr")  # of codecs that no other library has
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory() as directory:
+        if options.speed:
+            return compare_speed(options, Path(directory))
+        return check(options, Path(directory))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
