@@ -54,7 +54,7 @@ fn unshuffle(c: &mut Criterion) {
         let (from, mut to) = (vec![1_u8; size], vec![0_u8; size]);
         group.throughput(Throughput::Bytes(size as u64));
         for element_size in [2, 4, 8, 16] {
-            let codec = Shuffle { element_size: NonZeroUsize::new(element_size).expect("not 0") };
+            let codec = Shuffle { element_size: NonZeroUsize::new(element_size).expect("not 0"), is_whole: true };
             group.bench_function(format!("{element_size}_bytes/{}", size / MIB), |b| {
                 b.iter(|| codec.decode(black_box(&from), &mut to).expect("decodes"))
             });
@@ -110,10 +110,8 @@ fn chunk(c: &mut Criterion) {
         for codec in [Deflate::Zlib, Deflate::Gzip] {
             let encoded = encoded(codec, &data);
             let name = codec.name();
-            let mut pipeline = FilterPipeline::new(
-                vec![Box::new(Shuffle { element_size: NonZeroUsize::new(4).expect("not 0") })],
-                Some(Box::new(codec)),
-            );
+            let shuffle = Shuffle { element_size: NonZeroUsize::new(4).expect("not 0"), is_whole: true };
+            let mut pipeline = FilterPipeline::new(vec![shuffle.into(), codec.into()]);
             let storage = Storage { shuffled: pipeline.leave_shuffled(4), ..Storage::NATIVE };
             let rules = MissingRules::from(Missing { values: vec![1e20_f32], min: None, max: None });
             group.bench_function(format!("{name}/{}", size / MIB), |b| {

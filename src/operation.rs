@@ -327,6 +327,15 @@ impl Task {
         Some(shape.iter().fold(self.dtype.size(), |len, &dimension| len.saturating_mul(dimension)))
     }
 
+    /// Makes every element of a chunk this one, which the dtype can hold.
+    pub fn fill(&self, chunk: &mut Buffer, value: Number) {
+        with_dtype!(self.dtype, T => {
+            if let Some(value) = T::from_number(value) {
+                chunk.elements_mut::<T>().fill(value);
+            }
+        });
+    }
+
     /// Whether enough elements that are neighbours in the chunk are taken together for their bytes to be put together at
     /// that time, row by row, as fast as at once.
     #[must_use]

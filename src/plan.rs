@@ -64,21 +64,23 @@ impl Plan {
         reply_units: usize,
         limits: SizeLimits,
     ) -> Result<Self, ActiveStorageError> {
-        let keeps_length = request.pipeline.keeps_length();
         let decoded_len = decoded_len(request, limits)?;
-        let (limit, setting) = match (keeps_length, limits.decoded < limits.chunk) {
-            (true, true) => (limits.decoded, "--max-decoded-size"),
+        let encoded_len = request.pipeline.encoded_len(decoded_len);
+        // Where the one length follows from the other, the limit of either is one of both.
+        let of_decoded = limits.decoded.max(encoded_len.max());
+        let (limit, setting) = match request.pipeline.decoded_len(0) {
+            Some(_) if of_decoded < limits.chunk => (of_decoded, "--max-decoded-size"),
             _ => (limits.chunk, "--max-chunk-size"),
         };
-        let (len, bound) = match (request.range.size, decoded_len) {
+        let (len, bound) = match (request.range.size, encoded_len) {
             (Some(size), _) => (usize::try_from(size).unwrap_or(usize::MAX), Bound::Setting(setting)),
-            (None, DecodedLen::Exactly(len)) if keeps_length => (len, Bound::Shape),
-            (None, _) => (limit, Bound::Setting(setting)),
+            (None, DecodedLen::Exactly(len)) => (len, Bound::Shape),
+            (None, DecodedLen::AtMost(_)) => (limit, Bound::Setting(setting)),
         };
         if len > limit {
             return Err(too_large(&format!("the chunk, {len} bytes,"), limit, setting));
         }
-        let stage_len = if keeps_length { len } else { decoded_len.max() };
+        let stage_len = request.pipeline.decoded_len(len).unwrap_or(usize::MAX).min(decoded_len.max());
         let result_len = O::result_len(&request.task, stage_len);
         if result_len > limits.result {
             return Err(too_large(&format!("the result, {result_len} bytes,"), limits.result, "--max-result-size"));
@@ -92,9 +94,9 @@ impl Plan {
     /// stage by stage, then it is reduced; what both phases need is never there at the same time.
     #[must_use]
     pub fn memory_units(&self, pipeline: &FilterPipeline, encoded_len: usize) -> usize {
-        let decoded_len = if pipeline.keeps_length() { encoded_len } else { self.decoded_len.max() };
+        let decoded_len = pipeline.decoded_len(encoded_len).unwrap_or(usize::MAX).min(self.decoded_len.max());
         let reducing = memory_units(decoded_len).saturating_add(self.result_units);
-        pipeline.peak_memory_units(encoded_len, decoded_len).max(reducing)
+        pipeline.peak_memory_units(encoded_len, self.decoded_len).max(reducing)
     }
 
     /// What it takes to decode a chunk of this length and to answer.

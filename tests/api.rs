@@ -14,7 +14,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{
-    ACCESS_KEY, Answer, Fixture, PUBLIC_BUCKET, SECRET_KEY,
+    ACCESS_KEY, Answer, Client, Fixture, PUBLIC_BUCKET, SECRET_KEY, Service,
     encode::{gzip, shuffle, zlib},
 };
 
@@ -359,8 +359,8 @@ async fn every_broken_rule_is_named_with_its_field_before_anything_is_fetched() 
             "order: ",
             "selection: a stride must not be 0",
             "axis: ",
-            "compression: unsupported compression \"lzma\"",
-            "filters: unsupported filter \"delta\"",
+            "compression: unsupported codec \"lzma\"",
+            "filters: \"delta\" needs a dtype",
             "missing: unknown field `missing`",
             "colour: unknown field",
             "keepdims: ",
@@ -402,7 +402,7 @@ async fn every_broken_rule_is_named_with_its_field_before_anything_is_fetched() 
         (json!({"object": "x".repeat(1025)}), &["object: is longer"]),
         (json!({"source": format!("http://{}", "x".repeat(3000))}), &["source: is longer"]),
         (json!({"source": "http://st\tore"}), &["source: must not have control characters"]),
-        (json!({"filters": [{"id": "shuffle"}]}), &["filters: shuffle needs an element_size"]),
+        (json!({"filters": [{"id": "shuffle"}]}), &["filters: \"shuffle\" needs an element_size"]),
         (json!({"result_dtype": "int8"}), &["result_dtype: int8"]),
         (json!({"result_dtype": "uint64"}), &["result_dtype: uint64"]),
         (json!({"source": "ftp://store"}), &["source: must begin with http"]),
@@ -577,4 +577,21 @@ async fn metrics_count_requests_by_route_whatever_clients_type() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("random-"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_says_what_it_can_do() {
+    let service = Service::start(&["--max-chunk-size", "5MiB"]).await;
+    let answer = Client::default().get(&format!("{}/capabilities", service.url())).await.json();
+    assert_eq!(answer["operations"], json!(["count", "max", "min", "select", "sum"]));
+    assert_eq!(answer["interfaces"], json!(["s3", "http", "https"]));
+    assert_eq!(answer["limits"]["max_chunk_size"], 5 << 20);
+    for (list, entry) in [
+        ("dtypes", json!("float16")),
+        ("codecs", json!("blosc")),
+        ("hdf5_filters", json!(32001)),
+        ("dialects", json!("v2")),
+    ] {
+        assert!(answer[list].as_array().unwrap().contains(&entry), "{list}: {answer}");
+    }
 }

@@ -20,6 +20,7 @@ pub use element::{Element, HasDType, Number, Rank, Tally};
 pub use missing::{Missing, MissingRules};
 pub use order::Order;
 pub use planes::Planes;
+pub(crate) use planes::join_planes;
 pub use pool::Pool;
 pub use rows::{All, Inside, IsValid, NotOutside, Rows, Unequal, Validity};
 pub(crate) use rows::{Block, ROWS_AT_A_TIME, by_blocks, with_validity};

@@ -29,10 +29,10 @@ impl<'a> Planes<'a> {
     pub fn join(&self, first: usize, byte_order: ByteOrder, elements: &mut [u8]) {
         // As many as the compiler transposes in vectors.
         match self.element_size {
-            1 => join::<1, 64>(self.ordered(first, byte_order), elements),
-            2 => join::<2, 64>(self.ordered(first, byte_order), elements),
-            4 => join::<4, 64>(self.ordered(first, byte_order), elements),
-            8 => join::<8, 32>(self.ordered(first, byte_order), elements),
+            1 => join_planes::<1, 64>(self.ordered(first, byte_order), elements),
+            2 => join_planes::<2, 64>(self.ordered(first, byte_order), elements),
+            4 => join_planes::<4, 64>(self.ordered(first, byte_order), elements),
+            8 => join_planes::<8, 32>(self.ordered(first, byte_order), elements),
             size => {
                 for byte in 0..size {
                     let plane = self.plane(byte, size, byte_order).get(first..).unwrap_or_default();
@@ -71,9 +71,11 @@ impl<'a> Planes<'a> {
     }
 }
 
+/// Puts elements together whose bytes lie in one plane each; `BLOCK` of them at a time, as many as the compiler transposes
+/// in vectors.
 #[multiversion(targets = "simd")]
 #[expect(clippy::indexing_slicing, reason = "arrays of SIZE and BLOCK, indexed below SIZE and BLOCK")]
-fn join<const SIZE: usize, const BLOCK: usize>(planes: [&[u8]; SIZE], elements: &mut [u8]) {
+pub fn join_planes<const SIZE: usize, const BLOCK: usize>(planes: [&[u8]; SIZE], elements: &mut [u8]) {
     let (element_blocks, element_rest) = elements.as_chunks_mut::<SIZE>().0.as_chunks_mut::<BLOCK>();
     let whole = element_blocks.len() * BLOCK;
     let mut plane_blocks = planes.map(|plane| plane.as_chunks::<BLOCK>().0.iter());

@@ -33,8 +33,12 @@ impl Codec for Deflate {
         }
     }
 
-    fn keeps_length(&self) -> bool {
-        false
+    fn decoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn encoded_len(&self, _: usize) -> Option<usize> {
+        None
     }
 
     fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {

@@ -1,14 +1,41 @@
 //! Encoded chunk → raw bytes.
 
+mod bitshuffle;
+mod blosc;
+mod blosclz;
+mod bzip2;
+mod checksum;
 mod deflate;
+mod elements;
+mod hdf5;
+mod lz4;
+mod lzf;
+mod packbits;
+mod pipeline;
 mod shuffle;
 mod spec;
+mod transpose;
+mod zstd;
 
-use crate::array::{Budget, Buffer, BufferError, memory_units};
+use std::fmt::Debug;
 
+use crate::array::BufferError;
+
+pub use bitshuffle::Bitshuffle;
+pub use blosc::Blosc;
+pub use bzip2::Bzip2;
+pub use checksum::{Algorithm, Checksum, Place};
 pub use deflate::Deflate;
+pub use elements::{AsType, Delta, FixedScaleOffset, NumpyType};
+pub use hdf5::{Nbit, ScaleOffset, Szip};
+pub use lz4::{Hdf5Lz4, Lz4};
+pub use lzf::Lzf;
+pub use packbits::PackBits;
+pub use pipeline::{FilterPipeline, Stage};
 pub use shuffle::Shuffle;
-pub use spec::{CodecSpec, compression, compression_ids, filter, filter_ids};
+pub use spec::{Applied, CodecId, CodecSpec, codec_filters, codec_ids, stages};
+pub use transpose::Transpose;
+pub use zstd::Zstd;
 
 /// What an operator and a client should know of a chunk that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +108,21 @@ impl DecodedLen {
 }
 
 /// One decoder of bytes into bytes.
-pub trait Codec: Send + Sync + std::fmt::Debug {
+pub trait Codec: Send + Sync + Debug {
     /// Name on the wire, for messages and spans.
     fn name(&self) -> &'static str;
 
-    /// Whether decoded and encoded data have the same length, always.
-    fn keeps_length(&self) -> bool;
+    /// Length of what `encoded` bytes decode to, where it follows from that alone; None if it lies in the data.
+    fn decoded_len(&self, encoded: usize) -> Option<usize>;
+
+    /// Length of what `decoded` bytes were encoded to, where it follows from that alone.
+    fn encoded_len(&self, decoded: usize) -> Option<usize>;
+
+    /// Memory in bytes that decoding takes beside input and output, for an output of at most `decoded` bytes.
+    fn scratch_len(&self, decoded: usize) -> usize {
+        let _ = decoded;
+        0
+    }
 
     /// Size in bytes of the elements whose bytes decoding puts together; None for all codecs but the byte shuffle.
     fn shuffled_size(&self) -> Option<usize> {
@@ -94,90 +130,37 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     }
 
     /// Decodes all of `encoded` into the front of `decoded` and returns the number of bytes written. It
-    /// never writes, and never allocates, more than `decoded` has room for.
+    /// never writes, and never allocates, more than `decoded` has room for, beside its scratch memory.
     ///
     /// # Errors
     /// [`Fault::Full`] if there is more to write than room; otherwise what is wrong with the data.
     fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault>;
 }
 
-/// The codecs that a chunk went through, in the order of writing; decoding runs them in reverse.
-#[derive(Debug, Default)]
-pub struct FilterPipeline {
-    codecs: Vec<Box<dyn Codec>>,
-}
+/// What every decoder reads and writes by: parts of slices that may be too short.
+mod parts {
+    use super::Fault;
 
-impl FilterPipeline {
-    /// A pipeline of filters and, after them, the compression; both as they were applied in writing.
-    #[must_use]
-    pub fn new(filters: Vec<Box<dyn Codec>>, compression: Option<Box<dyn Codec>>) -> Self {
-        Self { codecs: filters.into_iter().chain(compression).collect() }
+    /// The first `N` bytes, which are then gone from `bytes`.
+    pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Fault> {
+        let (first, rest) = bytes.split_first_chunk().ok_or_else(early_end)?;
+        *bytes = rest;
+        Ok(*first)
     }
 
-    /// Leaves the last step of decoding out if it would put the bytes of elements of this size together, and nothing else:
-    /// true if so. Whoever reads the decoded chunk has to do it then, and is spared a pass over it and a second buffer.
-    pub fn leave_shuffled(&mut self, element_size: usize) -> bool {
-        let shuffled_size = self.codecs.first().and_then(|codec| codec.shuffled_size());
-        let is_left = shuffled_size == Some(element_size);
-        if is_left {
-            self.codecs.remove(0);
-        }
-        is_left
+    /// The first `len` bytes, which are then gone from `bytes`.
+    pub(super) fn take_slice<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], Fault> {
+        let (first, rest) = bytes.split_at_checked(len).ok_or_else(early_end)?;
+        *bytes = rest;
+        Ok(first)
     }
 
-    /// Whether there is nothing to decode.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.codecs.is_empty()
+    /// A length of 32 bits.
+    pub(super) fn len(number: u32) -> Result<usize, Fault> {
+        usize::try_from(number).map_err(|_| Fault::Full)
     }
 
-    /// Whether the encoded chunk is as long as the decoded one.
-    #[must_use]
-    pub fn keeps_length(&self) -> bool {
-        self.codecs.iter().all(|codec| codec.keeps_length())
+    pub(super) fn early_end() -> Fault {
+        Fault::Corrupt("the data ends early".to_owned())
     }
-
-    /// Most memory, in units, that the chunk takes at one time while it is decoded: the input and the
-    /// output of one stage.
-    #[must_use]
-    pub fn peak_memory_units(&self, encoded_len: usize, decoded_len: usize) -> usize {
-        let (encoded, decoded) = (memory_units(encoded_len), memory_units(decoded_len));
-        match self.codecs.len() {
-            0 => encoded,
-            1 => encoded.saturating_add(decoded),
-            _ => encoded.max(decoded).saturating_add(decoded),
-        }
-    }
-
-    /// Undoes the codecs, last first, each into a fresh buffer of the budget, to which the input of a stage
-    /// returns as soon as the stage is done.
-    ///
-    /// # Errors
-    /// If a codec finds its input corrupt, or longer than `len` allows.
-    pub fn decode(&self, encoded: Buffer, len: DecodedLen, budget: &mut Budget) -> Result<Buffer, CodecError> {
-        self.codecs.iter().rev().try_fold(encoded, |input, codec| {
-            let span = tracing::info_span!("decode", codec = codec.name(), encoded_bytes = input.bytes().len());
-            span.in_scope(|| decode_one(codec.as_ref(), input, len, budget))
-        })
-    }
-}
-
-fn decode_one(codec: &dyn Codec, input: Buffer, len: DecodedLen, budget: &mut Budget) -> Result<Buffer, CodecError> {
-    let room = match (codec.keeps_length(), len) {
-        (true, _) => input.bytes().len(),
-        (false, len) => len.max(),
-    };
-    let mut output = budget.allocate(room)?;
-    let written = codec.decode(input.bytes(), output.bytes_mut()).map_err(|fault| {
-        let codec = codec.name();
-        match (fault, len) {
-            (Fault::Corrupt(problem), _) => CodecError::Corrupt { codec, problem },
-            (Fault::Unsuited(problem), _) => CodecError::Unsuited { codec, problem },
-            (Fault::Full, DecodedLen::Exactly(expected)) => CodecError::TooLong { codec, expected },
-            (Fault::Full, DecodedLen::AtMost(limit)) => CodecError::AboveLimit { codec, limit },
-        }
-    })?;
-    budget.reclaim(input);
-    output.truncate(written);
-    Ok(output)
 }

@@ -10,6 +10,9 @@ use crate::array::{ByteOrder, Planes};
 pub struct Shuffle {
     /// Size of the shuffled elements in bytes, which need not be that of the dtype.
     pub element_size: NonZeroUsize,
+    /// Whether there must be whole elements: true of a chunk's own. Behind a checksum or another codec, HDF5 leaves the bytes
+    /// that make no element at the end as they are.
+    pub is_whole: bool,
 }
 
 impl Codec for Shuffle {
@@ -17,8 +20,12 @@ impl Codec for Shuffle {
         "shuffle"
     }
 
-    fn keeps_length(&self) -> bool {
-        true
+    fn decoded_len(&self, encoded: usize) -> Option<usize> {
+        Some(encoded)
+    }
+
+    fn encoded_len(&self, decoded: usize) -> Option<usize> {
+        Some(decoded)
     }
 
     fn shuffled_size(&self) -> Option<usize> {
@@ -26,12 +33,17 @@ impl Codec for Shuffle {
     }
 
     fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let len = encoded.len();
-        let planes = Planes::of(encoded, self.element_size).ok_or_else(|| {
-            let size = self.element_size;
-            Fault::Unsuited(format!("element_size {size} does not divide the {len} bytes of the chunk"))
-        })?;
-        planes.join(0, ByteOrder::NATIVE, decoded.get_mut(..len).ok_or(Fault::Full)?);
+        let (len, size) = (encoded.len(), self.element_size);
+        let rest_len = len % size;
+        if self.is_whole && rest_len > 0 {
+            return Err(Fault::Unsuited(format!("element_size {size} does not divide the {len} bytes of the chunk")));
+        }
+        let (shuffled, rest) = encoded.split_at(len - rest_len);
+        let (elements, decoded_rest) = decoded.get_mut(..len).ok_or(Fault::Full)?.split_at_mut(shuffled.len());
+        if let Some(planes) = Planes::of(shuffled, size) {
+            planes.join(0, ByteOrder::NATIVE, elements);
+        }
+        decoded_rest.copy_from_slice(rest);
         Ok(len)
     }
 }
@@ -40,21 +52,27 @@ impl Codec for Shuffle {
 mod tests {
     use super::*;
 
-    fn decode(shuffled: &[u8], size: usize) -> Result<Vec<u8>, Fault> {
+    fn decode(shuffled: &[u8], size: usize, is_whole: bool) -> Result<Vec<u8>, Fault> {
         let mut decoded = vec![0; shuffled.len()];
-        let codec = Shuffle { element_size: NonZeroUsize::new(size).unwrap() };
+        let codec = Shuffle { element_size: NonZeroUsize::new(size).unwrap(), is_whole };
         codec.decode(shuffled, &mut decoded).map(|_| decoded)
     }
 
     #[test]
     fn the_bytes_of_an_element_come_together() {
-        assert_eq!(decode(&[1, 2, 3, 11, 12, 13], 2).unwrap(), [1, 11, 2, 12, 3, 13]);
-        assert!(decode(&[], 4).unwrap().is_empty());
+        assert_eq!(decode(&[1, 2, 3, 11, 12, 13], 2, true).unwrap(), [1, 11, 2, 12, 3, 13]);
+        assert!(decode(&[], 4, true).unwrap().is_empty());
     }
 
     #[test]
     fn an_element_size_that_does_not_divide_the_length_is_refused() {
-        assert!(matches!(decode(&[0; 10], 4), Err(Fault::Unsuited(_))));
-        assert!(matches!(decode(&[0; 10], usize::MAX), Err(Fault::Unsuited(_))));
+        assert!(matches!(decode(&[0; 10], 4, true), Err(Fault::Unsuited(_))));
+        assert!(matches!(decode(&[0; 10], usize::MAX, true), Err(Fault::Unsuited(_))));
+    }
+
+    #[test]
+    fn what_makes_no_element_behind_a_checksum_stays_as_it_was() {
+        assert_eq!(decode(&[1, 2, 11, 12, 21, 22, 7], 3, false).unwrap(), [1, 11, 21, 2, 12, 22, 7]);
+        assert_eq!(decode(&[1, 2], 3, false).unwrap(), [1, 2]);
     }
 }

@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use crate::{
     app::App,
+    codec::CodecError,
     credentials::Caller,
     error::ActiveStorageError,
     operation::Operation,
@@ -50,14 +51,21 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
     let permit = app.resources.answer(caller.client, plan.answer_units).await?;
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
-    let download = tracing::debug_span!("download");
-    let Request { location, range, .. } = &request;
-    let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, &caller, &mut budget);
-    let encoded = fetch.instrument(download).await.map_err(|error| plan.explain(error))?;
+    let mut encoded = if request.fill_value.is_some() {
+        budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?
+    } else {
+        let Request { location, range, .. } = &request;
+        let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, &caller, &mut budget);
+        let download = tracing::debug_span!("download");
+        fetch.instrument(download).await.map_err(|error| plan.explain(error))?
+    };
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
     app.cpu
         .run(caller.client, effort, move || {
+            if let Some(fill_value) = request.fill_value {
+                request.task.fill(&mut encoded, fill_value);
+            }
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
             let _span = tracing::debug_span!("operation").entered();
             let result = O::run(&request.task, chunk, &mut budget)?;

@@ -1,5 +1,6 @@
 //! The door: the only code that knows axum, status codes and headers.
 
+mod capabilities;
 mod connection;
 mod event_loops;
 mod exchanges;
@@ -38,6 +39,15 @@ pub use event_loops::EventLoops;
 pub use serve::{ServeOptions, serve};
 pub use tls::{Tls, TlsError};
 
+/// The last part of the route of each operation.
+const OPERATIONS: &[&str] = &[
+    <Count as Operation>::NAME,
+    <Max as Operation>::NAME,
+    <Min as Operation>::NAME,
+    <Select as Operation>::NAME,
+    <Sum as Operation>::NAME,
+];
+
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
     let (described, operations): (Vec<_>, Vec<_>) =
@@ -52,6 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route_layer(tokens)
         .merge(openapi::router(&described))
         .route("/metrics", get(handler::metrics))
+        .route("/capabilities", get(capabilities::capabilities))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(handler::not_found)

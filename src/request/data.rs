@@ -12,6 +12,7 @@ use validator::Validate;
 use super::{
     fields::{Fields, Object},
     rules, schema,
+    zarr::ZarrCodec,
 };
 use crate::{
     array::{ByteOrder, DType, Number, Order},
@@ -73,6 +74,9 @@ pub enum InterfaceType {
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::filters, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::filter_mask, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::codecs, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::fill_value, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::strides, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::selection, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::axis, use_context, skip_on_field_errors = false))]
@@ -87,9 +91,9 @@ pub struct RequestData {
     pub byte_order: Option<ByteOrder>,
     /// First byte of the chunk in the object; 0 if absent.
     pub offset: Option<u64>,
-    /// Length of the chunk in bytes, before decoding; to the end of the object if absent.
-    #[schema(minimum = 1)]
-    #[validate(range(min = 1, message = "must be at least 1 byte"))]
+    /// Length of the chunk in bytes, before decoding; to the end of the object if absent. 0 for a chunk that was never
+    /// written, whose elements are all the `fill_value`.
+    #[schema(minimum = 0)]
     pub size: Option<u64>,
     /// Length of each dimension; one dimension of as many elements as there are if absent.
     #[schema(schema_with = schema::shape)]
@@ -107,6 +111,13 @@ pub struct RequestData {
     /// What the chunk went through before it was compressed, in that order.
     #[schema(schema_with = schema::filters)]
     pub filters: Option<Vec<CodecSpec>>,
+    /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression.
+    pub filter_mask: Option<u32>,
+    /// Zarr v3's list of codecs, instead of `compression`, `filters`, `byte_order` and `order`.
+    #[schema(schema_with = schema::codecs)]
+    pub codecs: Option<Vec<ZarrCodec>>,
+    /// What elements are that were never written.
+    pub fill_value: Option<Number>,
     /// Which elements are missing.
     pub missing: Option<MissingData>,
     /// dtype of the result of a sum.
@@ -183,6 +194,9 @@ impl RequestData {
             axis: fields.take("axis"),
             compression: fields.take("compression").map(|Object(spec)| spec),
             filters: fields.take("filters").map(|specs: Vec<_>| specs.into_iter().map(|Object(spec)| spec).collect()),
+            filter_mask: fields.take("filter_mask"),
+            codecs: fields.take("codecs"),
+            fill_value: fields.take("fill_value"),
             missing: fields.take("missing").map(|Object(missing)| missing),
             result_dtype: fields.take("result_dtype"),
             keepdims: fields.take("keepdims"),

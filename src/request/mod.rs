@@ -1,22 +1,25 @@
 //! What is asked: wire form in, checked form out.
 
 mod data;
+mod encoding;
 mod fields;
 mod place;
 mod rules;
 pub mod schema;
+mod zarr;
 
 use std::{collections::HashSet, fmt};
 
 use validator::{ValidateArgs, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
-    array::{ByteOrder, Slice, Storage},
-    codec::{self, FilterPipeline},
+    array::{DType, Number, Slice, Storage},
+    codec::{DecodedLen, FilterPipeline},
     operation::{Task, Traits},
     source::{ByteRange, Location},
 };
 
+use encoding::Encoding;
 use fields::Fields;
 use place::Place;
 
@@ -54,6 +57,8 @@ pub struct Request {
     pub location: Location,
     /// The part of the object that is the chunk.
     pub range: ByteRange,
+    /// What its elements are, if it was never written: then there is nothing to read.
+    pub fill_value: Option<Number>,
     /// How to decode it.
     pub pipeline: FilterPipeline,
     /// What to do with it.
@@ -133,7 +138,7 @@ impl Request {
         violations.sort_by(|a, b| a.field.cmp(&b.field));
         let mut problems = fields.into_problems();
         problems.extend(violations);
-        match Self::checked(place, data, operation, defaults, &mut problems) {
+        match Self::checked(place, &data, operation, defaults, &mut problems) {
             Some(request) if problems.is_empty() => Ok(request),
             _ => Err(RequestError::Invalid(told(problems))),
         }
@@ -142,31 +147,32 @@ impl Request {
     /// The checked form; None if a part has none, which `problems` then tells.
     fn checked(
         place: Place,
-        data: RequestData,
+        data: &RequestData,
         operation: Traits,
         defaults: Defaults,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         let reply = place.reply_form();
         let location = place.location(problems);
-        let compression = data.compression.as_ref().map(codec::compression).transpose();
-        let compression = noted(problems, "compression", compression);
-        let filters = data.filters.iter().flatten().map(|spec| noted(problems, "filters", codec::filter(spec)));
-        let filters: Option<Vec<_>> = filters.collect::<Vec<_>>().into_iter().collect();
         let shape = data.shape.as_ref().map(|shape| shape.iter().map(|&len| usize::try_from(len)).collect());
         let shape = noted(problems, "shape", shape.transpose().map_err(|_| "is too large".to_owned()))?;
 
         let dimensions = data.shape.as_ref().map_or(0, Vec::len);
         let axis = data.axis.as_ref().filter(|_| operation.uses_axis);
         let slice = |SliceData([start, end, stride]): SliceData| Slice { start, end, stride };
-        let mut pipeline = FilterPipeline::new(filters?, compression?);
-        let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
+        let is_one_result = operation.uses_axis && axis.is_none();
+        let is_unwritten = data.size == Some(0);
+        let encoding = Encoding::of(data, is_one_result, problems)?;
+        let encoding = if is_unwritten { encoding.of_unwritten() } else { encoding };
+        let Encoding { mut pipeline, byte_order, order } = encoding;
+        let dtype = data.dtype?;
+        problems.extend(wrong_size(data, dtype, &pipeline).map(|problem| Problem::new("size", problem)));
         let mut task = Task {
-            dtype: data.dtype?,
+            dtype,
             storage: Storage { byte_order, shuffled: false },
             shape,
-            order: data.order.unwrap_or_default(),
-            selection: data.selection.map(|selection| selection.into_iter().map(slice).collect()),
+            order,
+            selection: data.selection.as_ref().map(|selection| selection.iter().copied().map(slice).collect()),
             missing: data.missing.as_ref().map(rules::missing_rules).unwrap_or_default(),
             reduced: axis.map(|axis| rules::reduced_axes(&axis.0, dimensions)).transpose().ok()?,
             result_dtype: data.result_dtype,
@@ -176,12 +182,29 @@ impl Request {
         task.storage.shuffled = joins_rows && pipeline.leave_shuffled(task.dtype.size());
         Some(Self {
             location: location?,
-            range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size },
+            range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size.filter(|_| !is_unwritten) },
+            fill_value: data.fill_value.filter(|_| is_unwritten),
             pipeline,
             task,
             reply,
         })
     }
+}
+
+/// What is wrong with a size that dtype, shape and codecs rule out.
+fn wrong_size(data: &RequestData, dtype: DType, pipeline: &FilterPipeline) -> Option<String> {
+    let size = usize::try_from(data.size?).ok().filter(|&size| size > 0)?;
+    let Some(shape) = &data.shape else {
+        let is_wrong = !data.is_given("shape") && !pipeline.decoded_len(size)?.is_multiple_of(dtype.size());
+        return is_wrong.then(|| format!("is {size} bytes, not a whole number of {} elements", dtype.name()));
+    };
+    rules::shape(shape).ok()?;
+    let len = shape.iter().try_fold(dtype.size(), |len, &dimension| len.checked_mul(dimension.try_into().ok()?))?;
+    let DecodedLen::Exactly(expected) = pipeline.encoded_len(DecodedLen::Exactly(len)) else { return None };
+    (expected != size).then(|| {
+        let dtype = dtype.name();
+        format!("is {size} bytes, but shape {shape:?} of {dtype} has {expected} bytes and no compression is given")
+    })
 }
 
 /// The value; or None, and its problem noted.

@@ -111,34 +111,46 @@ fn elements(shape: &[u64]) -> Option<u64> {
 }
 
 pub(super) fn size(data: &RequestData, _: &Rules) -> Checked {
-    let (Some(size), Some(dtype)) = (data.size, data.dtype) else { return Ok(()) };
-    if data.is_given("compression") || size == 0 {
-        return Ok(());
-    }
-    let item_size = dtype.size() as u64;
-    match &data.shape {
-        Some(shape) if rules_hold(shape) => {
-            match elements(shape).and_then(|elements| elements.checked_mul(item_size)) {
-                Some(expected) if expected == size => Ok(()),
-                Some(expected) => broken(
-                    "size",
-                    format!(
-                        "is {size} bytes, but shape {shape:?} of {} has {expected} bytes and no compression is given",
-                        dtype.name()
-                    ),
-                ),
-                None => broken("shape", "has more bytes than can be counted"),
-            }
+    match (data.size, data.is_given("fill_value"), data.is_given("shape")) {
+        (Some(0), false, _) => {
+            broken("size", "must be at least 1 byte; a chunk that was never written needs fill_value")
         }
-        None if !data.is_given("shape") && !size.is_multiple_of(item_size) => {
-            broken("size", format!("is {size} bytes, not a whole number of {} elements", dtype.name()))
-        }
+        (Some(0), true, false) => broken("size", "a chunk that was never written needs shape"),
         _ => Ok(()),
     }
 }
 
-fn rules_hold(dimensions: &[u64]) -> bool {
-    shape(dimensions).is_ok()
+pub(super) fn filter_mask(data: &RequestData, _: &Rules) -> Checked {
+    let Some(mask) = data.filter_mask else { return Ok(()) };
+    let filters = data.filters.iter().flatten().count() + usize::from(data.is_given("compression"));
+    let known =
+        u32::try_from(filters).ok().and_then(|filters| 1_u32.checked_shl(filters)).map_or(u32::MAX, |bit| bit - 1);
+    if mask & !known != 0 && !(data.is_given("filters") && data.filters.is_none()) {
+        return broken("filter_mask", format!("{mask} names filters beyond the {filters} that are given"));
+    }
+    Ok(())
+}
+
+pub(super) fn codecs(data: &RequestData, _: &Rules) -> Checked {
+    if !data.is_given("codecs") {
+        return Ok(());
+    }
+    let others = ["compression", "filters", "filter_mask", "byte_order", "order"];
+    match others.into_iter().find(|other| data.is_given(other)) {
+        Some(other) => broken("codecs", format!("says all that {other} could; give one of them")),
+        None if data.codecs.as_ref().is_some_and(|codecs| codecs.len() > MAX_FILTERS) => {
+            broken("codecs", format!("has more than {MAX_FILTERS} entries"))
+        }
+        None => Ok(()),
+    }
+}
+
+pub(super) fn fill_value(data: &RequestData, _: &Rules) -> Checked {
+    let (Some(fill_value), Some(dtype)) = (data.fill_value, data.dtype) else { return Ok(()) };
+    if with_dtype!(dtype, T => T::from_number(fill_value).is_none()) {
+        return broken("fill_value", format!("{} is not a value of {}", shown(fill_value), dtype.name()));
+    }
+    Ok(())
 }
 
 pub(super) fn range_end(data: &RequestData, _: &Rules) -> Checked {

@@ -11,7 +11,7 @@ use utoipa::{
 use super::data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData};
 use crate::{
     array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
-    codec::{CodecSpec, compression_ids, filter_ids},
+    codec::{CodecSpec, codec_ids},
 };
 
 /// A text that is one of a few.
@@ -98,33 +98,47 @@ pub(super) fn shape() -> RefOr<Schema> {
     shape.description(Some("Length of each dimension; one dimension of as many elements as there are if absent")).into()
 }
 
-/// A codec that `compression` can name.
 pub(super) fn compression() -> RefOr<Schema> {
-    codec(compression_ids(), "What the chunk is compressed with").build().into()
+    let nullable = SchemaType::from_iter([Type::Object, Type::Null]);
+    codec("What the chunk is compressed with").schema_type(nullable).build().into()
 }
 
-/// Codecs that `filters` can name.
 pub(super) fn filters() -> RefOr<Schema> {
-    let size = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).description(Some("In bytes"));
-    let filter = codec(filter_ids(), "One filter").schema_type(Type::Object).property("element_size", size);
-    let filters = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(filter);
+    let filters =
+        ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(codec("One filter"));
     filters.description(Some("What the chunk went through before it was compressed, in that order")).build().into()
 }
 
-/// Other keys of a numcodecs configuration are accepted and not needed.
-fn codec(ids: impl Iterator<Item = &'static str>, description: &str) -> ObjectBuilder {
+/// A codec as numcodecs or HDF5 describes it. Other keys of a configuration are accepted and not needed.
+fn codec(description: &str) -> ObjectBuilder {
+    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let id = OneOfBuilder::new().item(choice(codec_ids(), "Name of the codec")).item(number());
+    let id = id.description(Some("Name of the codec, or number of the HDF5 filter"));
     ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
-        .property("id", choice(ids, "Name of the codec"))
+        .schema_type(Type::Object)
+        .property("id", Schema::OneOf(id.build()))
         .required("id")
+        .property("element_size", number().description(Some("In bytes; for shuffle and bitshuffle")))
+        .property("cd_values", ArrayBuilder::new().items(number()).description(Some("Client data of the HDF5 filter")))
         .description(Some(description))
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+}
+
+pub(super) fn codecs() -> RefOr<Schema> {
+    let codec = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", ObjectBuilder::new().schema_type(Type::String))
+        .property("configuration", ObjectBuilder::new().schema_type(Type::Object))
+        .required("name");
+    let either = OneOfBuilder::new().item(codec).item(ObjectBuilder::new().schema_type(Type::String));
+    let codecs = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(either);
+    codecs.description(Some("The codecs of a Zarr v3 array, as zarr.json has them")).build().into()
 }
 
 impl ToSchema for CodecSpec {}
 impl PartialSchema for CodecSpec {
     fn schema() -> RefOr<Schema> {
-        codec(compression_ids().chain(filter_ids()), "A codec").build().into()
+        codec("A codec").build().into()
     }
 }
 

@@ -1,0 +1,70 @@
+//! bzip2: one stream or several.
+
+use bzip2::{Decompress, Status};
+
+use super::{Codec, Fault, parts::early_end};
+
+/// bzip2.
+#[derive(Clone, Copy, Debug)]
+pub struct Bzip2;
+
+/// What decoding takes at the highest level, which any stream may be of.
+const STATE_LEN: usize = 4 << 20;
+
+/// First bytes of every stream.
+const MAGIC: &[u8] = b"BZh";
+
+impl Codec for Bzip2 {
+    fn name(&self) -> &'static str {
+        "bz2"
+    }
+
+    fn decoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn encoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn scratch_len(&self, _: usize) -> usize {
+        STATE_LEN
+    }
+
+    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let mut written = 0;
+        loop {
+            let (read, len) = decode_stream(encoded, decoded.split_at_mut(written).1)?;
+            written += len;
+            encoded = encoded.get(read..).unwrap_or_default();
+            if !encoded.starts_with(MAGIC) {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// Decodes one stream: bytes read and written.
+fn decode_stream(encoded: &[u8], decoded: &mut [u8]) -> Result<(usize, usize), Fault> {
+    let mut stream = Decompress::new(false);
+    let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    loop {
+        let (read, written) = (bytes(stream.total_in()), bytes(stream.total_out()));
+        let input = encoded.get(read..).unwrap_or_default();
+        // One byte of room behind a full output tells a stream that is at its end from one that goes on.
+        let mut probe = [0];
+        let is_full = written >= decoded.len();
+        let output = if is_full { &mut probe[..] } else { decoded.split_at_mut(written).1 };
+        let status = stream.decompress(input, output).map_err(|error| Fault::Corrupt(error.to_string()))?;
+        let now = (bytes(stream.total_in()), bytes(stream.total_out()));
+        if now.1 > decoded.len() {
+            return Err(Fault::Full);
+        }
+        if status == Status::StreamEnd {
+            return Ok(now);
+        }
+        if now == (read, written) {
+            return Err(early_end());
+        }
+    }
+}

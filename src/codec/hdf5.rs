@@ -1,0 +1,190 @@
+//! HDF5's own filters that pack bits, decoded by the crate `rust-hdf5`.
+
+use rust_hdf5::format::{nbit_scaleoffset, szip};
+
+use super::{Codec, Fault, parts};
+use crate::array::Kind;
+
+/// Scale-offset (filter 6): differences from the smallest value in as many bits as they need.
+#[derive(Clone, Debug)]
+pub struct ScaleOffset {
+    /// The filter's client data, as HDF5 writes it.
+    pub client_data: Vec<u32>,
+}
+
+/// N-bit (filter 5): the significant bits of elements of less precision than room. The filter puts them where they were; what
+/// they mean is made of them at the same time, which in HDF5 is the work of its type conversion.
+#[derive(Clone, Debug)]
+pub struct Nbit {
+    /// The filter's client data, as HDF5 writes it.
+    pub client_data: Vec<u32>,
+    /// Whether the highest significant bit is a sign, which the client data does not say.
+    pub kind: Kind,
+}
+
+/// SZIP (filter 4): the extended Rice coder of CCSDS 121.0-B-3.
+#[derive(Clone, Copy, Debug)]
+pub struct Szip {
+    options: u32,
+    pixels_per_block: u32,
+    bits_per_pixel: u32,
+    pixels_per_scanline: u32,
+}
+
+/// Copies of the output that the library makes on its way, in bytes for each of the output: a sample of eight bits takes
+/// 32 of them, twice where scanlines are padded.
+const SZIP_SCRATCH: usize = 16;
+
+impl Szip {
+    /// From the filter's client data, as HDF5 writes it.
+    ///
+    /// # Errors
+    /// If there is none, or it makes no sense.
+    pub fn new(client_data: &[u32]) -> Result<Self, String> {
+        let &[options, pixels_per_block, bits_per_pixel, pixels_per_scanline, ..] = client_data else {
+            return Err("szip needs the four numbers of the filter's client data as cd_values".to_owned());
+        };
+        if pixels_per_block == 0
+            || pixels_per_block > 32
+            || pixels_per_scanline < pixels_per_block
+            || bits_per_pixel == 0
+        {
+            return Err("the cd_values of szip make no sense".to_owned());
+        }
+        Ok(Self { options, pixels_per_block, bits_per_pixel, pixels_per_scanline })
+    }
+}
+
+impl Codec for Szip {
+    fn name(&self) -> &'static str {
+        "szip"
+    }
+
+    fn decoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn encoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn scratch_len(&self, decoded: usize) -> usize {
+        // A last scanline is padded to be whole.
+        let line = usize::try_from(self.pixels_per_scanline).unwrap_or(usize::MAX).saturating_mul(64);
+        decoded.saturating_mul(SZIP_SCRATCH).saturating_add(line)
+    }
+
+    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let claimed = parts::len(u32::from_le_bytes(parts::take(&mut encoded)?))?;
+        if claimed > decoded.len() {
+            return Err(Fault::Full);
+        }
+        let Self { options, pixels_per_block, bits_per_pixel, pixels_per_scanline } = *self;
+        let output = szip::decompress(encoded, claimed, bits_per_pixel, pixels_per_block, pixels_per_scanline, options);
+        put(&output.map_err(Fault::Corrupt)?, decoded)
+    }
+}
+
+impl Codec for ScaleOffset {
+    fn name(&self) -> &'static str {
+        "scaleoffset"
+    }
+
+    fn decoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn encoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn scratch_len(&self, decoded: usize) -> usize {
+        decoded
+    }
+
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        // Elements and their size.
+        check_claim(&self.client_data, 2, 4, encoded, decoded)?;
+        let output = nbit_scaleoffset::reverse_scaleoffset(encoded, &self.client_data);
+        put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)
+    }
+}
+
+impl Codec for Nbit {
+    fn name(&self) -> &'static str {
+        "nbit"
+    }
+
+    fn decoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn encoded_len(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn scratch_len(&self, decoded: usize) -> usize {
+        decoded
+    }
+
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        check_claim(&self.client_data, 2, 4, encoded, decoded)?;
+        let output = nbit_scaleoffset::apply_nbit(encoded, &self.client_data, false);
+        let len = put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)?;
+        self.convert(decoded.split_at_mut(len).0)?;
+        Ok(len)
+    }
+}
+
+/// Class of an element that is one number, in the client data of [`Nbit`].
+const ATOMIC: u32 = 1;
+
+impl Nbit {
+    /// Makes numbers of bits: those of less precision than room are moved down, and their sign is extended.
+    fn convert(&self, elements: &mut [u8]) -> Result<(), Fault> {
+        let &[_, is_full, _, ATOMIC, size, order, precision, offset, ..] = self.client_data.as_slice() else {
+            return Err(Fault::Unsuited("cd_values are not of an array of numbers".to_owned()));
+        };
+        let bits = size.saturating_mul(8);
+        if is_full != 0 || precision == bits && offset == 0 {
+            return Ok(());
+        }
+        if self.kind == Kind::Float || precision == 0 || precision.saturating_add(offset) > bits || bits > 64 {
+            return Err(Fault::Unsuited(format!("no numbers of {precision} bits at bit {offset} of {bits}")));
+        }
+        let (above, is_signed) = (64 - precision, self.kind == Kind::Signed);
+        let size = parts::len(size)?;
+        for element in elements.chunks_exact_mut(size) {
+            let mut wide = [0; 8];
+            copy_ordered(element, wide.split_at_mut(size).0, order);
+            let number = u64::from_le_bytes(wide) >> offset << above;
+            let number = if is_signed { (number.cast_signed() >> above).cast_unsigned() } else { number >> above };
+            copy_ordered(number.to_le_bytes().split_at(size).0, element, order);
+        }
+        Ok(())
+    }
+}
+
+/// Copies the bytes of a number between little-endian and the order of the client data: 0 for little-endian, 1 for big.
+fn copy_ordered(from: &[u8], to: &mut [u8], order: u32) {
+    to.copy_from_slice(from);
+    if order == 1 {
+        to.reverse();
+    }
+}
+
+/// Whether the number of elements and their size, which client data has at these places, have room.
+fn check_claim(data: &[u32], elements: usize, size: usize, encoded: &[u8], decoded: &[u8]) -> Result<(), Fault> {
+    let number = |at: usize| data.get(at).copied().map(parts::len).transpose();
+    let (Some(elements), Some(size)) = (number(elements)?, number(size)?) else {
+        return Err(Fault::Unsuited("cd_values are too short for the filter's client data".to_owned()));
+    };
+    // What needs no packing is passed on as it is.
+    let claimed = elements.checked_mul(size).ok_or(Fault::Full)?;
+    if claimed > decoded.len() || encoded.len() > decoded.len().saturating_add(64) { Err(Fault::Full) } else { Ok(()) }
+}
+
+fn put(output: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    decoded.get_mut(..output.len()).ok_or(Fault::Full)?.copy_from_slice(output);
+    Ok(output.len())
+}

@@ -1,0 +1,191 @@
+//! What a chunk went through, and its way back.
+
+use std::ops::Range;
+
+use super::{Checksum, Codec, CodecError, DecodedLen, Fault};
+use crate::array::{Budget, Buffer, memory_units};
+
+/// One step of writing a chunk.
+#[derive(Debug)]
+pub enum Stage {
+    /// Other bytes took the place of those before.
+    Codec(Box<dyn Codec>),
+    /// A checksum was put before or behind them.
+    Checksum(Checksum),
+}
+
+impl<C: Codec + 'static> From<C> for Stage {
+    fn from(codec: C) -> Self {
+        Self::Codec(Box::new(codec))
+    }
+}
+
+impl Stage {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Codec(codec) => codec.name(),
+            Self::Checksum(checksum) => checksum.name(),
+        }
+    }
+
+    fn decoded_len(&self, encoded: usize) -> Option<usize> {
+        match self {
+            Self::Codec(codec) => codec.decoded_len(encoded),
+            Self::Checksum(_) => Some(encoded.saturating_sub(Checksum::LEN)),
+        }
+    }
+
+    fn encoded_len(&self, decoded: DecodedLen) -> DecodedLen {
+        let exact = match self {
+            Self::Codec(codec) => codec.encoded_len(decoded.max()),
+            Self::Checksum(_) => Some(decoded.max().saturating_add(Checksum::LEN)),
+        };
+        match (exact, decoded) {
+            (Some(len), DecodedLen::Exactly(_)) => DecodedLen::Exactly(len),
+            (Some(len), DecodedLen::AtMost(_)) => DecodedLen::AtMost(len),
+            (None, _) => DecodedLen::AtMost(longest_encoded(decoded.max())),
+        }
+    }
+}
+
+/// No compression that is used makes more of data that it cannot compress.
+const fn longest_encoded(decoded: usize) -> usize {
+    decoded.saturating_add(decoded / 8).saturating_add(64 << 10)
+}
+
+/// What a chunk went through, in the order of writing; decoding goes backwards.
+#[derive(Debug, Default)]
+pub struct FilterPipeline {
+    stages: Vec<Stage>,
+}
+
+impl FilterPipeline {
+    /// A pipeline of these stages, in the order of writing.
+    #[must_use]
+    pub const fn new(stages: Vec<Stage>) -> Self {
+        Self { stages }
+    }
+
+    /// Leaves the last step of decoding out if it would put the bytes of elements of this size together, and nothing else:
+    /// true if so. Whoever reads the decoded chunk has to do it then, and is spared a pass over it and a second buffer.
+    pub fn leave_shuffled(&mut self, element_size: usize) -> bool {
+        let Some(Stage::Codec(codec)) = self.stages.first() else { return false };
+        let is_left = codec.shuffled_size() == Some(element_size);
+        if is_left {
+            self.stages.remove(0);
+        }
+        is_left
+    }
+
+    /// Whether there is nothing to decode.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
+    /// How long a chunk is when it has been encoded.
+    #[must_use]
+    pub fn encoded_len(&self, decoded: DecodedLen) -> DecodedLen {
+        self.stages.iter().fold(decoded, |len, stage| stage.encoded_len(len))
+    }
+
+    /// Length of what `encoded` bytes decode to, where it follows from that alone.
+    #[must_use]
+    pub fn decoded_len(&self, encoded: usize) -> Option<usize> {
+        self.stages.iter().rev().try_fold(encoded, |len, stage| stage.decoded_len(len))
+    }
+
+    /// Most memory, in units, that the chunk takes at one time while it is decoded: the input, the output and the scratch
+    /// memory of one stage.
+    #[must_use]
+    pub fn peak_memory_units(&self, encoded_len: usize, decoded: DecodedLen) -> usize {
+        let (mut len, mut peak) = (encoded_len, memory_units(encoded_len));
+        for (stage, room) in self.decoding(decoded) {
+            let input = len;
+            len = output_len(stage, input, room);
+            if let Stage::Codec(codec) = stage {
+                let lens = [input, len, codec.scratch_len(len)];
+                peak = peak.max(lens.into_iter().map(memory_units).fold(0, usize::saturating_add));
+            }
+        }
+        peak
+    }
+
+    /// Undoes the stages, last first, each into a fresh buffer of the budget, to which the input of a stage
+    /// returns as soon as the stage is done.
+    ///
+    /// # Errors
+    /// If a stage finds its input corrupt, or longer than `len` allows.
+    pub fn decode(&self, encoded: Buffer, len: DecodedLen, budget: &mut Budget) -> Result<Buffer, CodecError> {
+        let mut buffer = encoded;
+        let mut part = 0..buffer.bytes().len();
+        for (stage, room) in self.decoding(len) {
+            let _span = tracing::info_span!("decode", codec = stage.name(), encoded_bytes = part.len()).entered();
+            match stage {
+                Stage::Checksum(checksum) => part = checked(checksum, &buffer, part)?,
+                Stage::Codec(codec) => {
+                    let output = decode_one(
+                        codec.as_ref(),
+                        part_of(&buffer, &part),
+                        output_len(stage, part.len(), room),
+                        room,
+                        budget,
+                    )?;
+                    budget.reclaim(std::mem::replace(&mut buffer, output));
+                    part = 0..buffer.bytes().len();
+                }
+            }
+        }
+        if part.start > 0 {
+            buffer.bytes_mut().copy_within(part.clone(), 0);
+        }
+        budget.truncate(&mut buffer, part.len());
+        Ok(buffer)
+    }
+
+    /// The stages in the order of decoding, and how long the output of each may be.
+    fn decoding(&self, decoded: DecodedLen) -> impl Iterator<Item = (&Stage, DecodedLen)> {
+        let outputs = self.stages.iter().scan(decoded, |len, stage| {
+            let output = *len;
+            *len = stage.encoded_len(output);
+            Some((stage, output))
+        });
+        outputs.collect::<Vec<_>>().into_iter().rev()
+    }
+}
+
+/// The length of the output of a stage, or the most that it may be.
+fn output_len(stage: &Stage, input: usize, room: DecodedLen) -> usize {
+    stage.decoded_len(input).unwrap_or(usize::MAX).min(room.max())
+}
+
+fn part_of<'a>(buffer: &'a Buffer, part: &Range<usize>) -> &'a [u8] {
+    buffer.bytes().get(part.clone()).unwrap_or_default()
+}
+
+fn checked(checksum: &Checksum, buffer: &Buffer, part: Range<usize>) -> Result<Range<usize>, CodecError> {
+    let payload = checksum.payload(part_of(buffer, &part));
+    let payload = payload.map_err(|problem| CodecError::Corrupt { codec: checksum.name(), problem })?;
+    Ok(part.start.saturating_add(payload.start)..part.start.saturating_add(payload.end))
+}
+
+fn decode_one(
+    codec: &dyn Codec,
+    input: &[u8],
+    output_len: usize,
+    len: DecodedLen,
+    budget: &mut Budget,
+) -> Result<Buffer, CodecError> {
+    let mut output = budget.allocate(output_len)?;
+    let written = codec.decode(input, output.bytes_mut()).map_err(|fault| {
+        let codec = codec.name();
+        match (fault, len) {
+            (Fault::Corrupt(problem), _) => CodecError::Corrupt { codec, problem },
+            (Fault::Unsuited(problem), _) => CodecError::Unsuited { codec, problem },
+            (Fault::Full, DecodedLen::Exactly(expected)) => CodecError::TooLong { codec, expected },
+            (Fault::Full, DecodedLen::AtMost(limit)) => CodecError::AboveLimit { codec, limit },
+        }
+    })?;
+    budget.truncate(&mut output, written);
+    Ok(output)
+}

@@ -1,0 +1,57 @@
+//! Arrays whose axes were written in another order, as Zarr v3's `transpose` does.
+
+use ndarray::{ArrayView, ArrayViewMut, IxDyn};
+
+use super::{Codec, Fault};
+
+/// Puts axes back in their order.
+#[derive(Clone, Debug)]
+pub struct Transpose {
+    /// Lengths of the axes of the decoded chunk.
+    pub shape: Vec<usize>,
+    /// For each axis as written, which one of the decoded chunk it is.
+    pub order: Vec<usize>,
+    /// Size of an element in bytes.
+    pub element_size: usize,
+}
+
+impl Codec for Transpose {
+    fn name(&self) -> &'static str {
+        "transpose"
+    }
+
+    fn decoded_len(&self, encoded: usize) -> Option<usize> {
+        Some(encoded)
+    }
+
+    fn encoded_len(&self, decoded: usize) -> Option<usize> {
+        Some(decoded)
+    }
+
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
+        match self.element_size {
+            1 => self.decode_elements::<1>(encoded, decoded),
+            2 => self.decode_elements::<2>(encoded, decoded),
+            4 => self.decode_elements::<4>(encoded, decoded),
+            8 => self.decode_elements::<8>(encoded, decoded),
+            size => Err(Fault::Unsuited(format!("no elements of {size} bytes"))),
+        }
+    }
+}
+
+impl Transpose {
+    fn decode_elements<const SIZE: usize>(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+        let wrong = || Fault::Unsuited(format!("the chunk's {} bytes are not those of its shape", encoded.len()));
+        let written: Option<Vec<usize>> = self.order.iter().map(|&axis| self.shape.get(axis).copied()).collect();
+        let written = ArrayView::from_shape(IxDyn(&written.ok_or_else(wrong)?), encoded.as_chunks::<SIZE>().0);
+        let mut inverse = vec![0; self.order.len()];
+        for (axis, &of) in self.order.iter().enumerate() {
+            *inverse.get_mut(of).ok_or_else(wrong)? = axis;
+        }
+        let read = ArrayViewMut::from_shape(IxDyn(&self.shape), decoded.as_chunks_mut::<SIZE>().0);
+        let (written, mut read) = (written.map_err(|_| wrong())?, read.map_err(|_| wrong())?);
+        read.assign(&written.permuted_axes(inverse));
+        Ok(encoded.len())
+    }
+}

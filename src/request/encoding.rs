@@ -1,0 +1,57 @@
+//! How a chunk was encoded, as HDF5, Zarr v2 and Zarr v3 say it → one pipeline.
+
+use crate::{
+    array::{ByteOrder, DType, Order},
+    codec::{self, Applied, FilterPipeline, Stage},
+};
+
+use super::{Problem, data::RequestData, noted, zarr::Chain};
+
+/// What a chunk went through before it was stored, and what it was before that.
+#[derive(Debug)]
+pub(super) struct Encoding {
+    pub(super) pipeline: FilterPipeline,
+    pub(super) byte_order: ByteOrder,
+    pub(super) order: Order,
+}
+
+impl Encoding {
+    /// From `codecs`, or else from `filters`, `compression`, `byte_order` and `order`; None if something is wrong, which
+    /// `problems` then tells. `is_one_result` says that the layout of the result does not matter.
+    pub(super) fn of(data: &RequestData, is_one_result: bool, problems: &mut Vec<Problem>) -> Option<Self> {
+        let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
+        let order = data.order.unwrap_or_default();
+        let Some(codecs) = &data.codecs else {
+            let pipeline = FilterPipeline::new(stages(data, problems)?);
+            return Some(Self { pipeline, byte_order, order });
+        };
+        let chain = noted(problems, "codecs", Chain::of(codecs, data, is_one_result))?;
+        Some(Self { pipeline: FilterPipeline::new(chain.stages), byte_order: chain.byte_order, order: chain.order })
+    }
+
+    /// Nothing was encoded of a chunk that was never written.
+    pub(super) fn of_unwritten(self) -> Self {
+        Self { pipeline: FilterPipeline::default(), byte_order: ByteOrder::NATIVE, ..self }
+    }
+}
+
+/// The stages of `filters`, and after them the compression, but for those that `filter_mask` says were skipped.
+fn stages(data: &RequestData, problems: &mut Vec<Problem>) -> Option<Vec<Stage>> {
+    let filters = data.filters.iter().flatten().map(|spec| ("filters", spec));
+    let steps: Vec<_> = filters.chain(data.compression.iter().map(|spec| ("compression", spec))).collect();
+    let mask = data.filter_mask.unwrap_or(0);
+    let is_skipped = |step: usize| u32::try_from(step).is_ok_and(|step| mask.checked_shr(step).unwrap_or(0) & 1 == 1);
+    // Whatever is wrong with the dtype is told elsewhere.
+    let dtype = data.dtype.unwrap_or(DType::UInt8);
+    let mut stages = Some(Vec::new());
+    for (step, (field, spec)) in steps.into_iter().enumerate() {
+        let is_first = stages.as_ref().is_none_or(Vec::is_empty);
+        let made = noted(problems, field, codec::stages(spec, Applied { dtype, is_first }));
+        match (made, &mut stages) {
+            (Some(made), Some(stages)) if !is_skipped(step) => stages.extend(made),
+            (Some(_), _) => {}
+            (None, stages) => *stages = None,
+        }
+    }
+    stages
+}
