@@ -1,4 +1,4 @@
-//! Encoded chunks, one codec at a time: whatever they hold, a codec keeps to its room, and what it decodes is what
+//! DEFLATE and the byte shuffle: whatever chunks hold, a codec keeps to its room, and what it decodes is what
 //! flate2 decodes.
 //!
 //! An input is a byte for what to do, two for the room, and then the data.
@@ -197,7 +197,7 @@ fn inflated(mut inflate: Decompress, encoded: &[u8]) -> Option<(usize, Vec<u8>)>
 /// Unshuffled bytes are those that give the same bytes again when they are shuffled.
 fn check_shuffle(shuffled: &[u8], parameter: u8, room: usize) {
     let size = usize::from(parameter) + 1;
-    let codec = Shuffle { element_size: NonZeroUsize::new(size).expect("it is at least 1") };
+    let codec = Shuffle { element_size: NonZeroUsize::new(size).expect("it is at least 1"), is_whole: true };
     match decode(&codec, shuffled, room) {
         Ok(decoded) => {
             let again = (0..size).flat_map(|offset| decoded.iter().skip(offset).step_by(size).copied());

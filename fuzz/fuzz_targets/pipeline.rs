@@ -118,9 +118,9 @@ impl Encoding {
         encoded
     }
 
-    /// Whether every filter goes with the length of the chunk.
+    /// Whether the first filter goes with the length of the chunk; behind others, there may be a rest.
     fn suits(&self, len: usize) -> bool {
-        self.filters.iter().all(|&size| len.is_multiple_of(size))
+        self.filters.first().is_none_or(|&size| len.is_multiple_of(size))
     }
 }
 
@@ -226,13 +226,11 @@ fn repeated(bytes: &[u8], len: usize) -> Vec<u8> {
     if bytes.is_empty() { vec![0; len] } else { bytes.iter().copied().cycle().take(len).collect() }
 }
 
-/// All first bytes of the elements, then all second bytes, and so on; unchanged if `size` does not divide the chunk.
+/// All first bytes of the elements, then all second bytes, and so on; what makes no element stays behind them.
 fn shuffled(chunk: &[u8], size: usize) -> Vec<u8> {
-    if chunk.len().is_multiple_of(size) {
-        (0..size).flat_map(|offset| chunk.iter().skip(offset).step_by(size).copied()).collect()
-    } else {
-        chunk.to_vec()
-    }
+    let (elements, rest) = chunk.split_at(chunk.len() - chunk.len() % size);
+    let bytes = (0..size).flat_map(|offset| elements.iter().skip(offset).step_by(size));
+    bytes.chain(rest).copied().collect()
 }
 
 impl Case {

@@ -113,7 +113,7 @@ pub struct RequestData {
     pub filters: Option<Vec<CodecSpec>>,
     /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression.
     pub filter_mask: Option<u32>,
-    /// Zarr v3's list of codecs, instead of `compression`, `filters`, `byte_order` and `order`.
+    /// Zarr v3's list of codecs, instead of `compression`, `filters` and `filter_mask`.
     #[schema(schema_with = schema::codecs)]
     pub codecs: Option<Vec<ZarrCodec>>,
     /// What elements are that were never written.

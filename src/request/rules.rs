@@ -8,7 +8,7 @@ use validator::ValidationError;
 
 use super::data::RequestData;
 use crate::{
-    array::{DType, Element, MAX_DIMENSIONS, Missing, Number, dtype::with_dtype},
+    array::{DType, Element, MAX_DIMENSIONS, Missing, Number, Order, dtype::with_dtype},
     operation::Traits,
 };
 
@@ -135,8 +135,9 @@ pub(super) fn codecs(data: &RequestData, _: &Rules) -> Checked {
     if !data.is_given("codecs") {
         return Ok(());
     }
-    let others = ["compression", "filters", "filter_mask", "byte_order", "order"];
-    match others.into_iter().find(|other| data.is_given(other)) {
+    let others = ["compression", "filters", "filter_mask"].into_iter().filter(|other| data.is_given(other));
+    let order = data.order.filter(|&order| order == Order::F).map(|_| "order");
+    match others.chain(order).next() {
         Some(other) => broken("codecs", format!("says all that {other} could; give one of them")),
         None if data.codecs.as_ref().is_some_and(|codecs| codecs.len() > MAX_FILTERS) => {
             broken("codecs", format!("has more than {MAX_FILTERS} entries"))

@@ -97,7 +97,15 @@ impl Chain {
                 _ => chain.stages.extend(codec.stages(is_bytes, Applied { dtype, is_first: chain.stages.is_empty() })?),
             }
         }
-        if is_bytes { Ok(chain) } else { Err("bytes is missing: how the array became bytes".to_owned()) }
+        if !is_bytes {
+            return Err("bytes is missing: how the array became bytes".to_owned());
+        }
+        match data.byte_order {
+            Some(other) if other != chain.byte_order && dtype.size() > 1 && data.size != Some(0) => {
+                Err(format!("byte_order is not the endian of bytes, {:?}", chain.byte_order))
+            }
+            _ => Ok(chain),
+        }
     }
 
     fn transpose(
