@@ -14,7 +14,7 @@ use super::{
     rules, schema,
 };
 use crate::{
-    array::{ByteOrder, DType, Number, Order},
+    array::{ByteOrder, DType, Kind, Number, Order},
     codec::CodecSpec,
 };
 
@@ -77,6 +77,8 @@ pub enum InterfaceType {
 #[validate(schema(function = rules::selection, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::axis, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::missing, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::packing, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::unsigned, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::result_dtype, use_context, skip_on_field_errors = false))]
 pub struct RequestData {
     /// Type of the elements.
@@ -107,9 +109,15 @@ pub struct RequestData {
     /// What the chunk went through before it was compressed, in that order.
     #[schema(schema_with = schema::filters)]
     pub filters: Option<Vec<CodecSpec>>,
-    /// Which elements are missing.
+    /// Which elements are missing, by their packed values.
     pub missing: Option<MissingData>,
-    /// dtype of the result of a sum.
+    /// What packed values are multiplied by to unpack them; 1 if absent.
+    pub scale_factor: Option<f64>,
+    /// What is added to packed values then; 0 if absent.
+    pub add_offset: Option<f64>,
+    /// Whether to read signed integers as unsigned ones of the same width.
+    pub unsigned: Option<bool>,
+    /// dtype of the result of a sum, or of unpacked values.
     pub result_dtype: Option<DType>,
     /// Whether reduced axes stay, with length one.
     pub keepdims: Option<bool>,
@@ -184,6 +192,9 @@ impl RequestData {
             compression: fields.take("compression").map(|Object(spec)| spec),
             filters: fields.take("filters").map(|specs: Vec<_>| specs.into_iter().map(|Object(spec)| spec).collect()),
             missing: fields.take("missing").map(|Object(missing)| missing),
+            scale_factor: fields.take("scale_factor"),
+            add_offset: fields.take("add_offset"),
+            unsigned: fields.take("unsigned"),
             result_dtype: fields.take("result_dtype"),
             keepdims: fields.take("keepdims"),
             given: Vec::new(),
@@ -192,10 +203,36 @@ impl RequestData {
         data
     }
 
+    /// Makes an unsigned dtype of a signed one, where the request says so, as if the request had named that. Attributes of a
+    /// file keep the signed dtype: a negative missing value stands for the unsigned one of the same bits.
+    pub(super) fn read_unsigned(&mut self) {
+        let is_unsigned = self.unsigned == Some(true);
+        let Some(signed) = self.dtype.filter(|dtype| is_unsigned && dtype.kind() == Kind::Signed) else { return };
+        self.dtype = signed.unsigned();
+        for number in self.missing.iter_mut().flat_map(MissingData::numbers_mut) {
+            *number = rules::read_unsigned(*number, signed);
+        }
+    }
+
+    /// Whether values are to be unpacked, even if it is not known how.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.is_given("scale_factor") || self.is_given("add_offset")
+    }
+
     /// True if other fields may rest on this one, even if its own value is wrong.
     #[must_use]
     pub fn is_given(&self, field: &str) -> bool {
         self.given.contains(&field)
+    }
+}
+
+impl MissingData {
+    fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
+        let Self { missing_value, missing_values, valid_min, valid_max, valid_range } = self;
+        let values = missing_value.iter_mut().chain(missing_values.iter_mut().flatten());
+        let bounds = valid_min.iter_mut().chain(valid_max).chain(valid_range.iter_mut().flatten());
+        values.chain(bounds)
     }
 }
 

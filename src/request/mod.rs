@@ -127,7 +127,8 @@ impl Request {
     ) -> Result<Self, RequestError> {
         let mut fields = Fields::of(body)?;
         let place = Place::take(dialect, &mut fields);
-        let data = RequestData::take(&mut fields);
+        let mut data = RequestData::take(&mut fields);
+        data.read_unsigned();
         let broken = [place.validate(), data.validate_with_args(&Rules { operation })];
         let mut violations: Vec<_> = broken.into_iter().flat_map(|broken| violations(broken, &data.given)).collect();
         violations.sort_by(|a, b| a.field.cmp(&b.field));
@@ -161,6 +162,7 @@ impl Request {
         let slice = |SliceData([start, end, stride]): SliceData| Slice { start, end, stride };
         let mut pipeline = FilterPipeline::new(filters?, compression?);
         let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
+        let packing = rules::packing_of(&data).filter(|_| operation.unpacks);
         let mut task = Task {
             dtype: data.dtype?,
             storage: Storage { byte_order, shuffled: false },
@@ -168,6 +170,7 @@ impl Request {
             order: data.order.unwrap_or_default(),
             selection: data.selection.map(|selection| selection.into_iter().map(slice).collect()),
             missing: data.missing.as_ref().map(rules::missing_rules).unwrap_or_default(),
+            packing,
             reduced: axis.map(|axis| rules::reduced_axes(&axis.0, dimensions)).transpose().ok()?,
             result_dtype: data.result_dtype,
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),
