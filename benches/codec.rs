@@ -121,8 +121,16 @@ fn chunk(c: &mut Criterion) {
                     buffer.bytes_mut().copy_from_slice(&encoded);
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");
                     let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
-                    reduce::<Sum, f32>(chunk.elements(), view, storage, &[true], &rules, DType::Float32, &mut budget)
-                        .expect("no overflow")
+                    reduce::<Sum, f32>(
+                        chunk.elements(),
+                        view,
+                        storage,
+                        &[true],
+                        &rules,
+                        DType::Float32.into(),
+                        &mut budget,
+                    )
+                    .expect("no overflow")
                 })
             });
         }

@@ -26,7 +26,9 @@ fn budget() -> Budget {
 fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {
     let view = ArrayViewD::from_shape(shape, data).expect("a fitting shape");
     let rules = MissingRules::from(missing.clone());
-    black_box(reduce::<R, T>(data, view, Storage::NATIVE, reduced, &rules, dtype, &mut budget()).expect("no overflow"));
+    black_box(
+        reduce::<R, T>(data, view, Storage::NATIVE, reduced, &rules, dtype.into(), &mut budget()).expect("no overflow"),
+    );
 }
 
 /// Temperatures with a missing one among eight.

@@ -4,10 +4,10 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ShapeBuilder};
 
 use crate::{
     array::{
-        Budget, Buffer, BufferError, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number, Order, Slice,
-        Storage, dtype::with_dtype, memory_units, select, to_native,
+        Budget, Buffer, BufferError, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number, Order, Packing,
+        Slice, Storage, Unpacked, dtype::with_dtype, memory_units, select, to_native,
     },
-    reduce::{Count, ReduceError, Reduced, Reduction, reduce, reduce_nothing},
+    reduce::{Count, ReduceError, Reduced, Reduction, Wanted, reduce, reduce_nothing},
 };
 
 /// What a request asks of a decoded chunk. Everything in it fits together: one slice per dimension, one
@@ -24,8 +24,10 @@ pub struct Task {
     pub order: Order,
     /// The part of the chunk to work on; None for all of it.
     pub selection: Option<Vec<Slice>>,
-    /// Which elements are missing.
+    /// Which elements are missing, by their packed values.
     pub missing: Missing<Number>,
+    /// How to unpack results; None for results of the elements as they are.
+    pub packing: Option<Packing>,
     /// For each dimension, whether to reduce it; None for all.
     pub reduced: Option<Vec<bool>>,
     /// dtype of the result where the request names one.
@@ -116,12 +118,15 @@ impl From<ReduceError> for OperationError {
 }
 
 /// Which optional fields of a request an operation heeds.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Clone, Copy, Debug)]
 pub struct Traits {
     /// `axis`; ignored otherwise.
     pub uses_axis: bool,
     /// `result_dtype`; refused otherwise.
     pub takes_result_dtype: bool,
+    /// `scale_factor` and `add_offset`, and with them `result_dtype`; ignored otherwise.
+    pub unpacks: bool,
     /// Chunks whose elements are still shuffled.
     pub takes_shuffled: bool,
 }
@@ -204,7 +209,12 @@ impl<N: NumOperation> Operation for N {
 impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
     const NAME: &'static str = R::NAME;
     const SUMMARY: &'static str = R::SUMMARY;
-    const TRAITS: Traits = Traits { uses_axis: true, takes_result_dtype: R::TAKES_RESULT_DTYPE, takes_shuffled: true };
+    const TRAITS: Traits = Traits {
+        uses_axis: true,
+        takes_result_dtype: R::TAKES_RESULT_DTYPE,
+        unpacks: R::UNPACKS,
+        takes_shuffled: true,
+    };
 
     fn apply<T: Element>(
         task: &Task,
@@ -215,10 +225,12 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let reduced = task.reduced_mask(view.ndim());
         let one_count = reduced.iter().all(|&reduced| reduced) && (task.reduced.is_none() || !reduced.is_empty());
         let shape = task.result_shape(view.shape(), &reduced);
-        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        let wanted = task.wanted(R::default_dtype(task.dtype));
+        let dtype = wanted.dtype;
         let (order, nesting, missing) = (task.order, task.nesting(), task.missing_rules()?);
         let keeps_elements = R::KEEPS_ELEMENTS && dtype == T::DTYPE && !reduced.contains(&true);
-        let is_in_place = keeps_elements && !task.storage.shuffled && is_whole(&view, &chunk);
+        let is_in_place =
+            keeps_elements && wanted.packing.is_none() && !task.storage.shuffled && is_whole(&view, &chunk);
         let (values, counts) = if is_in_place {
             to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
             let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
@@ -226,7 +238,7 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         } else {
             let elements = chunk.elements();
             let Reduced { values, counts } =
-                reduce::<R, T>(elements, view, task.storage, &reduced, &missing, dtype, budget)?;
+                reduce::<R, T>(elements, view, task.storage, &reduced, &missing, wanted, budget)?;
             (values, counts)
         };
         Ok(OperationResult { dtype, shape, order, values, counts, one_count, nesting })
@@ -234,12 +246,12 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
         let results = task.results_len(decoded_len);
-        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        let Wanted { dtype, .. } = task.wanted(R::default_dtype(task.dtype));
         array_units(results, dtype).saturating_add(array_units(results, DType::Int64))
     }
 
     fn result_len(task: &Task, decoded_len: usize) -> usize {
-        let dtype = task.result_dtype.unwrap_or(R::default_dtype(task.dtype));
+        let Wanted { dtype, .. } = task.wanted(R::default_dtype(task.dtype));
         task.results_len(decoded_len).saturating_mul(dtype.size() + DType::Int64.size())
     }
 
@@ -255,7 +267,7 @@ pub struct Select;
 impl NumOperation for Select {
     const NAME: &'static str = "select";
     const SUMMARY: &'static str = "The selected elements themselves";
-    const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false, takes_shuffled: false };
+    const TRAITS: Traits = Traits { uses_axis: false, takes_result_dtype: false, unpacks: true, takes_shuffled: false };
 
     fn apply<T: Element>(
         task: &Task,
@@ -268,8 +280,10 @@ impl NumOperation for Select {
         to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
-        // The chunk itself is the answer if nothing is cut away.
-        let copy = if is_whole(&view, &chunk) { None } else { Some(copied(&view, budget)?) };
+        let Wanted { dtype, packing } = task.wanted(task.dtype);
+        // The chunk itself is the answer if nothing is cut away or unpacked.
+        let is_answer = packing.is_none() && is_whole(&view, &chunk);
+        let copy = if is_answer { None } else { Some(selected(&view, packing, dtype, budget)?) };
         let all = vec![true; view.ndim()];
         let Reduced { counts, .. } = reduce::<Count, T>(
             chunk.elements(),
@@ -277,23 +291,25 @@ impl NumOperation for Select {
             Storage::NATIVE,
             &all,
             &task.missing_rules()?,
-            DType::Int64,
+            DType::Int64.into(),
             budget,
         )?;
         let values = copy.unwrap_or(chunk);
-        let (dtype, order, nesting) = (task.dtype, task.order, vec![1]);
+        let (order, nesting) = (task.order, vec![1]);
         Ok(OperationResult { dtype, shape, order, values, counts, one_count: true, nesting })
     }
 
     fn memory_units(task: &Task, decoded_len: usize) -> usize {
         let len = || task.selected_shape(decoded_len).into_iter().fold(1, usize::saturating_mul);
-        let selected = task.selection.is_some().then(|| array_units(len(), task.dtype));
+        let Wanted { dtype, packing } = task.wanted(task.dtype);
+        let is_copied = task.selection.is_some() || packing.is_some();
+        let selected = is_copied.then(|| array_units(len(), dtype));
         // A count, and its value, for all.
         selected.unwrap_or_default().saturating_add(2)
     }
 
     fn result_len(task: &Task, decoded_len: usize) -> usize {
-        task.selected_shape(decoded_len).into_iter().fold(task.dtype.size(), usize::saturating_mul)
+        task.selected_shape(decoded_len).into_iter().fold(task.wanted(task.dtype).dtype.size(), usize::saturating_mul)
     }
 
     fn outline(_: &Task) -> Outline {
@@ -311,11 +327,33 @@ fn is_whole<T: Element>(view: &ArrayViewD<'_, T>, chunk: &Buffer) -> bool {
     view.is_standard_layout() && view.len() == chunk.elements::<T>().len()
 }
 
-fn copied<T: Element>(view: &ArrayViewD<'_, T>, budget: &mut Budget) -> Result<Buffer, OperationError> {
-    let mut copy = budget.allocate(view.len() * size_of::<T>())?;
-    ArrayViewMutD::from_shape(view.shape(), copy.elements_mut::<T>())
+/// A copy of the view, unpacked to `dtype` if the elements are packed.
+fn selected<T: Element>(
+    view: &ArrayViewD<'_, T>,
+    packing: Option<Packing>,
+    dtype: DType,
+    budget: &mut Budget,
+) -> Result<Buffer, OperationError> {
+    match (packing, dtype) {
+        (None, _) => copied(view, |element| element, budget),
+        (Some(packing), DType::Float32) => copied(view, unpacked::<T, f32>(packing), budget),
+        (Some(packing), _) => copied(view, unpacked::<T, f64>(packing), budget),
+    }
+}
+
+fn unpacked<T: Element, U: Unpacked>(packing: Packing) -> impl Fn(T) -> U {
+    move |packed| U::nearest(packing.unpack(packed.to_f64()))
+}
+
+fn copied<T: Element, U: Element>(
+    view: &ArrayViewD<'_, T>,
+    value: impl Fn(T) -> U,
+    budget: &mut Budget,
+) -> Result<Buffer, OperationError> {
+    let mut copy = budget.allocate(view.len() * size_of::<U>())?;
+    ArrayViewMutD::from_shape(view.shape(), copy.elements_mut::<U>())
         .map_err(|_| OperationError::Defect("a copy has another length than its original"))?
-        .assign(view);
+        .zip_mut_with(view, |copy, &element| *copy = value(element));
     Ok(copy)
 }
 
@@ -334,6 +372,12 @@ impl Task {
                 chunk.elements_mut::<T>().fill(value);
             }
         });
+    }
+
+    /// What results are to be, where those of the elements as they are have this dtype by default.
+    fn wanted(&self, default: DType) -> Wanted {
+        let default = if self.packing.is_some() { DType::Float64 } else { default };
+        Wanted { dtype: self.result_dtype.unwrap_or(default), packing: self.packing }
     }
 
     /// Whether enough elements that are neighbours in the chunk are taken together for their bytes to be put together at

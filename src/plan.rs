@@ -83,7 +83,11 @@ impl Plan {
         let stage_len = request.pipeline.decoded_len(len).unwrap_or(usize::MAX).min(decoded_len.max());
         let result_len = O::result_len(&request.task, stage_len);
         if result_len > limits.result {
-            return Err(too_large(&format!("the result, {result_len} bytes,"), limits.result, "--max-result-size"));
+            let what = match &request.task.shape {
+                Some(_) => format!("the result, {result_len} bytes,"),
+                None => format!("the result, up to {result_len} bytes where no shape is given,"),
+            };
+            return Err(too_large(&what, limits.result, "--max-result-size"));
         }
         let result_units = O::memory_units(&request.task, stage_len).saturating_add(reply_units);
         let answer_units = memory_units(result_len).saturating_add(reply_units);

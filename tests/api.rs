@@ -420,6 +420,7 @@ async fn null_means_not_given() {
     let all_null = json!({
         "byte_order": null, "offset": null, "size": null, "shape": null, "order": null, "selection": null, "axis": null,
         "compression": null, "filters": null, "missing": null, "result_dtype": null, "keepdims": null,
+        "scale_factor": null, "add_offset": null, "unsigned": null,
     });
     assert_eq!(fixture.post("sum", &fixture.request("data", "int32", all_null)).await.value::<i32>(), 6);
     let inside = json!({

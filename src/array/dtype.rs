@@ -70,6 +70,20 @@ macro_rules! dtype_table {
     };
 }
 
+impl DType {
+    /// The unsigned dtype of the same width, of an integer one: what the attribute `_Unsigned` makes of it.
+    #[must_use]
+    pub const fn unsigned(self) -> Option<Self> {
+        match self {
+            Self::Int8 | Self::UInt8 => Some(Self::UInt8),
+            Self::Int16 | Self::UInt16 => Some(Self::UInt16),
+            Self::Int32 | Self::UInt32 => Some(Self::UInt32),
+            Self::Int64 | Self::UInt64 => Some(Self::UInt64),
+            Self::Float16 | Self::Float32 | Self::Float64 => None,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for DType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;

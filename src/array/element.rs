@@ -161,6 +161,9 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
 
     /// A sum as this dtype, rounded once in floating dtypes; None if it does not fit.
     fn from_sum(sum: Sum) -> Option<Self>;
+
+    /// The nearest `float64`: the same number in all dtypes but 64-bit integers.
+    fn to_f64(self) -> f64;
 }
 
 macro_rules! integers {
@@ -222,6 +225,12 @@ macro_rules! integers {
                     Sum::Float(_) => None,
                 }
             }
+
+            #[inline(always)]
+            #[allow(clippy::cast_lossless, reason = "not for all of them")]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
         }
     )*};
 }
@@ -240,7 +249,7 @@ integers! {
 /// The nearest `float32`; rounding is what the cast is for.
 #[expect(clippy::cast_possible_truncation, reason = "rounds to nearest, to infinity beyond the range")]
 #[inline(always)]
-fn f32_from_f64(float: f64) -> f32 {
+pub(super) fn f32_from_f64(float: f64) -> f32 {
     float as f32
 }
 
@@ -315,6 +324,11 @@ macro_rules! floats {
                     Sum::Integer(integer) => $from_f64(integer as f64),
                     Sum::Float(total) => $from_total(total),
                 })
+            }
+
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self.into()
             }
         }
     )*};

@@ -17,6 +17,8 @@ impl Reduction for Count {
     const NAME: &'static str = "count";
     const KEEPS_ELEMENTS: bool = false;
     const SUMMARY: &'static str = "Number of elements that are not missing";
+    const UNPACKS: bool = false;
+    type Mirrored = Self;
     type State<T: Element> = ();
     type Columns<T: Element> = Nothing;
 

@@ -32,6 +32,7 @@ impl Reduction for Max {
     const NAME: &'static str = "max";
     const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Largest element";
+    type Mirrored = super::Min;
     type State<T: Element> = T::Rank;
     type Columns<T: Element> = LargestRanks<T, Self>;
 

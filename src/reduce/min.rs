@@ -32,6 +32,7 @@ impl Reduction for Min {
     const NAME: &'static str = "min";
     const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Smallest element";
+    type Mirrored = super::Max;
     type State<T: Element> = T::Rank;
     type Columns<T: Element> = LargestRanks<T, Self>;
 

@@ -14,13 +14,14 @@ mod max;
 mod min;
 mod pieces;
 mod sum;
+mod unpacking;
 
 use multiversion::multiversion;
 use ndarray::{ArrayView2, ArrayViewD, Axis, Ix2};
 
 use crate::array::{
-    Budget, Buffer, BufferError, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Rows, Storage,
-    Validity, with_validity,
+    Budget, Buffer, BufferError, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Packing, Rows,
+    Storage, Validity, with_validity,
 };
 
 pub use count::Count;
@@ -30,6 +31,7 @@ pub use sum::Sum;
 
 use layout::{Along, Layout};
 use pieces::Pieces;
+use unpacking::Unpacking;
 
 /// A rule that folds elements into one result.
 pub trait Reduction {
@@ -41,6 +43,10 @@ pub trait Reduction {
     const SUMMARY: &'static str;
     /// Whether a request may name the dtype of the results.
     const TAKES_RESULT_DTYPE: bool = false;
+    /// Whether packed values and those that they stand for have different results.
+    const UNPACKS: bool = true;
+    /// The rule that has the same result of negated elements, negated.
+    type Mirrored: Reduction;
     /// What is known of the elements seen so far.
     type State<T: Element>: Copy;
     /// States of results side by side.
@@ -73,6 +79,20 @@ pub trait Reduction {
         dtype: DType,
         results: &mut [u8],
     ) -> Result<(), Overflow>;
+
+    /// The dtype of results of packed values, before they are unpacked.
+    #[must_use]
+    fn packed_dtype(dtype: DType) -> DType {
+        Self::default_dtype(dtype)
+    }
+
+    /// The result of so many unpacked values, from that of the packed ones. For packings that [reverse
+    /// them](Packing::reverses) this is the result of the [mirrored](Self::Mirrored) rule.
+    #[inline(always)]
+    #[must_use]
+    fn unpack(packing: Packing, packed: f64, _count: u32) -> f64 {
+        packing.unpack(packed)
+    }
 }
 
 /// An integer result is outside the range of its dtype.
@@ -93,6 +113,21 @@ pub enum ReduceError {
     Buffer(#[from] BufferError),
 }
 
+/// What results are to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Their dtype: the default one or, for sums, another; `float32` or `float64` if they are to be unpacked.
+    pub dtype: DType,
+    /// How to unpack them; None for results of the elements as they are.
+    pub packing: Option<Packing>,
+}
+
+impl From<DType> for Wanted {
+    fn from(dtype: DType) -> Self {
+        Self { dtype, packing: None }
+    }
+}
+
 /// Results in the C order of the axes that were kept.
 #[derive(Debug)]
 pub struct Reduced {
@@ -106,19 +141,34 @@ pub struct Reduced {
 /// are allowed: a result of no elements is the rule's identity with count 0.
 ///
 /// # Errors
-/// If a result does not fit `dtype`, or the budget has no room for the results.
+/// If a result does not fit its dtype, or the budget has no room for the results.
 pub fn reduce<R: Reduction, T: Element>(
     elements: &[T],
     view: ArrayViewD<'_, T>,
     storage: Storage,
     reduced: &[bool],
     missing: &MissingRules<T>,
-    dtype: DType,
+    wanted: Wanted,
     budget: &mut Budget,
 ) -> Result<Reduced, ReduceError> {
     let results: usize =
         view.shape().iter().zip(reduced).filter(|(_, reduced)| !**reduced).map(|(len, _)| len).product();
-    let mut output = Output::<R, T>::new(results, dtype, budget)?;
+    if wanted.packing.is_some_and(Packing::reverses) {
+        let output = Output::<R::Mirrored, T>::of::<R>(results, wanted, budget)?;
+        return reduce_into(output, elements, view, storage, reduced, missing);
+    }
+    let output = Output::<R, T>::of::<R>(results, wanted, budget)?;
+    reduce_into(output, elements, view, storage, reduced, missing)
+}
+
+fn reduce_into<R: Reduction, T: Element>(
+    mut output: Output<R, T>,
+    elements: &[T],
+    view: ArrayViewD<'_, T>,
+    storage: Storage,
+    reduced: &[bool],
+    missing: &MissingRules<T>,
+) -> Result<Reduced, ReduceError> {
     if view.is_empty() {
         output.write_identities()?;
     } else {
@@ -144,15 +194,20 @@ pub fn reduce_nothing<R: Reduction, T: Element>(
     missing: &MissingRules<T>,
     budget: &mut Budget,
 ) -> Result<Buffer, ReduceError> {
-    let mut nothing = T::zeroed();
-    R::finish(&[R::identity::<T>()], &[0], T::DTYPE, bytemuck::bytes_of_mut(&mut nothing))
-        .map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
+    let nothing = of_nothing::<R, T>().map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
     let mut counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
     for (piece, counts) in elements.chunks_mut(PIECE).zip(counts.elements_mut::<i64>().chunks_mut(PIECE)) {
         missing.mark(piece);
         with_validity!(missing.validity(), valid => keep_each(piece, counts, nothing, valid));
     }
     Ok(counts)
+}
+
+/// The result of no elements, in their dtype.
+fn of_nothing<R: Reduction, T: Element>() -> Result<T, Overflow> {
+    let mut nothing = T::zeroed();
+    R::finish(&[R::identity::<T>()], &[0], T::DTYPE, bytemuck::bytes_of_mut(&mut nothing))?;
+    Ok(nothing)
 }
 
 #[multiversion(targets = "simd")]
@@ -262,22 +317,30 @@ struct Output<R: Reduction, T: Element> {
     len: usize,
     values: Buffer,
     counts: Buffer,
+    unpacking: Option<Unpacking>,
     rule: std::marker::PhantomData<(R, T)>,
 }
 
 impl<R: Reduction, T: Element> Output<R, T> {
-    fn new(len: usize, dtype: DType, budget: &mut Budget) -> Result<Self, BufferError> {
+    /// For results of the rule `Asked`, of which `R` is the mirrored one if unpacking reverses the order of values.
+    fn of<Asked: Reduction>(len: usize, wanted: Wanted, budget: &mut Budget) -> Result<Self, ReduceError> {
+        let Wanted { dtype, packing } = wanted;
+        let unpacking = packing.map(|packing| Unpacking::of::<Asked>(packing, len)).transpose();
+        let unpacking = unpacking.map_err(|Overflow| ReduceError::Overflow { dtype })?;
         let values = budget.allocate(len.saturating_mul(dtype.size()))?;
         let counts = budget.allocate(len.saturating_mul(size_of::<i64>()))?;
-        Ok(Self { dtype, len, values, counts, rule: std::marker::PhantomData })
+        Ok(Self { dtype, len, values, counts, unpacking, rule: std::marker::PhantomData })
     }
 
     /// Finishes and writes consecutive results from `first` on.
     fn write(&mut self, first: usize, states: &[R::State<T>], counts: &[u32]) -> Result<(), ReduceError> {
         let size = self.dtype.size();
         let values = part(self.values.bytes_mut(), first * size, states.len() * size);
-        R::finish(states, counts, self.dtype, values)
-            .map_err(|Overflow| ReduceError::Overflow { dtype: self.dtype })?;
+        let finished = match &mut self.unpacking {
+            Some(unpacking) => unpacking.finish::<R, T>(states, counts, self.dtype, values),
+            None => R::finish(states, counts, self.dtype, values),
+        };
+        finished.map_err(|Overflow| ReduceError::Overflow { dtype: self.dtype })?;
         let slots = part(self.counts.elements_mut::<i64>(), first, counts.len());
         slots.iter_mut().zip(counts).for_each(|(slot, &count)| *slot = count.into());
         Ok(())
@@ -312,7 +375,7 @@ mod tests {
         let mut budget = Budget::unshared(1000, Arc::new(Pool::new(1 << 16, 0)));
         let view = ArrayViewD::from_shape(vec![rows, width], elements).unwrap();
         let (rules, reduced) = (MissingRules::from(missing), [true, false]);
-        let sums = reduce::<Sum, f32>(elements, view, storage, &reduced, &rules, DType::Float32, &mut budget);
+        let sums = reduce::<Sum, f32>(elements, view, storage, &reduced, &rules, DType::Float32.into(), &mut budget);
         sums.unwrap().values.bytes().to_vec()
     }
 

@@ -3,7 +3,7 @@
 use bytemuck::cast_slice_mut;
 use multiversion::multiversion;
 
-use crate::array::{DType, Element, Kind, Rows, Total, Validity, dtype::with_dtype};
+use crate::array::{DType, Element, Kind, Packing, Rows, Total, Validity, dtype::with_dtype};
 
 use super::{Overflow, Reduction};
 
@@ -16,6 +16,7 @@ impl Reduction for Sum {
     const KEEPS_ELEMENTS: bool = true;
     const SUMMARY: &'static str = "Sum of the elements";
     const TAKES_RESULT_DTYPE: bool = true;
+    type Mirrored = Self;
     type State<T: Element> = T::Total;
     type Columns<T: Element> = <T::Total as Total<T>>::Columns;
 
@@ -45,6 +46,16 @@ impl Reduction for Sum {
     ) -> Result<(), Overflow> {
         let fits = with_dtype!(dtype, U => write::<T, U>(totals, counts, cast_slice_mut(results)));
         if fits { Ok(()) } else { Err(Overflow) }
+    }
+
+    /// Sums of integers are exact before they are rounded to this one, and none overflows it.
+    fn packed_dtype(_: DType) -> DType {
+        DType::Float64
+    }
+
+    #[inline(always)]
+    fn unpack(packing: Packing, packed: f64, count: u32) -> f64 {
+        packing.unpack_sum(packed, count)
     }
 }
 

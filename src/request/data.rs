@@ -15,7 +15,7 @@ use super::{
     zarr::ZarrCodec,
 };
 use crate::{
-    array::{ByteOrder, DType, Number, Order},
+    array::{ByteOrder, DType, Kind, Number, Order},
     codec::CodecSpec,
 };
 
@@ -81,6 +81,8 @@ pub enum InterfaceType {
 #[validate(schema(function = rules::selection, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::axis, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::missing, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::packing, use_context, skip_on_field_errors = false))]
+#[validate(schema(function = rules::unsigned, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::result_dtype, use_context, skip_on_field_errors = false))]
 pub struct RequestData {
     /// Type of the elements.
@@ -118,12 +120,21 @@ pub struct RequestData {
     pub codecs: Option<Vec<ZarrCodec>>,
     /// What elements are that were never written.
     pub fill_value: Option<Number>,
-    /// Which elements are missing.
+    /// Which elements are missing, by their packed values.
     pub missing: Option<MissingData>,
-    /// dtype of the result of a sum.
+    /// What packed values are multiplied by to unpack them; 1 if absent.
+    pub scale_factor: Option<f64>,
+    /// What is added to packed values then; 0 if absent.
+    pub add_offset: Option<f64>,
+    /// Whether to read signed integers as unsigned ones of the same width.
+    pub unsigned: Option<bool>,
+    /// dtype of the result of a sum, or of unpacked values.
     pub result_dtype: Option<DType>,
     /// Whether reduced axes stay, with length one.
     pub keepdims: Option<bool>,
+    /// Type of the elements as they are stored.
+    #[schema(ignore)]
+    pub stored_dtype: Option<DType>,
     /// The fields that were given, rightly or wrongly: what other fields rest on.
     #[schema(ignore)]
     pub given: Vec<&'static str>,
@@ -198,18 +209,50 @@ impl RequestData {
             codecs: fields.take("codecs"),
             fill_value: fields.take("fill_value"),
             missing: fields.take("missing").map(|Object(missing)| missing),
+            scale_factor: fields.take("scale_factor"),
+            add_offset: fields.take("add_offset"),
+            unsigned: fields.take("unsigned"),
             result_dtype: fields.take("result_dtype"),
             keepdims: fields.take("keepdims"),
+            stored_dtype: None,
             given: Vec::new(),
         };
         data.given = fields.given().to_vec();
         data
     }
 
+    /// Makes an unsigned dtype of a signed one, where the request says so, as if the request had named that. Attributes of a
+    /// file keep the signed dtype: a negative missing value stands for the unsigned one of the same bits.
+    pub(super) fn read_unsigned(&mut self) {
+        self.stored_dtype = self.dtype;
+        let is_unsigned = self.unsigned == Some(true);
+        let Some(signed) = self.dtype.filter(|dtype| is_unsigned && dtype.kind() == Kind::Signed) else { return };
+        self.dtype = signed.unsigned();
+        let missing = self.missing.iter_mut().flat_map(MissingData::numbers_mut);
+        for number in missing.chain(&mut self.fill_value) {
+            *number = rules::read_unsigned(*number, signed);
+        }
+    }
+
+    /// Whether values are to be unpacked, even if it is not known how.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.is_given("scale_factor") || self.is_given("add_offset")
+    }
+
     /// True if other fields may rest on this one, even if its own value is wrong.
     #[must_use]
     pub fn is_given(&self, field: &str) -> bool {
         self.given.contains(&field)
+    }
+}
+
+impl MissingData {
+    fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
+        let Self { missing_value, missing_values, valid_min, valid_max, valid_range } = self;
+        let values = missing_value.iter_mut().chain(missing_values.iter_mut().flatten());
+        let bounds = valid_min.iter_mut().chain(valid_max).chain(valid_range.iter_mut().flatten());
+        values.chain(bounds)
     }
 }
 

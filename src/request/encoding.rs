@@ -42,7 +42,7 @@ fn stages(data: &RequestData, problems: &mut Vec<Problem>) -> Option<Vec<Stage>>
     let mask = data.filter_mask.unwrap_or(0);
     let is_skipped = |step: usize| u32::try_from(step).is_ok_and(|step| mask.checked_shr(step).unwrap_or(0) & 1 == 1);
     // Whatever is wrong with the dtype is told elsewhere.
-    let dtype = data.dtype.unwrap_or(DType::UInt8);
+    let dtype = data.stored_dtype.unwrap_or(DType::UInt8);
     let mut stages = Some(Vec::new());
     for (step, (field, spec)) in steps.into_iter().enumerate() {
         let is_first = stages.as_ref().is_none_or(Vec::is_empty);

@@ -132,7 +132,8 @@ impl Request {
     ) -> Result<Self, RequestError> {
         let mut fields = Fields::of(body)?;
         let place = Place::take(dialect, &mut fields);
-        let data = RequestData::take(&mut fields);
+        let mut data = RequestData::take(&mut fields);
+        data.read_unsigned();
         let broken = [place.validate(), data.validate_with_args(&Rules { operation })];
         let mut violations: Vec<_> = broken.into_iter().flat_map(|broken| violations(broken, &data.given)).collect();
         violations.sort_by(|a, b| a.field.cmp(&b.field));
@@ -167,6 +168,7 @@ impl Request {
         let Encoding { mut pipeline, byte_order, order } = encoding;
         let dtype = data.dtype?;
         problems.extend(wrong_size(data, dtype, &pipeline).map(|problem| Problem::new("size", problem)));
+        let packing = rules::packing_of(data).filter(|_| operation.unpacks);
         let mut task = Task {
             dtype,
             storage: Storage { byte_order, shuffled: false },
@@ -174,6 +176,7 @@ impl Request {
             order,
             selection: data.selection.as_ref().map(|selection| selection.iter().copied().map(slice).collect()),
             missing: data.missing.as_ref().map(rules::missing_rules).unwrap_or_default(),
+            packing,
             reduced: axis.map(|axis| rules::reduced_axes(&axis.0, dimensions)).transpose().ok()?,
             result_dtype: data.result_dtype,
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),

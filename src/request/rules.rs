@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use validator::ValidationError;
 
-use super::data::RequestData;
+use super::data::{MissingData, RequestData};
 use crate::{
-    array::{DType, Element, MAX_DIMENSIONS, Missing, Number, Order, dtype::with_dtype},
+    array::{DType, Element, MAX_DIMENSIONS, Missing, Number, Order, Packing, dtype::with_dtype},
     operation::Traits,
 };
 
@@ -229,6 +229,40 @@ pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
     if problems.is_empty() { Ok(()) } else { broken("missing", problems.join("; ")) }
 }
 
+/// The number modulo 2ⁿ, if it is a negative one of a signed dtype of n bits.
+pub(super) fn read_unsigned(number: Number, signed: DType) -> Number {
+    match number {
+        Number::Integer(integer) if integer < 0 && with_dtype!(signed, T => T::from_number(number).is_some()) => {
+            Number::Integer(integer.saturating_add(1_i128 << (8 * signed.size())))
+        }
+        _ => number,
+    }
+}
+
+pub(super) fn unsigned(data: &RequestData, _: &Rules) -> Checked {
+    match (data.unsigned, data.dtype) {
+        (Some(true), Some(dtype)) if dtype.unsigned().is_none() => {
+            broken("unsigned", format!("is for integers, which {} has none of", dtype.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn packing(data: &RequestData, _: &Rules) -> Checked {
+    match (data.scale_factor, data.add_offset) {
+        (Some(0.0), _) => broken("scale_factor", "must not be 0: all unpacked values would be the same"),
+        (Some(scale_factor), _) if !scale_factor.is_finite() => broken("scale_factor", "must be a finite number"),
+        (_, Some(add_offset)) if !add_offset.is_finite() => broken("add_offset", "must be a finite number"),
+        _ => Ok(()),
+    }
+}
+
+/// How to unpack values; None if they are not packed.
+pub(super) fn packing_of(data: &RequestData) -> Option<Packing> {
+    let (scale_factor, add_offset) = (data.scale_factor.unwrap_or(1.0), data.add_offset.unwrap_or(0.0));
+    data.is_packed().then_some(Packing { scale_factor, add_offset })
+}
+
 fn is_nan(number: Number) -> bool {
     matches!(number, Number::Float(float) if float.is_nan())
 }
@@ -241,7 +275,7 @@ fn shown(number: Number) -> String {
 }
 
 /// The rules for missing data in one form: a range is a minimum and a maximum, the narrower of two wins.
-pub(super) fn missing_rules(data: &super::data::MissingData) -> Missing<Number> {
+pub(super) fn missing_rules(data: &MissingData) -> Missing<Number> {
     let [low, high] = data.valid_range.map_or([None; 2], |range| range.map(Some));
     let narrower = |a: Option<Number>, b: Option<Number>, keep: std::cmp::Ordering| match (a, b) {
         (Some(a), Some(b)) => Some(if compare(a, b) == keep { a } else { b }),
@@ -269,8 +303,13 @@ fn compare(a: Number, b: Number) -> std::cmp::Ordering {
 
 pub(super) fn result_dtype(data: &RequestData, rules: &Rules) -> Checked {
     let Some(result) = data.result_dtype else { return Ok(()) };
-    if !rules.operation.takes_result_dtype {
-        return broken("result_dtype", "is for sum only");
+    let Traits { takes_result_dtype, unpacks, .. } = rules.operation;
+    if unpacks && data.is_packed() {
+        return unpacked_dtype(result);
+    }
+    if !takes_result_dtype {
+        let unless = if unpacks { ", unless scale_factor or add_offset is given" } else { "" };
+        return broken("result_dtype", format!("is for sum only{unless}"));
     }
     match data.dtype {
         Some(dtype) if !can_sum_to(dtype, result) => broken(
@@ -282,6 +321,16 @@ pub(super) fn result_dtype(data: &RequestData, rules: &Rules) -> Checked {
             ),
         ),
         _ => Ok(()),
+    }
+}
+
+fn unpacked_dtype(result: DType) -> Checked {
+    match result {
+        DType::Float32 | DType::Float64 => Ok(()),
+        _ => broken(
+            "result_dtype",
+            format!("{} cannot be that of unpacked values: use float32 or float64", result.name()),
+        ),
     }
 }
 

@@ -77,7 +77,7 @@ impl Chain {
         let codecs = inner_codecs(codecs, data, MAX_DEPTH)?;
         let mut chain = Self { stages: Vec::new(), byte_order: ByteOrder::NATIVE, order: Order::C };
         // Whatever is wrong with the dtype is told elsewhere.
-        let dtype = data.dtype.unwrap_or(DType::UInt8);
+        let dtype = data.stored_dtype.unwrap_or(DType::UInt8);
         let mut is_bytes = false;
         for (number, codec) in codecs.iter().enumerate() {
             match codec.name.as_str() {

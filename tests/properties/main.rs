@@ -13,14 +13,16 @@
 
 mod cases;
 mod oracle;
+mod packed;
 
 use std::sync::{Arc, LazyLock};
 
 use cases::cases;
-use oracle::{Case, Number, python_slice};
+use oracle::{Case, Expected, Number, python_slice};
+use packed::{Packed, packed_cases};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use reductionist::{
-    array::{Budget, Buffer, ByteOrder, Pool},
+    array::{Budget, Buffer, ByteOrder, DType, Pool},
     operation::{Operation, OperationError, OperationResult, Select},
     plan::{Plan, SizeLimits},
     reduce::{Count, Max, Min, Sum},
@@ -49,14 +51,29 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
 }
 
 fn check(case: &Case) -> Result<(), TestCaseError> {
-    let (body, chunk, expected) = (case.body(), case.chunk(), case.expected());
-    let result = match case.operation {
-        "count" => run::<Count>(&body, &chunk),
-        "max" => run::<Max>(&body, &chunk),
-        "min" => run::<Min>(&body, &chunk),
-        "select" => run::<Select>(&body, &chunk),
-        _ => run::<Sum>(&body, &chunk),
-    };
+    check_result(case, run_operation(case.operation, &case.body(), &case.chunk()), case.expected())
+}
+
+fn run_operation(operation: &str, body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
+    match operation {
+        "count" => run::<Count>(body, chunk),
+        "max" => run::<Max>(body, chunk),
+        "min" => run::<Min>(body, chunk),
+        "select" => run::<Select>(body, chunk),
+        _ => run::<Sum>(body, chunk),
+    }
+}
+
+fn numbers(result: &OperationResult) -> Vec<Number> {
+    let bytes = result.values.bytes().chunks(result.dtype.size());
+    bytes.map(|bytes| Number::from_ne_bytes(bytes, result.dtype)).collect()
+}
+
+fn check_result(
+    case: &Case,
+    result: Result<OperationResult, OperationError>,
+    expected: Expected,
+) -> Result<(), TestCaseError> {
     let Some(expected_results) = expected.results else {
         prop_assert!(matches!(result, Err(OperationError::Overflow { .. })), "expected an overflow, got {result:?}");
         return Ok(());
@@ -65,15 +82,37 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     prop_assert_eq!(result.dtype, expected.dtype);
     prop_assert_eq!(&result.shape, &expected.shape);
     prop_assert_eq!(result.counts.elements::<i64>(), expected.counts);
-    let size = expected.dtype.size();
-    let results: Vec<Number> =
-        result.values.bytes().chunks(size).map(|bytes| Number::from_ne_bytes(bytes, expected.dtype)).collect();
+    let results = numbers(&result);
     prop_assert_eq!(results.len(), expected_results.len());
     for (at, (result, expected)) in results.iter().zip(&expected_results).enumerate() {
         prop_assert!(result.is_same(*expected), "result {at} is {result:?}, expected {expected:?}");
     }
     let is_one = case.operation == "select" || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
     prop_assert_eq!(result.one_count, is_one);
+    Ok(())
+}
+
+/// Unpacked results against the oracle, and those in `float32` against those in `float64`.
+fn check_packed(packed: &Packed) -> Result<(), TestCaseError> {
+    let (case, chunk) = (&packed.case, packed.case.chunk());
+    let answer = |dtype| run_operation(case.operation, &packed.body(dtype), &chunk);
+    if !packed.is_unpacked() {
+        return check_result(case, answer(case.result_dtype), case.expected());
+    }
+    let wide = answer(None).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let (shape, counts, bounds) = packed.expected();
+    prop_assert_eq!((wide.dtype, &wide.shape, wide.counts.elements::<i64>()), (DType::Float64, &shape, &counts[..]));
+    prop_assert_eq!(wide.values.elements::<f64>().len(), bounds.len());
+    for (at, (&result, bound)) in wide.values.elements::<f64>().iter().zip(&bounds).enumerate() {
+        prop_assert!(bound.holds(result), "result {at} is {result:?}, expected {bound:?}");
+    }
+    let narrow = answer(Some(DType::Float32)).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert_eq!(
+        (narrow.dtype, &narrow.shape, narrow.counts.bytes()),
+        (DType::Float32, &shape, wide.counts.bytes())
+    );
+    let rounded = wide.values.elements::<f64>().iter().map(|&result| result as f32);
+    prop_assert!(rounded.map(f32::to_bits).eq(narrow.values.elements::<f32>().iter().map(|result| result.to_bits())));
     Ok(())
 }
 
@@ -88,6 +127,11 @@ proptest! {
     #[test]
     fn every_result_is_that_of_walking_the_indices_one_by_one(case in cases()) {
         check(&case)?;
+    }
+
+    #[test]
+    fn results_of_packed_values_are_those_of_unpacked_ones(packed in packed_cases()) {
+        check_packed(&packed)?;
     }
 }
 

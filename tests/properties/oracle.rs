@@ -66,7 +66,7 @@ impl Number {
         }
     }
 
-    fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         match self {
             Integer(integer) => serde_json::from_str(&integer.to_string()).unwrap(),
             Float(float) if float.is_nan() => json!("NaN"),
@@ -228,7 +228,7 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut fields = Map::new();
         let mut put = |name: &str, value: Option<Value>| drop(value.map(|value| fields.insert(name.to_owned(), value)));
         put("missing_value", self.value.map(Number::to_json));
@@ -239,7 +239,7 @@ impl Missing {
         fields.into()
     }
 
-    fn is_missing(&self, element: Number) -> bool {
+    pub(crate) fn is_missing(&self, element: Number) -> bool {
         let equals = |value: &Number| match (*value, element) {
             (Integer(a), Integer(b)) => a == b,
             (Float(a), Float(b)) => a == b || (a.is_nan() && b.is_nan()),
@@ -293,29 +293,45 @@ impl Case {
     }
 
     pub(crate) fn expected(&self) -> Expected {
+        if self.operation == "select" {
+            let (shape, elements) = self.selected();
+            let count = elements.iter().filter(|element| !self.missing.is_missing(**element)).count();
+            return Expected { dtype: self.dtype, shape, results: Some(elements), counts: vec![count as i64] };
+        }
+        let (shape, groups) = self.groups();
+        let dtype = self.expected_dtype();
+        let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
+        Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
+    }
+
+    /// The shape of the selected part, and the elements that each of its axes picks.
+    fn picked(&self) -> (Vec<usize>, Vec<Vec<usize>>) {
         let whole = vec![[None; 3]; self.shape.len()];
         let slices = self.selection.as_ref().unwrap_or(&whole);
         let picked: Vec<Vec<usize>> =
             slices.iter().zip(&self.shape).map(|(slice, &len)| python_slice(slice, len)).collect();
-        let selected_shape: Vec<usize> = picked.iter().map(Vec::len).collect();
-        let element_at = |index: &[usize]| {
-            let source: Vec<usize> = index.iter().zip(&picked).map(|(&i, picked)| picked[i]).collect();
-            self.elements[position(&source, &self.shape, self.order)]
-        };
-        if self.operation == "select" {
-            let all = indices(&selected_shape);
-            let mut results = vec![Integer(0); all.len()];
-            for index in &all {
-                results[position(index, &selected_shape, self.order)] = element_at(index);
-            }
-            let count = results.iter().filter(|element| !self.missing.is_missing(**element)).count();
-            return Expected {
-                dtype: self.dtype,
-                shape: selected_shape,
-                results: Some(results),
-                counts: vec![count as i64],
-            };
+        (picked.iter().map(Vec::len).collect(), picked)
+    }
+
+    fn element_at(&self, index: &[usize], picked: &[Vec<usize>]) -> Number {
+        let source: Vec<usize> = index.iter().zip(picked).map(|(&i, picked)| picked[i]).collect();
+        self.elements[position(&source, &self.shape, self.order)]
+    }
+
+    /// Shape and elements of the selected part, in the request's order.
+    pub(crate) fn selected(&self) -> (Vec<usize>, Vec<Number>) {
+        let (shape, picked) = self.picked();
+        let all = indices(&shape);
+        let mut elements = vec![Integer(0); all.len()];
+        for index in &all {
+            elements[position(index, &shape, self.order)] = self.element_at(index, &picked);
         }
+        (shape, elements)
+    }
+
+    /// Shape of the results, and the elements behind each of them that are not missing, in the request's order.
+    pub(crate) fn groups(&self) -> (Vec<usize>, Vec<Vec<Number>>) {
+        let (selected_shape, picked) = self.picked();
         let is_reduced = |axis: &usize| self.axis.as_ref().is_none_or(|axes| axes.contains(axis));
         let kept_shape: Vec<usize> =
             selected_shape.iter().enumerate().map(|(axis, &len)| if is_reduced(&axis) { 1 } else { len }).collect();
@@ -323,17 +339,15 @@ impl Case {
         for index in indices(&selected_shape) {
             let kept: Vec<usize> =
                 index.iter().enumerate().map(|(axis, &i)| if is_reduced(&axis) { 0 } else { i }).collect();
-            let element = element_at(&index);
+            let element = self.element_at(&index, &picked);
             if !self.missing.is_missing(element) {
                 groups[position(&kept, &kept_shape, self.order)].push(element);
             }
         }
-        let dtype = self.expected_dtype();
         let keepdims = self.keepdims.unwrap_or(false);
         let axes = kept_shape.iter().enumerate();
         let shape = axes.filter(|(axis, _)| keepdims || !is_reduced(axis)).map(|(_, &len)| len).collect();
-        let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
-        Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
+        (shape, groups)
     }
 
     fn expected_dtype(&self) -> DType {
@@ -356,7 +370,7 @@ impl Case {
     }
 }
 
-fn range_of(dtype: DType) -> (i128, i128) {
+pub(crate) fn range_of(dtype: DType) -> (i128, i128) {
     let bits = 8 * dtype.size() as u32;
     match dtype.kind() {
         Kind::Signed => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),

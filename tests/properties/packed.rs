@@ -1,0 +1,150 @@
+//! Packed data, and integers that are read as unsigned ones, against plain arithmetic over unpacked values.
+
+use proptest::{prelude::*, sample::select};
+use reductionist::array::{DType, Kind};
+use serde_json::{Value, json};
+
+use crate::{
+    cases::cases,
+    oracle::{Case, Missing, Number, range_of},
+};
+
+/// A case whose elements are packed values, as they are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    pub(crate) case: Case,
+    scale_factor: Option<f64>,
+    add_offset: Option<f64>,
+    /// Whether the request says that integers are unsigned, and with which dtype and missing values.
+    unsigned: Option<Written>,
+}
+
+/// How a request names unsigned elements.
+#[derive(Clone, Copy, Debug)]
+enum Written {
+    /// With their own dtype.
+    Unsigned,
+    /// With the signed dtype, and missing values as they are read.
+    Signed,
+    /// With the signed dtype, and missing values of that.
+    AllSigned,
+}
+
+pub(crate) fn packed_cases() -> impl Strategy<Value = Packed> {
+    let number = || {
+        let any = (-1e6..1e6_f64, -25..25_i32).prop_map(|(mantissa, exponent)| mantissa * 10f64.powi(exponent));
+        prop_oneof![2 => select(&[0.01, -0.01, 1.0, -1.0, 273.15, 1e-3, 2.0][..]), 1 => any]
+    };
+    let scale = prop::option::weighted(0.7, number().prop_filter("nothing is left", |scale| *scale != 0.0));
+    let offset = prop::option::weighted(0.7, prop_oneof![8 => number(), 1 => Just(0.0), 1 => Just(-0.0)]);
+    let written = prop::option::of(select(&[Written::Unsigned, Written::Signed, Written::AllSigned][..]));
+    (cases(), scale, offset, written).prop_map(|(case, scale_factor, add_offset, written)| {
+        let unsigned = written.filter(|_| case.dtype.kind() == Kind::Unsigned);
+        Packed { case, scale_factor, add_offset, unsigned }
+    })
+}
+
+/// What a result may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    Exactly(f64),
+    Near { value: f64, tolerance: f64 },
+}
+
+impl Bound {
+    pub(crate) fn holds(self, result: f64) -> bool {
+        match self {
+            Self::Exactly(value) => Number::Float(value).is_same(Number::Float(result)),
+            Self::Near { value, tolerance } if value.is_finite() => (result - value).abs() <= tolerance,
+            Self::Near { value, .. } => Self::Exactly(value).holds(result),
+        }
+    }
+}
+
+impl Packed {
+    pub(crate) fn is_unpacked(&self) -> bool {
+        (self.scale_factor.is_some() || self.add_offset.is_some()) && self.case.operation != "count"
+    }
+
+    pub(crate) fn body(&self, result_dtype: Option<DType>) -> Vec<u8> {
+        let mut body: Value = serde_json::from_slice(&self.case.body()).unwrap();
+        body["scale_factor"] = json!(self.scale_factor);
+        body["add_offset"] = json!(self.add_offset);
+        body["unsigned"] = json!(self.unsigned.map(|_| true));
+        if self.is_unpacked() {
+            body["result_dtype"] = json!(result_dtype.map(DType::name));
+        }
+        if let Some(Written::Signed | Written::AllSigned) = self.unsigned {
+            body["dtype"] = json!(&self.case.dtype.name()[1..]);
+        }
+        if let Some(Written::AllSigned) = self.unsigned {
+            body["missing"] = signed(&self.case.missing, self.case.dtype).to_json();
+        }
+        body.to_string().into_bytes()
+    }
+
+    /// Shape, counts and results of unpacked values.
+    pub(crate) fn expected(&self) -> (Vec<usize>, Vec<i64>, Vec<Bound>) {
+        if self.case.operation == "select" {
+            let (shape, elements) = self.case.selected();
+            let count = elements.iter().filter(|element| !self.case.missing.is_missing(**element)).count();
+            return (
+                shape,
+                vec![count as i64],
+                elements.iter().map(|&packed| Bound::Exactly(self.unpacked(packed))).collect(),
+            );
+        }
+        let (shape, groups) = self.case.groups();
+        let counts = groups.iter().map(|group| group.len() as i64).collect();
+        (shape, counts, groups.iter().map(|group| self.reduced(group)).collect())
+    }
+
+    fn unpacked(&self, packed: Number) -> f64 {
+        packed_as_float(packed) * self.scale_factor.unwrap_or(1.0) + self.add_offset.unwrap_or(0.0)
+    }
+
+    fn reduced(&self, group: &[Number]) -> Bound {
+        let unpacked = group.iter().map(|&packed| self.unpacked(packed));
+        let nan = unpacked.clone().find(|value| value.is_nan());
+        // The order in which −0.0 is below +0.0.
+        match (self.case.operation, nan) {
+            ("min", None) => Bound::Exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
+            ("max", None) => Bound::Exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
+            ("min" | "max", Some(nan)) => Bound::Exactly(nan),
+            _ => self.summed(group),
+        }
+    }
+
+    fn summed(&self, group: &[Number]) -> Bound {
+        if group.is_empty() {
+            return Bound::Exactly(0.0);
+        }
+        let (scale, offset) = (self.scale_factor.unwrap_or(1.0), self.add_offset.unwrap_or(0.0));
+        let sizes = group.iter().map(|&packed| (scale * packed_as_float(packed)).abs() + offset.abs());
+        let value = group.iter().map(|&packed| self.unpacked(packed)).sum();
+        Bound::Near { value, tolerance: 1e-12 * sizes.sum::<f64>() }
+    }
+}
+
+fn packed_as_float(packed: Number) -> f64 {
+    match packed {
+        Number::Integer(integer) => integer as f64,
+        Number::Float(float) => float,
+    }
+}
+
+/// Each number of an unsigned dtype as the signed one of the same bits.
+fn signed(missing: &Missing, dtype: DType) -> Missing {
+    let (_, highest) = range_of(dtype);
+    let signed = |number| match number {
+        Number::Integer(integer) if integer > highest / 2 => Number::Integer(integer - highest - 1),
+        _ => number,
+    };
+    Missing {
+        value: missing.value.map(signed),
+        values: missing.values.as_ref().map(|values| values.iter().copied().map(signed).collect()),
+        min: missing.min.map(signed),
+        max: missing.max.map(signed),
+        range: missing.range.map(|range| range.map(signed)),
+    }
+}
