@@ -131,7 +131,7 @@ fn select(request: &Request, encoded: &[u8]) -> Result<OperationResult, ActiveSt
 #[test]
 fn chunks_of_other_libraries_decode_to_what_went_in() {
     let vectors = vectors();
-    let vectors: Vec<_> = vectors.into_iter().filter(|v| !v.name.contains("blosc2")).collect();
+    assert!(vectors.len() > 400);
     let mut wrong = Vec::new();
     for vector in vectors {
         let without_shape = {
@@ -157,7 +157,7 @@ const MUTATIONS: usize = 20_000;
 #[test]
 fn mutated_chunks_do_no_harm() {
     let mut codecs = BTreeMap::<String, Vec<Vector>>::new();
-    for vector in vectors().into_iter().filter(|vector| vector.size != Some(0) && !vector.name.contains("blosc2")) {
+    for vector in vectors().into_iter().filter(|vector| vector.size != Some(0)) {
         codecs.entry(vector.codec()).or_default().push(vector);
     }
     let mut random = Random(1);

@@ -1,7 +1,7 @@
-//! Blosc 1: blocks, shuffled and compressed each on its own.
+//! Chunks of Blosc 1 and 2: blocks, filtered and compressed each on its own.
 //!
-//! The format is that of c-blosc's `README_CHUNK_FORMAT.rst`: 16 bytes of header, where each block begins, and blocks, in one
-//! stream each or in one for each byte of an element, each stream with its length before it.
+//! The formats are those of c-blosc's `README_CHUNK_FORMAT.rst` and c-blosc2's: 16 or 32 bytes of header, where each block
+//! begins, and blocks, in one stream each or in one for each byte of an element, each stream with its length before it.
 
 use std::num::NonZeroUsize;
 
@@ -14,27 +14,35 @@ use super::{
 };
 use crate::array::{ByteOrder, Planes};
 
-/// Blosc 1, whatever is inside.
+/// A chunk of Blosc 1, as numcodecs, Zarr and HDF5's filter 32001 write it; or one of Blosc 2.
 #[derive(Clone, Copy, Debug)]
 pub struct Blosc;
 
 /// The version of the format that all of c-blosc 1 writes.
-const VERSION: u8 = 2;
+const FIRST: u8 = 2;
 
-/// No element is split into more streams than this.
+/// Those of c-blosc 2, and of what came before its first release.
+const SECOND: std::ops::RangeInclusive<u8> = 3..=5;
+
+/// No element of Blosc 1 is split into more streams than this.
 const MAX_SPLITS: usize = 16;
 
-/// No stream is of fewer bytes than this where elements are split.
+/// No stream of Blosc 1 is of fewer bytes than this where elements are split.
 const MIN_SPLIT_LEN: usize = 128;
 
-/// What the header says.
+/// What the header of a chunk says.
 #[derive(Clone, Copy, Debug)]
-struct Header {
+pub(super) struct Header {
+    is_second: bool,
     shuffle: Shuffling,
+    /// Whether elements were combined with those before them, or with those of the first block.
+    is_delta: bool,
     inner: Inner,
-    is_copy: bool,
+    content: Content,
     may_split: bool,
     element_size: NonZeroUsize,
+    /// Of what is shuffled, where that is not the element.
+    shuffled_size: NonZeroUsize,
     decoded_len: usize,
     block_len: NonZeroUsize,
 }
@@ -56,6 +64,26 @@ enum Inner {
     Zstd,
 }
 
+/// What follows the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Where each block begins, and the blocks.
+    Blocks,
+    /// The bytes as they are.
+    Copy,
+    /// Nothing but what all elements are.
+    Same(Special),
+}
+
+/// Elements that need no blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Special {
+    Zeros,
+    NaNs,
+    /// The one that follows the header.
+    Repeated,
+}
+
 impl Codec for Blosc {
     fn name(&self) -> &'static str {
         "blosc"
@@ -75,45 +103,73 @@ impl Codec for Blosc {
     }
 
     fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let mut rest = encoded;
-        let header = Header::take(&mut rest)?;
-        let decoded = decoded.get_mut(..header.decoded_len).ok_or(Fault::Full)?;
-        if header.is_copy {
-            decoded.copy_from_slice(rest.get(..decoded.len()).ok_or_else(early_end)?);
-            return Ok(header.decoded_len);
-        }
-        let block_len = header.block_len.get();
-        let mut shuffled = vec![0; if header.is_shuffled() { block_len.min(decoded.len()) } else { 0 }];
-        for block in decoded.chunks_mut(block_len) {
-            let start = len(u32::from_le_bytes(take(&mut rest)?))?;
-            let streams = encoded.get(start..).ok_or_else(early_end)?;
-            if header.is_shuffled() {
-                let shuffled = shuffled.get_mut(..block.len()).ok_or_else(early_end)?;
-                header.decode_block(streams, shuffled)?;
-                header.unshuffle(shuffled, block);
-            } else {
-                header.decode_block(streams, block)?;
-            }
-        }
-        Ok(header.decoded_len)
+        decode_chunk(encoded, decoded)
     }
 }
 
+/// Decodes a chunk into the front of `decoded`: its length.
+pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    let (header, rest) = Header::of(encoded)?;
+    let decoded = decoded.get_mut(..header.decoded_len).ok_or(Fault::Full)?;
+    match header.content {
+        Content::Blocks => {}
+        Content::Copy => {
+            decoded.copy_from_slice(rest.get(..decoded.len()).ok_or_else(early_end)?);
+            return Ok(header.decoded_len);
+        }
+        Content::Same(special) => {
+            fill(special, header.element_size, rest, decoded)?;
+            return Ok(header.decoded_len);
+        }
+    }
+    let block_len = header.block_len.get().min(decoded.len());
+    let mut scratch = header.scratch(block_len);
+    let (first, others) = decoded.split_at_mut(block_len);
+    if !first.is_empty() {
+        header.decode_block(encoded, 0, None, &mut scratch, first)?;
+    }
+    for (number, block) in others.chunks_mut(header.block_len.get()).enumerate() {
+        header.decode_block(encoded, number + 1, Some(first), &mut scratch, block)?;
+    }
+    Ok(header.decoded_len)
+}
+
+/// Makes all elements the same.
+pub(super) fn fill(
+    special: Special,
+    element_size: NonZeroUsize,
+    value: &[u8],
+    decoded: &mut [u8],
+) -> Result<(), Fault> {
+    let size = element_size.get();
+    let element: &[u8] = match (special, size) {
+        (Special::Zeros, _) => {
+            decoded.fill(0);
+            return Ok(());
+        }
+        (Special::NaNs, 4) => &f32::NAN.to_le_bytes(),
+        (Special::NaNs, 8) => &f64::NAN.to_le_bytes(),
+        (Special::NaNs, _) => return Err(Fault::Corrupt(format!("no NaN has {size} bytes"))),
+        (Special::Repeated, _) => value.get(..size).ok_or_else(early_end)?,
+    };
+    for slot in decoded.chunks_mut(size) {
+        slot.copy_from_slice(element.get(..slot.len()).ok_or_else(early_end)?);
+    }
+    Ok(())
+}
+
 impl Header {
-    fn take(rest: &mut &[u8]) -> Result<Self, Fault> {
+    /// The header, and what follows it.
+    pub(super) fn of(mut encoded: &[u8]) -> Result<(Self, &[u8]), Fault> {
+        let rest = &mut encoded;
         let [version, _, flags, element_size] = take(rest)?;
         let mut length = || len(u32::from_le_bytes(take(rest)?));
         let (decoded_len, block_len, _) = (length()?, length()?, length()?);
         let corrupt = |problem: &str| Fault::Corrupt(problem.to_owned());
-        if version != VERSION {
-            return Err(Fault::Corrupt(format!("version {version} of the format is not {VERSION}")));
+        let is_second = SECOND.contains(&version);
+        if version != FIRST && !is_second {
+            return Err(Fault::Corrupt(format!("version {version} of the format is not known")));
         }
-        let shuffle = match flags & 5 {
-            0 => Shuffling::None,
-            1 => Shuffling::Bytes,
-            4 => Shuffling::Bits,
-            _ => return Err(corrupt("bytes and bits cannot both be shuffled")),
-        };
         let inner = match flags >> 5 {
             0 => Inner::BloscLz,
             1 => Inner::Lz4,
@@ -122,30 +178,134 @@ impl Header {
             4 => Inner::Zstd,
             number => return Err(Fault::Corrupt(format!("there is no compressor {number}"))),
         };
-        Ok(Self {
-            shuffle,
+        let element_size = NonZeroUsize::new(element_size.into()).ok_or_else(|| corrupt("elements of no bytes"))?;
+        let mut header = Self {
+            is_second,
+            shuffle: Shuffling::None,
+            is_delta: false,
             inner,
-            is_copy: flags & 2 != 0,
+            content: if flags & 2 == 0 { Content::Blocks } else { Content::Copy },
             may_split: flags & 16 == 0,
-            element_size: NonZeroUsize::new(element_size.into()).ok_or_else(|| corrupt("elements of no bytes"))?,
+            element_size,
+            shuffled_size: element_size,
             decoded_len,
             block_len: NonZeroUsize::new(block_len).or(NonZeroUsize::new(decoded_len)).unwrap_or(NonZeroUsize::MIN),
-        })
+        };
+        match (flags & 5, is_second) {
+            (0, _) => {}
+            (1, _) => header.shuffle = Shuffling::Bytes,
+            (4, _) => header.shuffle = Shuffling::Bits,
+            (_, true) => header.is_delta = true,
+            (_, false) => return Err(corrupt("bytes and bits cannot both be shuffled")),
+        }
+        if is_second {
+            // So far, that says that the filters stand in the second half of the header.
+            let has_filters = std::mem::take(&mut header.is_delta);
+            header.take_second_half(take(rest)?, has_filters)?;
+        }
+        Ok((header, encoded))
+    }
+
+    /// What Blosc 2 adds: six filters, a byte for each, and special chunks.
+    fn take_second_half(&mut self, half: [u8; 16], has_filters: bool) -> Result<(), Fault> {
+        let [filters @ .., _, _, _, _, _, _, _, _, _, flags] = half;
+        let [_, _, _, _, _, _, _, _, parameters @ .., _, _] = half;
+        for (filter, parameter) in filters.into_iter().zip(parameters).filter(|_| has_filters) {
+            match filter {
+                // The last one only drops bits.
+                0 | 4 => {}
+                1 => {
+                    self.shuffle = Shuffling::Bytes;
+                    self.shuffled_size = NonZeroUsize::new(parameter.into()).unwrap_or(self.element_size);
+                }
+                2 => self.shuffle = Shuffling::Bits,
+                3 => self.is_delta = true,
+                number => return Err(Fault::Unsuited(format!("filter {number} of Blosc 2 is not supported"))),
+            }
+        }
+        self.content = match flags >> 4 & 7 {
+            0 => self.content,
+            // What was never written may be anything.
+            1 | 4 => Content::Same(Special::Zeros),
+            2 => Content::Same(Special::NaNs),
+            3 => Content::Same(Special::Repeated),
+            number => return Err(Fault::Corrupt(format!("there are no special elements {number}"))),
+        };
+        if flags & 1 != 0 {
+            return Err(Fault::Unsuited("dictionaries of Blosc 2 are not supported".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) const fn element_size(&self) -> NonZeroUsize {
+        self.element_size
+    }
+
+    pub(super) const fn decoded_len(&self) -> usize {
+        self.decoded_len
+    }
+
+    pub(super) const fn block_len(&self) -> usize {
+        self.block_len.get()
+    }
+
+    pub(super) const fn content(&self) -> Content {
+        self.content
+    }
+
+    /// Room for a block before its elements are put together.
+    pub(super) fn scratch(&self, block_len: usize) -> Vec<u8> {
+        vec![0; if self.is_shuffled() { block_len } else { 0 }]
     }
 
     fn is_shuffled(&self) -> bool {
         match self.shuffle {
             Shuffling::None => false,
-            Shuffling::Bytes => self.element_size.get() > 1,
+            Shuffling::Bytes => self.shuffled_size.get() > 1,
             Shuffling::Bits => true,
         }
     }
 
+    const fn len(&self) -> usize {
+        if self.is_second { 32 } else { 16 }
+    }
+
+    /// Decodes one block of the chunk `encoded`, which fills `block`; `first` is the first one, once it is there.
+    pub(super) fn decode_block(
+        &self,
+        encoded: &[u8],
+        number: usize,
+        first: Option<&[u8]>,
+        scratch: &mut [u8],
+        block: &mut [u8],
+    ) -> Result<(), Fault> {
+        let mut starts = encoded.get(self.len().saturating_add(number.saturating_mul(4))..).ok_or_else(early_end)?;
+        let start = len(u32::from_le_bytes(take(&mut starts)?))?;
+        let streams = encoded.get(start..).ok_or_else(early_end)?;
+        if self.is_shuffled() {
+            let shuffled = scratch.get_mut(..block.len()).ok_or_else(early_end)?;
+            self.decode_streams(streams, shuffled)?;
+            self.unshuffle(shuffled, block);
+        } else {
+            self.decode_streams(streams, block)?;
+        }
+        if self.is_delta {
+            self.undo_delta(first, block);
+        }
+        Ok(())
+    }
+
     /// Decodes the streams of a block, which fill it.
-    fn decode_block(&self, mut streams: &[u8], block: &mut [u8]) -> Result<(), Fault> {
+    fn decode_streams(&self, mut streams: &[u8], block: &mut [u8]) -> Result<(), Fault> {
         let splits = self.splits(block.len());
-        for part in block.chunks_exact_mut(block.len() / splits) {
-            let encoded_len = len(u32::from_le_bytes(take(&mut streams)?))?;
+        for part in block.chunks_exact_mut((block.len() / splits).max(1)) {
+            let claimed = take(&mut streams)?;
+            let run = i32::from_le_bytes(claimed);
+            if self.is_second && run <= 0 {
+                part.fill(byte_of_run(run, &mut streams)?);
+                continue;
+            }
+            let encoded_len = len(u32::from_le_bytes(claimed))?;
             let encoded = take_slice(&mut streams, encoded_len)?;
             if encoded_len == part.len() {
                 part.copy_from_slice(encoded);
@@ -160,8 +320,8 @@ impl Header {
     fn splits(&self, block_len: usize) -> usize {
         let size = self.element_size.get();
         let is_whole = block_len == self.block_len.get();
-        let splits = self.may_split && is_whole && size <= MAX_SPLITS && block_len / size >= MIN_SPLIT_LEN;
-        if splits && block_len.is_multiple_of(size) { size } else { 1 }
+        let is_large = self.is_second || size <= MAX_SPLITS && block_len / size >= MIN_SPLIT_LEN;
+        if self.may_split && is_whole && is_large && block_len.is_multiple_of(size) { size } else { 1 }
     }
 
     fn decode_stream(&self, encoded: &[u8], part: &mut [u8]) -> Result<(), Fault> {
@@ -181,21 +341,57 @@ impl Header {
     }
 
     /// Puts the elements of a block together; bytes that make none lie behind them, and so do bits of elements that make
-    /// no eight.
+    /// no eight: in Blosc 1 then all of them.
     fn unshuffle(&self, shuffled: &[u8], block: &mut [u8]) {
-        let size = self.element_size.get();
+        let size = if self.shuffle == Shuffling::Bits { self.element_size } else { self.shuffled_size };
         let elements = shuffled.len() / size;
         let joined = match self.shuffle {
+            Shuffling::Bits if self.is_second => elements - elements % 8,
             Shuffling::Bits if !elements.is_multiple_of(8) => 0,
-            _ => elements * size,
+            _ => elements,
         };
-        let (whole, rest) = shuffled.split_at(joined);
-        let (block, block_rest) = block.split_at_mut(joined);
+        let (whole, rest) = shuffled.split_at(joined * size.get());
+        let (block, block_rest) = block.split_at_mut(whole.len());
         block_rest.copy_from_slice(rest);
-        match (self.shuffle, Planes::of(whole, self.element_size)) {
+        match (self.shuffle, Planes::of(whole, size)) {
             (Shuffling::Bytes, Some(planes)) => planes.join(0, ByteOrder::NATIVE, block),
-            (Shuffling::Bits, _) => join_bits(whole, size, block),
+            (Shuffling::Bits, _) => join_bits(whole, size.get(), block),
             _ => block.copy_from_slice(whole),
         }
+    }
+
+    /// Elements were combined with those of the first block, whose own were with the ones before them; both by exclusive or.
+    fn undo_delta(&self, first: Option<&[u8]>, block: &mut [u8]) {
+        if let Some(first) = first {
+            for (byte, first) in block.iter_mut().zip(first) {
+                *byte ^= first;
+            }
+            return;
+        }
+        let size = match self.element_size.get() {
+            size @ (1 | 2 | 4 | 8) => size,
+            size if size.is_multiple_of(8) => 8,
+            _ => 1,
+        };
+        let (elements, _) = block.split_at_mut(block.len() - block.len() % size);
+        let mut before = [0; 8];
+        for element in elements.chunks_mut(size) {
+            for (byte, before) in element.iter_mut().zip(&mut before) {
+                *byte ^= *before;
+                *before = *byte;
+            }
+        }
+    }
+}
+
+/// What a stream of one repeated byte is made of: nothing at all for zeros.
+fn byte_of_run(run: i32, streams: &mut &[u8]) -> Result<u8, Fault> {
+    if run == 0 {
+        return Ok(0);
+    }
+    let [token] = take(streams)?;
+    match u8::try_from(run.unsigned_abs()) {
+        Ok(byte) if token & 1 == 1 => Ok(byte),
+        _ => Err(Fault::Corrupt(format!("a run of the byte {run}"))),
     }
 }

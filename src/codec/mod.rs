@@ -2,6 +2,7 @@
 
 mod bitshuffle;
 mod blosc;
+mod blosc2;
 mod blosclz;
 mod bzip2;
 mod checksum;
@@ -23,6 +24,7 @@ use crate::array::BufferError;
 
 pub use bitshuffle::Bitshuffle;
 pub use blosc::Blosc;
+pub use blosc2::Blosc2;
 pub use bzip2::Bzip2;
 pub use checksum::{Algorithm, Checksum, Place};
 pub use deflate::Deflate;

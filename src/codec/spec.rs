@@ -5,8 +5,8 @@ use std::{fmt, num::NonZeroUsize};
 use serde::Deserialize;
 
 use super::{
-    Algorithm, AsType, Bitshuffle, Blosc, Bzip2, Checksum, Deflate, Delta, FixedScaleOffset, Hdf5Lz4, Lz4, Lzf, Nbit,
-    NumpyType, PackBits, Place, ScaleOffset, Shuffle, Stage, Szip, Zstd, bitshuffle::Inner,
+    Algorithm, AsType, Bitshuffle, Blosc, Blosc2, Bzip2, Checksum, Deflate, Delta, FixedScaleOffset, Hdf5Lz4, Lz4, Lzf,
+    Nbit, NumpyType, PackBits, Place, ScaleOffset, Shuffle, Stage, Szip, Zstd, bitshuffle::Inner,
 };
 
 use crate::array::DType;
@@ -80,6 +80,7 @@ const CODECS: &[(&[&str], &[u32], Make)] = &[
     (&["bitround"], &[32023], |_, _| Ok(vec![])),
     (&["bitshuffle"], &[32008], bitshuffle),
     (&["blosc"], &[32001], |_, _| one(Blosc)),
+    (&["blosc2"], &[32026], |_, _| one(Blosc2)),
     (&["bz2", "bzip2"], &[307], |_, _| one(Bzip2)),
     (&["crc32"], &[], |spec, _| checksum(spec, Algorithm::Crc32, Place::Start)),
     (&["crc32c"], &[], |spec, _| checksum(spec, Algorithm::Crc32c, Place::End)),
