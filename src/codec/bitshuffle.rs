@@ -74,7 +74,7 @@ impl Bitshuffle {
         let block_len = len(u32::from_be_bytes(take(&mut encoded)?))?;
         let decoded = decoded.get_mut(..claimed).ok_or(Fault::Full)?;
         let whole = block_len.is_multiple_of(8 * self.element_size);
-        if block_len == 0 || !whole || block_len > claimed.max(TARGET_BLOCK_LEN * self.element_size) {
+        if block_len == 0 || !whole {
             return Err(Fault::Corrupt(format!("blocks of {block_len} bytes")));
         }
         let (blocks, rest) = decoded.split_at_mut(self.whole_len(claimed)?);
@@ -143,11 +143,12 @@ impl Codec for Bitshuffle {
 /// rows, one of each bit, lowest first.
 pub(super) fn join_bits(bits: &[u8], element_size: usize, elements: &mut [u8]) {
     let row_len = bits.len() / (8 * element_size);
-    let mut planes = vec![0; STRIP * element_size];
-    for (strip, elements) in elements.chunks_mut(STRIP * element_size).enumerate() {
+    let strip_len = STRIP.min(elements.len() / element_size);
+    let mut planes = vec![0; strip_len * element_size];
+    for (strip, elements) in elements.chunks_mut((strip_len * element_size).max(1)).enumerate() {
         let count = elements.len() / element_size;
-        let first = strip * (STRIP / 8);
-        for (byte, plane) in planes.chunks_exact_mut(STRIP).enumerate() {
+        let first = strip * (strip_len / 8);
+        for (byte, plane) in planes.chunks_exact_mut(strip_len).enumerate() {
             let rows: [&[u8]; 8] = std::array::from_fn(|bit| {
                 let row = (8 * byte + bit) * row_len + first;
                 bits.get(row..row + count / 8).unwrap_or_default()
@@ -156,7 +157,7 @@ pub(super) fn join_bits(bits: &[u8], element_size: usize, elements: &mut [u8]) {
             join_planes::<8, 32>(rows, plane);
             transpose_bits(plane);
         }
-        let plane = |byte: usize| planes.get(byte * STRIP..byte * STRIP + count).unwrap_or_default();
+        let plane = |byte: usize| planes.get(byte * strip_len..byte * strip_len + count).unwrap_or_default();
         match element_size {
             1 => elements.copy_from_slice(plane(0)),
             2 => join_planes::<2, 64>(std::array::from_fn(plane), elements),
@@ -227,5 +228,23 @@ mod tests {
         assert_eq!(decoded, elements);
         assert!(matches!(codec.decode(&[0; 7], &mut decoded), Err(Fault::Unsuited(_))));
         assert!(Bitshuffle::new(0, 0, Inner::None).is_err() && Bitshuffle::new(4, 12, Inner::None).is_err());
+    }
+
+    #[test]
+    fn blocks_may_be_larger_than_the_chunk() {
+        let codec = Bitshuffle::new(4, 0, Inner::Zstd).unwrap();
+        let elements: Vec<u8> = (0..4 * 19).collect();
+        let bits = zstd_of(&shuffle_bits(&elements[..64], 4));
+        let mut encoded = [76_u64.to_be_bytes().as_slice(), &65_536_u32.to_be_bytes()].concat();
+        encoded.extend(u32::try_from(bits.len()).unwrap().to_be_bytes());
+        encoded.extend(bits);
+        encoded.extend(&elements[64..]);
+        let mut decoded = vec![0; 80];
+        assert_eq!(codec.decode(&encoded, &mut decoded).unwrap(), 76);
+        assert_eq!(decoded[..76], elements);
+    }
+
+    fn zstd_of(data: &[u8]) -> Vec<u8> {
+        ::zstd::bulk::compress(data, 1).unwrap()
     }
 }

@@ -107,6 +107,15 @@ impl Codec for Blosc {
     }
 }
 
+/// What blocks are decoded with, one after the other.
+pub(super) struct Work {
+    /// Room for a block before its elements are put together.
+    shuffled: Vec<u8>,
+    /// Bytes of the chunk that no block has been made of: a format in which blocks could share theirs would take as long as it
+    /// has blocks times bytes.
+    unread: usize,
+}
+
 /// Decodes a chunk into the front of `decoded`: its length.
 pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
     let (header, rest) = Header::of(encoded)?;
@@ -123,13 +132,13 @@ pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, 
         }
     }
     let block_len = header.block_len.get().min(decoded.len());
-    let mut scratch = header.scratch(block_len);
+    let mut work = header.work(encoded, block_len);
     let (first, others) = decoded.split_at_mut(block_len);
     if !first.is_empty() {
-        header.decode_block(encoded, 0, None, &mut scratch, first)?;
+        header.decode_block(encoded, 0, None, &mut work, first)?;
     }
     for (number, block) in others.chunks_mut(header.block_len.get()).enumerate() {
-        header.decode_block(encoded, number + 1, Some(first), &mut scratch, block)?;
+        header.decode_block(encoded, number + 1, Some(first), &mut work, block)?;
     }
     Ok(header.decoded_len)
 }
@@ -253,9 +262,9 @@ impl Header {
         self.content
     }
 
-    /// Room for a block before its elements are put together.
-    pub(super) fn scratch(&self, block_len: usize) -> Vec<u8> {
-        vec![0; if self.is_shuffled() { block_len } else { 0 }]
+    /// What blocks of this length need.
+    pub(super) fn work(&self, encoded: &[u8], block_len: usize) -> Work {
+        Work { shuffled: vec![0; if self.is_shuffled() { block_len } else { 0 }], unread: encoded.len() }
     }
 
     fn is_shuffled(&self) -> bool {
@@ -276,18 +285,18 @@ impl Header {
         encoded: &[u8],
         number: usize,
         first: Option<&[u8]>,
-        scratch: &mut [u8],
+        work: &mut Work,
         block: &mut [u8],
     ) -> Result<(), Fault> {
         let mut starts = encoded.get(self.len().saturating_add(number.saturating_mul(4))..).ok_or_else(early_end)?;
         let start = len(u32::from_le_bytes(take(&mut starts)?))?;
         let streams = encoded.get(start..).ok_or_else(early_end)?;
         if self.is_shuffled() {
-            let shuffled = scratch.get_mut(..block.len()).ok_or_else(early_end)?;
-            self.decode_streams(streams, shuffled)?;
+            let shuffled = work.shuffled.get_mut(..block.len()).ok_or_else(early_end)?;
+            self.decode_streams(streams, &mut work.unread, shuffled)?;
             self.unshuffle(shuffled, block);
         } else {
-            self.decode_streams(streams, block)?;
+            self.decode_streams(streams, &mut work.unread, block)?;
         }
         if self.is_delta {
             self.undo_delta(first, block);
@@ -295,8 +304,8 @@ impl Header {
         Ok(())
     }
 
-    /// Decodes the streams of a block, which fill it.
-    fn decode_streams(&self, mut streams: &[u8], block: &mut [u8]) -> Result<(), Fault> {
+    /// Decodes the streams of a block, which fill it. All blocks together cannot have more bytes than are `unread`.
+    fn decode_streams(&self, mut streams: &[u8], unread: &mut usize, block: &mut [u8]) -> Result<(), Fault> {
         let splits = self.splits(block.len());
         for part in block.chunks_exact_mut((block.len() / splits).max(1)) {
             let claimed = take(&mut streams)?;
@@ -307,6 +316,8 @@ impl Header {
             }
             let encoded_len = len(u32::from_le_bytes(claimed))?;
             let encoded = take_slice(&mut streams, encoded_len)?;
+            let left = unread.checked_sub(encoded_len);
+            *unread = left.ok_or_else(|| Fault::Corrupt("blocks share their bytes".to_owned()))?;
             if encoded_len == part.len() {
                 part.copy_from_slice(encoded);
             } else {
@@ -393,5 +404,33 @@ fn byte_of_run(run: i32, streams: &mut &[u8]) -> Result<u8, Fault> {
     match u8::try_from(run.unsigned_abs()) {
         Ok(byte) if token & 1 == 1 => Ok(byte),
         _ => Err(Fault::Corrupt(format!("a run of the byte {run}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chunk of blocks of one stored byte each, at these places.
+    fn chunk(starts: &[u32], streams: &[u8]) -> Vec<u8> {
+        let blocks = u32::try_from(starts.len()).unwrap();
+        let mut chunk = vec![2, 1, 16, 1];
+        for number in [blocks, 1, 16 + 4 * blocks + u32::try_from(streams.len()).unwrap()].iter().chain(starts) {
+            chunk.extend(number.to_le_bytes());
+        }
+        chunk.extend(streams);
+        chunk
+    }
+
+    #[test]
+    fn blocks_may_come_in_any_order_but_not_share_their_bytes_for_ever() {
+        let mut decoded = [0; 100];
+        let streams = [1, 0, 0, 0, 7, 1, 0, 0, 0, 8];
+        assert_eq!(decode_chunk(&chunk(&[29, 24], &streams), &mut decoded).unwrap(), 2);
+        assert_eq!(decoded[..2], [8, 7]);
+        let long = [&600_u32.to_le_bytes()[..], &[0; 600]].concat();
+        let shared = chunk(&[16 + 4 * 90; 90], &long);
+        let told = format!("{:?}", decode_chunk(&shared, &mut decoded).unwrap_err());
+        assert!(told.contains("share"), "{told}");
     }
 }

@@ -164,7 +164,7 @@ impl Blocks {
             return Ok(decoded_len);
         }
         let mut block = vec![0; header.block_len()];
-        let mut scratch = header.scratch(block.len());
+        let mut work = header.work(chunk, block.len());
         let mut first: Option<Vec<u8>> = None;
         for number in 0..self.count() {
             if header.content() == Content::Copy {
@@ -172,7 +172,7 @@ impl Blocks {
                 let bytes = bytes.ok_or_else(early_end)?;
                 block.copy_from_slice(bytes);
             } else {
-                header.decode_block(chunk, number, first.as_deref(), &mut scratch, &mut block)?;
+                header.decode_block(chunk, number, first.as_deref(), &mut work, &mut block)?;
             }
             self.put(number, &block, size.get(), decoded).ok_or_else(early_end)?;
             first = first.or_else(|| Some(block.clone()));

@@ -2,7 +2,10 @@
 
 use bzip2::{Decompress, Status};
 
-use super::{Codec, Fault, parts::early_end};
+use super::{
+    Codec, Fault,
+    parts::{MAX_EMPTY, early_end, too_many_empty},
+};
 
 /// bzip2.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +35,14 @@ impl Codec for Bzip2 {
     }
 
     fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let mut written = 0;
+        let (mut written, mut empty) = (0, 0);
         loop {
             let (read, len) = decode_stream(encoded, decoded.split_at_mut(written).1)?;
             written += len;
+            empty += usize::from(len == 0);
+            if empty > MAX_EMPTY {
+                return Err(too_many_empty());
+            }
             encoded = encoded.get(read..).unwrap_or_default();
             if !encoded.starts_with(MAGIC) {
                 return Ok(written);
@@ -66,5 +73,31 @@ fn decode_stream(encoded: &[u8], decoded: &mut [u8]) -> Result<(usize, usize), F
         if now == (read, written) {
             return Err(early_end());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use bzip2::{Compression, write::BzEncoder};
+
+    use super::*;
+
+    fn stream(data: &[u8]) -> Vec<u8> {
+        let mut encoder = BzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn streams_follow_each_other_but_not_thousands_of_nothing() {
+        let mut decoded = [0; 10];
+        let several = [stream(b"abc"), stream(b""), stream(b"de")].concat();
+        assert_eq!(Bzip2.decode(&several, &mut decoded).unwrap(), 5);
+        assert_eq!(&decoded[..5], b"abcde");
+        assert!(matches!(Bzip2.decode(&several, &mut decoded[..4]), Err(Fault::Full)));
+        assert!(matches!(Bzip2.decode(&stream(b"").repeat(1000), &mut decoded), Err(Fault::Corrupt(_))));
+        assert!(matches!(Bzip2.decode(&several[..20], &mut decoded), Err(Fault::Corrupt(_))));
     }
 }

@@ -7,7 +7,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::Decompressor;
 use memchr::memmem;
 
-use super::{Codec, Fault};
+use super::{
+    Codec, Fault,
+    parts::{MAX_EMPTY, too_many_empty},
+};
 
 /// First bytes of every gzip member that holds DEFLATE data.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
@@ -67,11 +70,15 @@ impl Deflate {
     }
 
     fn decode_members(self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let mut written = 0;
+        let (mut written, mut empty) = (0, 0);
         loop {
             let room = decoded.split_at_mut(written).1;
             let member = self.decode_member(encoded, room)?;
             written += member.written;
+            empty += usize::from(member.written == 0);
+            if empty > MAX_EMPTY {
+                return Err(too_many_empty());
+            }
             encoded = encoded.get(member.read..).unwrap_or_default();
             if !(matches!(self, Self::Gzip) && encoded.starts_with(&GZIP_MAGIC)) {
                 return Ok(written);

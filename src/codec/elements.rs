@@ -205,10 +205,14 @@ impl Codec for FixedScaleOffset {
 
     fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
         let Self { scale, offset, .. } = *self;
-        // NumPy keeps to float32 where the numbers are.
-        let is_single = self.encoded.dtype == DType::Float32;
-        let single = |number: f64| f64::from(number as f32 / scale as f32 + offset as f32);
-        let unscaled = |number| if is_single { single(number) } else { number / scale + offset };
+        // NumPy keeps to the dtype of floats, and rounds after each step.
+        let half = |number: f64| f16::from_f32(number as f32).to_f64();
+        let single = |number: f64| f64::from(number as f32);
+        let unscaled = |number: f64| match self.encoded.dtype {
+            DType::Float16 => half(half(number / half(scale)) + half(offset)),
+            DType::Float32 => single(single(number / single(scale)) + single(offset)),
+            _ => number / scale + offset,
+        };
         convert(encoded, self.encoded, decoded, self.decoded, |numbers| {
             Loaded::Floats(numbers.into_floats().into_iter().map(unscaled).collect())
         })

@@ -14,12 +14,10 @@ pub struct ScaleOffset {
 
 /// N-bit (filter 5): the significant bits of elements of less precision than room. The filter puts them where they were; what
 /// they mean is made of them at the same time, which in HDF5 is the work of its type conversion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Nbit {
-    /// The filter's client data, as HDF5 writes it.
-    pub client_data: Vec<u32>,
-    /// Whether the highest significant bit is a sign, which the client data does not say.
-    pub kind: Kind,
+    client_data: [u32; 8],
+    kind: Kind,
 }
 
 /// SZIP (filter 4): the extended Rice coder of CCSDS 121.0-B-3.
@@ -106,7 +104,24 @@ impl Codec for ScaleOffset {
         // Elements and their size.
         check_claim(&self.client_data, 2, 4, encoded, decoded)?;
         let output = nbit_scaleoffset::reverse_scaleoffset(encoded, &self.client_data);
-        put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)
+        let len = put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)?;
+        if let Some(size) = self.swapped_size(encoded) {
+            decoded.split_at_mut(len).0.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        Ok(len)
+    }
+}
+
+impl ScaleOffset {
+    /// Size of elements whose bytes are in the other order than the data set's: HDF5 writes those that need all of their bits
+    /// in the order of the machine, which the library takes for that of the data set.
+    fn swapped_size(&self, mut encoded: &[u8]) -> Option<usize> {
+        let &[_, scale, _, class, size, _, 1, ..] = self.client_data.as_slice() else { return None };
+        let bits = size.checked_mul(8)?;
+        // Integers for which so many bits were asked are stored as they are, without a header.
+        let is_plain = class == 0 && scale == bits;
+        let needed = u32::from_le_bytes(parts::take(&mut encoded).ok()?);
+        (!is_plain && needed == bits).then(|| usize::try_from(size).ok()).flatten().filter(|&size| size > 0)
     }
 }
 
@@ -140,11 +155,21 @@ impl Codec for Nbit {
 const ATOMIC: u32 = 1;
 
 impl Nbit {
+    /// From the filter's client data, as HDF5 writes it for numbers. Whether their highest significant bit is a sign, it does
+    /// not say; `kind` does.
+    ///
+    /// # Errors
+    /// If the elements are no numbers. Arrays and compounds nest as deep as the client data says, and may be of nothing.
+    pub fn new(client_data: &[u32], kind: Kind) -> Result<Self, String> {
+        match <[u32; 8]>::try_from(client_data) {
+            Ok(client_data @ [8, _, _, ATOMIC, ..]) => Ok(Self { client_data, kind }),
+            _ => Err("the cd_values of nbit are not those of an array of numbers".to_owned()),
+        }
+    }
+
     /// Makes numbers of bits: those of less precision than room are moved down, and their sign is extended.
     fn convert(&self, elements: &mut [u8]) -> Result<(), Fault> {
-        let &[_, is_full, _, ATOMIC, size, order, precision, offset, ..] = self.client_data.as_slice() else {
-            return Err(Fault::Unsuited("cd_values are not of an array of numbers".to_owned()));
-        };
+        let [_, is_full, _, _, size, order, precision, offset] = self.client_data;
         let bits = size.saturating_mul(8);
         if is_full != 0 || precision == bits && offset == 0 {
             return Ok(());
@@ -187,4 +212,30 @@ fn check_claim(data: &[u32], elements: usize, size: usize, encoded: &[u8], decod
 fn put(output: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
     decoded.get_mut(..output.len()).ok_or(Fault::Full)?.copy_from_slice(output);
     Ok(output.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn big_endian_integers_that_need_all_their_bits_keep_their_order() {
+        let client_data = vec![2, 0, 2, 0, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        // As h5py writes [-32768, 32767] of `>i2`: 16 bits, an unused minimum, and the values in the machine's order.
+        let mut encoded = vec![16, 0, 0, 0, 8];
+        encoded.extend([0; 16]);
+        encoded.extend([0x00, 0x80, 0xff, 0x7f]);
+        let mut decoded = [0; 4];
+        assert_eq!(ScaleOffset { client_data }.decode(&encoded, &mut decoded).unwrap(), 4);
+        assert_eq!(decoded, [0x80, 0x00, 0x7f, 0xff]);
+    }
+
+    #[test]
+    fn nbit_is_for_numbers_alone() {
+        assert!(Nbit::new(&[8, 0, 10, 1, 4, 0, 13, 3], Kind::Signed).is_ok());
+        let nested: Vec<u32> = [1000, 0, 1, 2, 1].into_iter().chain([2, 1].into_iter().cycle().take(995)).collect();
+        assert!(Nbit::new(&nested, Kind::Signed).is_err());
+        let endless = [16, 0, 1, 3, 1, 1, 0, 2, u32::MAX, 2, 1, 1, 2, 0, 16, 0];
+        assert!(Nbit::new(&endless, Kind::Signed).is_err());
+    }
 }

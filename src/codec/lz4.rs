@@ -1,6 +1,6 @@
 //! LZ4 blocks, in the two frames that climate data has.
 
-use lz4_flex::block::{DecompressError, decompress_into};
+use lz4::block::decompress_to_buffer;
 
 use super::{
     Codec, Fault,
@@ -72,13 +72,10 @@ impl Codec for Hdf5Lz4 {
 
 /// Decodes a block that fills `decoded`.
 pub(super) fn decode_block(encoded: &[u8], decoded: &mut [u8]) -> Result<(), Fault> {
-    let expected = decoded.len();
-    match decompress_into(encoded, decoded) {
-        Ok(written) if written == expected => Ok(()),
-        Ok(written) => Err(Fault::Corrupt(format!("a block decodes to {written} bytes, not {expected}"))),
-        Err(DecompressError::OutputTooSmall { .. }) => {
-            Err(Fault::Corrupt(format!("a block decodes to more than {expected} bytes")))
-        }
-        Err(error) => Err(Fault::Corrupt(error.to_string())),
+    let room = i32::try_from(decoded.len()).map_err(|_| Fault::Unsuited("blocks of LZ4 end at 2 GiB".to_owned()))?;
+    match decompress_to_buffer(encoded, Some(room), decoded) {
+        Ok(written) if written == decoded.len() => Ok(()),
+        Ok(written) => Err(Fault::Corrupt(format!("a block decodes to {written} bytes, not {room}"))),
+        Err(_) => Err(Fault::Corrupt(format!("a block is not valid, or decodes to more than {room} bytes"))),
     }
 }

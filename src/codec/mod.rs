@@ -162,6 +162,13 @@ mod parts {
         usize::try_from(number).map_err(|_| Fault::Full)
     }
 
+    /// Streams that may decode to nothing, where several make a chunk: each costs as much as one of some hundred bytes.
+    pub(super) const MAX_EMPTY: usize = 100;
+
+    pub(super) fn too_many_empty() -> Fault {
+        Fault::Corrupt(format!("more than {MAX_EMPTY} streams of nothing"))
+    }
+
     pub(super) fn early_end() -> Fault {
         Fault::Corrupt("the data ends early".to_owned())
     }

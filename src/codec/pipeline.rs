@@ -100,12 +100,14 @@ impl FilterPipeline {
     #[must_use]
     pub fn peak_memory_units(&self, encoded_len: usize, decoded: DecodedLen) -> usize {
         let (mut len, mut peak) = (encoded_len, memory_units(encoded_len));
+        // A checksum is passed over, but stays in the buffer.
+        let mut held = encoded_len;
         for (stage, room) in self.decoding(decoded) {
-            let input = len;
-            len = output_len(stage, input, room);
+            len = output_len(stage, len, room);
             if let Stage::Codec(codec) = stage {
-                let lens = [input, len, codec.scratch_len(len)];
+                let lens = [held, len, codec.scratch_len(len)];
                 peak = peak.max(lens.into_iter().map(memory_units).fold(0, usize::saturating_add));
+                held = len;
             }
         }
         peak
@@ -188,4 +190,64 @@ fn decode_one(
     })?;
     budget.truncate(&mut output, written);
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, sync::Arc};
+
+    use flate2::{Compression, write::ZlibEncoder};
+
+    use super::*;
+    use crate::{
+        array::Pool,
+        codec::{Algorithm, Deflate, Place},
+    };
+
+    fn zlib(data: &[u8], level: u32) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Decodes in exactly what is planned for a chunk of this length.
+    fn decode(stages: Vec<Stage>, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, CodecError> {
+        let pipeline = FilterPipeline::new(stages);
+        let units = pipeline.peak_memory_units(encoded.len(), len);
+        let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
+        let mut buffer = budget.allocate(encoded.len()).expect("it was planned");
+        buffer.bytes_mut().copy_from_slice(encoded);
+        pipeline.decode(buffer, len, &mut budget).map(|chunk| chunk.bytes().to_vec())
+    }
+
+    #[test]
+    fn a_checksum_stays_in_the_buffer_and_is_planned_for() {
+        let checksum = || Stage::Checksum(Checksum { algorithm: Algorithm::Crc32, place: Place::End });
+        let crc = |data: &[u8]| u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data)).unwrap();
+        // Stored blocks make an encoded chunk of any length, whole memory units and the few bytes around them included.
+        for len in 2000..2100 {
+            let data: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            let stored = zlib(&data, 0);
+            let encoded = [&stored[..], &crc(&stored).to_le_bytes()].concat();
+            for decoded in [DecodedLen::Exactly(len), DecodedLen::AtMost(len)] {
+                let stages = vec![Deflate::Zlib.into(), checksum()];
+                assert_eq!(decode(stages, &encoded, decoded).unwrap(), data, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn stages_are_undone_backwards_and_their_lengths_are_known() {
+        let data = [7_u8; 100];
+        let (inner, checksum) = (zlib(&data, 6), Checksum { algorithm: Algorithm::Adler32, place: Place::Start });
+        let summed = [&simd_adler32::adler32(&&inner[..]).to_le_bytes()[..], &inner].concat();
+        let stages = || vec![Deflate::Zlib.into(), Stage::Checksum(checksum), Deflate::Zlib.into()];
+        assert_eq!(decode(stages(), &zlib(&summed, 6), DecodedLen::Exactly(100)).unwrap(), data);
+        let pipeline = FilterPipeline::new(vec![Stage::Checksum(checksum)]);
+        assert!(matches!(pipeline.encoded_len(DecodedLen::Exactly(100)), DecodedLen::Exactly(104)));
+        assert_eq!(pipeline.decoded_len(104), Some(100));
+        // What is left of a buffer whose beginning was a checksum.
+        let first = [&simd_adler32::adler32(&&data[..]).to_le_bytes()[..], &data].concat();
+        assert_eq!(decode(vec![Stage::Checksum(checksum)], &first, DecodedLen::Exactly(100)).unwrap(), data);
+    }
 }

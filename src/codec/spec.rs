@@ -91,7 +91,7 @@ const CODECS: &[(&[&str], &[u32], Make)] = &[
     (&["hdf5_lz4"], &[32004], |_, _| one(Hdf5Lz4)),
     (&["lz4"], &[], |_, _| one(Lz4)),
     (&["lzf"], &[32000], |_, _| one(Lzf)),
-    (&["nbit"], &[5], |spec, of| one(Nbit { client_data: client_data(spec)?, kind: of.dtype.kind() })),
+    (&["nbit"], &[5], |spec, of| one(Nbit::new(&client_data(spec)?, of.dtype.kind())?)),
     (&["packbits"], &[], |_, _| one(PackBits)),
     (&["quantize"], &[], quantize),
     (&["scaleoffset"], &[6], |spec, _| one(ScaleOffset { client_data: client_data(spec)? })),

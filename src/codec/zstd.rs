@@ -1,5 +1,7 @@
 //! Zstandard (RFC 8878): one frame or several, whether they say how long they are or not.
 
+use std::cell::RefCell;
+
 use zstd::{bulk::Decompressor, zstd_safe};
 
 use super::{Codec, Fault};
@@ -33,12 +35,22 @@ impl Codec for Zstd {
     }
 }
 
+thread_local! {
+    /// Making one takes longer than decoding a small frame, of which some formats have one for each of many blocks.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// Decodes frames into the front of `decoded`.
 pub(super) fn decode(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
     let corrupt = |error: std::io::Error| Fault::Corrupt(error.to_string());
-    let mut decompressor = Decompressor::new().map_err(corrupt)?;
-    decompressor.decompress_to_buffer(encoded, decoded).map_err(|error| {
-        if error.to_string() == zstd_safe::get_error_name(TOO_SMALL) { Fault::Full } else { corrupt(error) }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new().map_err(corrupt)?),
+        };
+        decompressor.decompress_to_buffer(encoded, decoded).map_err(|error| {
+            if error.to_string() == zstd_safe::get_error_name(TOO_SMALL) { Fault::Full } else { corrupt(error) }
+        })
     })
 }
 

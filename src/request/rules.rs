@@ -32,7 +32,7 @@ const MAX_SOURCE_BYTES: usize = 2048;
 const MAX_URL_BYTES: usize = 8192;
 
 /// Most filters of one chunk: HDF5's own limit (`H5Z_MAX_NFILTERS`).
-const MAX_FILTERS: usize = 32;
+pub(super) const MAX_FILTERS: usize = 32;
 
 type Checked = Result<(), ValidationError>;
 
