@@ -4,11 +4,13 @@ The chunk is 4 MiB of float32 that look like temperature. The time of the servic
 sum of a chunk in a local file, from the request's head to that of the answer. It contains the reading and the sum,
 which the first line shows alone, of a chunk that is not encoded. numcodecs decodes the same bytes from memory into
 memory; h5py with hdf5plugin reads the same chunk from a file that lies in the page cache, with no cache of its own.
+What the service takes for decoding alone, from memory into memory as well, tells examples/decode_chunk.rs.
 """
 
 import http.client
 import json
 import re
+import subprocess
 import time
 import urllib.request
 
@@ -101,7 +103,7 @@ class Timed:
         self.url = url
         fields = {"interface_type": "file", "url": path.as_uri(), "shape": list(chunk.array.shape)}
         fields |= {"offset": 0, "size": len(chunk.stored)} | dtype_fields(chunk.array) | chunk.codecs
-        self.body = json.dumps(fields).encode()
+        self.path, self.body = path, json.dumps(fields).encode()
         self.connection = http.client.HTTPConnection(url.removeprefix("http://"))
 
     def __call__(self):
@@ -112,6 +114,14 @@ class Timed:
         if response.status != 200:
             raise RuntimeError(f"{response.status}: {content.decode()[:200]}")
         return (self.seconds() - before) * 1000
+
+    def decoding(self, programs):
+        """The time of decoding alone."""
+        request = self.path.with_suffix(".json")
+        request.write_bytes(self.body)
+        program = programs / "examples" / "decode_chunk"
+        told = subprocess.run([program, request, self.path], check=True, capture_output=True, text=True).stdout
+        return float(re.search(r"in (\S+) ms", told)[1])
 
     def seconds(self):
         """Time that all requests for sums took until now."""
@@ -148,12 +158,12 @@ def time_of_hdf5(chunk, filters, path):
 
 
 def compare_speed(options, directory):
-    """Prints a line for each codec; the ratios say how many times as long the service takes."""
+    """Prints a line for each codec; the ratios say how many times as long decoding takes in the service."""
     array = temperature(options.seed, SHAPE)
     array[array == FILL] = 273.15  # which codecs of decimal digits cannot hold
     threads = numcodecs.blosc.set_nthreads(1)
-    heads = "stored", "service", "library", "ratio", f"{threads} threads", "ratio"
-    print("{:42} {:>9} {:>9} {:>9} {:>6} {:>9} {:>6}".format("times in ms, the library with 1 thread", *heads))
+    heads = "stored", "request", "decoding", "library", "ratio", f"{threads} threads", "ratio"
+    print("{:42} {:>9} {:>8} {:>8} {:>8} {:>6} {:>9} {:>6}".format("times in ms, the library with 1 thread", *heads))
     files = directory / "files"
     files.mkdir()
     with service(options.programs, Report(), "speed", "--file-root", str(files)) as url:
@@ -166,16 +176,17 @@ def compare_speed(options, directory):
             numcodecs.blosc.set_nthreads(threads)
             by_threads = time_of_library(chunk, codecs, directory) if "blosc" in name and "HDF5" not in name else None
             try:
-                own = best(Timed(url, path, chunk))
+                timed = Timed(url, path, chunk)
+                own, decoding = best(timed), timed.decoding(options.programs)
             except RuntimeError as error:
                 print(f"{name:42} {error}", flush=True)
                 continue
-            print(line(name, len(chunk.stored), own, library, by_threads), flush=True)
+            print(line(name, len(chunk.stored), own, decoding, library, by_threads), flush=True)
     return 0
 
 
-def line(name, size, own, library, by_threads):
-    text = f"{name:42} {size / 2**20:5.2f} MiB {own:9.2f}"
+def line(name, size, own, decoding, library, by_threads):
+    text = f"{name:42} {size / 2**20:5.2f} MiB {own:8.2f}"
     if name != NOT_ENCODED:
-        text += f" {library:9.2f} {own / library:6.2f}"
-    return text if by_threads is None else f"{text} {by_threads:9.2f} {own / by_threads:6.2f}"
+        text += f" {decoding:8.2f} {library:8.2f} {decoding / library:6.2f}"
+    return text if by_threads is None else f"{text} {by_threads:9.2f} {decoding / by_threads:6.2f}"
