@@ -786,7 +786,7 @@ class Errors(TestCase):
             for cause in (
                 "axis: 5 is outside a shape of 3 dimensions; 1 is there more than once",
                 "missing: 1e60 is not a value of float32",
-                "size: must be at least 1 byte",
+                "size: must be at least 1 byte; a chunk that was never written needs fill_value",
             ):
                 self.assertIn(f"  caused by: {cause}", lines)
             self.assertEqual(len(lines), 4)
