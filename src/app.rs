@@ -2,10 +2,10 @@
 
 use std::{
     error::Error,
-    hash::RandomState,
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,10 +18,10 @@ use crate::{
     request::Defaults,
     resource_manager::{Connection, ResourceManager},
     source::{
-        AddressPolicy, Allowances, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap,
-        S3Source, Sources,
+        AddressPolicy, Allowances, Counted, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots,
+        S3ClientMap, S3Source, Sources,
     },
-    telemetry::Metrics,
+    telemetry::{Metrics, StoreMetrics},
 };
 
 /// Everything that a request finds when it comes: made once, shared by all, no globals beside it.
@@ -47,8 +47,12 @@ pub struct App {
     pub tokens: Option<Tokens>,
     /// Makes numbers of clients' names, other ones each time the service starts.
     pub client_ids: RandomState,
+    /// Names for requests that have none.
+    pub request_ids: Arc<RequestIds>,
     /// Counters for operators.
     pub metrics: Metrics,
+    /// Whether they are served by a listener of their own.
+    pub metrics_are_elsewhere: bool,
     stopping: Arc<AtomicBool>,
 }
 
@@ -64,9 +68,10 @@ impl App {
         } else {
             Cpu::blocking(Arc::clone(&resources))
         };
+        let metrics = Metrics::new()?;
         let tokens = config.auth_token_file.as_deref().map(Tokens::load);
         Ok(Self {
-            sources: sources(config, &resources)?,
+            sources: sources(config, &resources, &metrics)?,
             cpu,
             resources,
             policy: config.policy.clone(),
@@ -76,7 +81,9 @@ impl App {
             defaults: config.defaults,
             tokens: tokens.transpose().map_err(|error| format!("--auth-token-file: {error}"))?,
             client_ids: RandomState::new(),
-            metrics: Metrics::new()?,
+            request_ids: Arc::default(),
+            metrics,
+            metrics_are_elsewhere: config.listen.admin_address.is_some(),
             stopping: Arc::default(),
         })
     }
@@ -99,25 +106,57 @@ impl App {
     }
 }
 
-fn sources(config: &Config, resources: &Arc<ResourceManager>) -> Result<Sources, Box<dyn Error + Send + Sync>> {
+/// Makes names that no other request has had, here or, as good as surely, elsewhere.
+#[derive(Debug, Default)]
+pub struct RequestIds {
+    /// Other ones each time the service starts.
+    state: RandomState,
+    made: AtomicU64,
+}
+
+impl RequestIds {
+    /// The next one: 16 hexadecimal digits.
+    #[must_use]
+    pub fn next(&self) -> String {
+        format!("{:016x}", self.state.hash_one(self.made.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+fn sources(
+    config: &Config,
+    resources: &Arc<ResourceManager>,
+    metrics: &Metrics,
+) -> Result<Sources, Box<dyn Error + Send + Sync>> {
     let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
     let addresses = AddressPolicy::allowing(config.policy.allowed.addresses());
     let client = HttpClient::new(roots.client_config()?, addresses, config.s3.connect_timeout, config.s3.read_timeout);
     let s3 = S3Source::new(Arc::new(S3ClientMap::new(&config.s3, &roots)), client.clone(), config.s3.read_timeout);
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
+    let file = file.transpose().map_err(|error| format!("--file-root: {error}"))?;
     let allowances = Arc::<Allowances>::default();
     Ok(Sources {
         s3: Retry {
-            source: limited(s3, Connection::S3, resources),
+            source: limited(s3, Connection::S3, resources, metrics.store("s3")),
             policy: config.retry,
             allowances: Arc::clone(&allowances),
+            metrics: metrics.store("s3"),
         },
-        http: Retry { source: limited(http, Connection::Http, resources), policy: config.retry, allowances },
-        file: file.transpose().map_err(|error| format!("--file-root: {error}"))?,
+        http: Retry {
+            source: limited(http, Connection::Http, resources, metrics.store("http")),
+            policy: config.retry,
+            allowances,
+            metrics: metrics.store("http"),
+        },
+        file: file.map(|source| Counted { source, metrics: metrics.store("file") }),
     })
 }
 
-fn limited<S>(source: S, connection: Connection, resources: &Arc<ResourceManager>) -> Limited<S> {
-    Limited { source, connection, resources: Arc::clone(resources) }
+fn limited<S>(
+    source: S,
+    connection: Connection,
+    resources: &Arc<ResourceManager>,
+    metrics: StoreMetrics,
+) -> Limited<Counted<S>> {
+    Limited { source: Counted { source, metrics }, connection, resources: Arc::clone(resources) }
 }

@@ -11,6 +11,7 @@ use crate::{
     request::Defaults,
     resource_manager::ResourceLimits,
     source::{Addressing, Policy, Prefixes, RetryPolicy, S3Settings},
+    telemetry::{self, LogFormat, Protocol, TraceSettings},
 };
 
 /// Reduces storage chunks of climate data next to the store that keeps them.
@@ -27,6 +28,15 @@ pub struct Args {
     /// Port to listen on
     #[arg(long, env = "REDUCTIONIST_PORT", default_value_t = 8080)]
     port: u16,
+
+    /// Address and port of a second listener, without TLS, for /metrics, /livez, /readyz, /version and /capabilities; /metrics
+    /// is served there alone [default: none]
+    #[arg(long, env = "REDUCTIONIST_ADMIN_ADDRESS", value_name = "ADDRESS:PORT")]
+    admin_address: Option<SocketAddr>,
+
+    /// Ask the service that runs with these settings whether it is ready, and exit: 0 if so, otherwise 1
+    #[arg(long)]
+    check_health: bool,
 
     /// Serve HTTPS
     #[arg(long, env = "REDUCTIONIST_HTTPS", value_parser = BoolishValueParser::new())]
@@ -161,6 +171,15 @@ pub struct Args {
     /// Directory whose files clients may read [default: no files]
     #[arg(long, env = "REDUCTIONIST_FILE_ROOT", value_name = "DIR")]
     file_root: Option<PathBuf>,
+
+    /// How log lines look: text, json, or auto for text on a terminal and JSON otherwise
+    #[arg(long, env = "REDUCTIONIST_LOG_FORMAT", value_name = "FORMAT", default_value = "auto", value_parser = log_format)]
+    log_format: LogFormat,
+
+    /// Send traces to Jaeger, or any other collector of OTLP, where OTEL_EXPORTER_OTLP_ENDPOINT says [default: only if that
+    /// is set]
+    #[arg(long, env = "REDUCTIONIST_ENABLE_JAEGER", value_parser = BoolishValueParser::new())]
+    enable_jaeger: bool,
 }
 
 /// Variables that existing deployments may set and that have no effect in this version.
@@ -172,7 +191,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "REDUCTIONIST_CHUNK_CACHE_PRUNE_INTERVAL",
     "REDUCTIONIST_CHUNK_CACHE_QUEUE_SIZE",
     "REDUCTIONIST_CHUNK_CACHE_SIZE_LIMIT",
-    "REDUCTIONIST_ENABLE_JAEGER",
     "REDUCTIONIST_USE_CHUNK_CACHE",
 ];
 
@@ -188,6 +206,8 @@ pub struct Listen {
     pub host: String,
     /// Port; 0 for any free one.
     pub port: u16,
+    /// Where operators are served on their own.
+    pub admin_address: Option<SocketAddr>,
     /// Certificate, key and authorities of clients, for HTTPS.
     pub tls: Option<TlsFiles>,
     /// Longest time to drain.
@@ -205,6 +225,10 @@ pub struct Listen {
 pub struct Config {
     /// The listener.
     pub listen: Listen,
+    /// Whether to ask a service that runs, instead of being one.
+    pub check_health: bool,
+    /// Logs and traces.
+    pub telemetry: telemetry::Settings,
     /// Shared resources.
     pub resources: ResourceLimits,
     /// Whether CPU work runs on Rayon.
@@ -250,6 +274,9 @@ const MOST_S3_CLIENTS: usize = 1 << 16;
 
 /// Most threads that decode and reduce; more than CPUs make no sense, and no machine has this many.
 const MOST_THREADS: usize = 512;
+
+/// Time for one export of traces, as the specification has it.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Memory where the system does not say how much it has.
 const UNKNOWN_MEMORY: usize = 4 << 30;
@@ -301,6 +328,11 @@ impl Config {
                 queue: args.max_queue,
                 queue_timeout,
             },
+            check_health: args.check_health,
+            telemetry: telemetry::Settings {
+                log_format: args.log_format,
+                traces: traces(args.enable_jaeger, |name| std::env::var(name).ok())?,
+            },
             use_rayon: args.use_rayon,
             size_limits,
             max_body_size: args.max_body_size,
@@ -323,6 +355,7 @@ impl Config {
                 tls: tls_files(args.https, args.cert_file, args.key_file, args.client_ca_file)?,
                 host: args.host,
                 port: args.port,
+                admin_address: args.admin_address,
                 shutdown_timeout: args.shutdown_timeout,
                 shutdown_delay: args.shutdown_delay,
                 client_timeout: args.client_timeout,
@@ -371,6 +404,39 @@ fn addressing(text: &str) -> Result<Addressing, String> {
         "virtual" => Ok(Addressing::Virtual),
         _ => Err("must be path or virtual".to_owned()),
     }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be auto, text or json".to_owned()),
+    }
+}
+
+/// How to send traces, if at all, by the variables of the OpenTelemetry specification ("Environment Variable Specification",
+/// "OpenTelemetry Protocol Exporter").
+fn traces(is_enabled: bool, variable: impl Fn(&str) -> Option<String>) -> Result<Option<TraceSettings>, ConfigError> {
+    // An empty value is one that is not set.
+    let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let of_exporter = |name: &str| {
+        variable(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
+            .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{name}")))
+    };
+    let is_off = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        || variable("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
+    if is_off || !is_enabled && of_exporter("ENDPOINT").is_none() {
+        return Ok(None);
+    }
+    let protocol = match of_exporter("PROTOCOL").as_deref() {
+        None | Some("http/protobuf") => Protocol::Http,
+        Some("grpc") => Protocol::Grpc,
+        Some(_) => return Err(ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf".to_owned())),
+    };
+    let timeout = of_exporter("TIMEOUT").map(|millis| millis.parse().map(Duration::from_millis)).transpose();
+    let timeout = timeout.map_err(|_| ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT must be milliseconds".to_owned()))?;
+    Ok(Some(TraceSettings { protocol, timeout: timeout.unwrap_or(EXPORT_TIMEOUT) }))
 }
 
 fn default_threads() -> NonZeroUsize {
@@ -469,10 +535,41 @@ mod tests {
             (&["--s3-addressing", "dns"], "--s3-addressing"),
             (&["--http-connection-limit", "0"], "--http-connection-limit"),
             (&["--port", "70000"], "port"),
+            (&["--admin-address", "localhost"], "admin-address"),
+            (&["--log-format", "xml"], "log-format"),
         ] {
             let error = config(args).unwrap_err();
             assert!(error.contains(name), "{args:?}: {error}");
         }
+    }
+
+    #[test]
+    fn traces_are_sent_if_somebody_wants_them_and_nobody_forbids_it() {
+        fn chosen(is_enabled: bool, variables: &[(&str, &str)]) -> Result<Option<TraceSettings>, ConfigError> {
+            let find = |name: &str| variables.iter().find(|(found, _)| *found == name);
+            traces(is_enabled, |name| find(name).map(|(_, value)| (*value).to_owned()))
+        }
+        fn protocol(is_enabled: bool, variables: &[(&str, &str)]) -> Option<Protocol> {
+            chosen(is_enabled, variables).unwrap().map(|settings| settings.protocol)
+        }
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://jaeger:4317");
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        assert_eq!(protocol(false, &[]), None);
+        assert_eq!(protocol(false, &[grpc]), None);
+        assert_eq!(protocol(false, &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]), None);
+        assert_eq!(protocol(true, &[]), Some(Protocol::Http));
+        assert_eq!(protocol(false, &[endpoint, grpc]), Some(Protocol::Grpc));
+        assert_eq!(
+            protocol(true, &[grpc, ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")]),
+            Some(Protocol::Http)
+        );
+        assert_eq!(protocol(true, &[endpoint, ("OTEL_SDK_DISABLED", "True")]), None);
+        assert_eq!(protocol(true, &[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), None);
+        let timeout = |value| chosen(true, &[("OTEL_EXPORTER_OTLP_TIMEOUT", value)]);
+        assert_eq!(timeout("250").unwrap().unwrap().timeout, Duration::from_millis(250));
+        assert!(timeout("soon").unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_TIMEOUT"));
+        let json = chosen(true, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
+        assert!(json.unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL"));
     }
 
     #[test]

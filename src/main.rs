@@ -1,6 +1,6 @@
 //! Reads the configuration, starts the service, and stops it on a signal.
 
-use std::{process::ExitCode, thread, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, thread, time::Duration};
 
 use clap::Parser;
 use mimalloc::MiMalloc;
@@ -8,13 +8,14 @@ use reductionist::{
     app::App,
     config::{self, Args, Config},
     http::{self, EventLoops, ServeOptions, Tls},
-    telemetry,
+    telemetry::Telemetry,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
+    task::JoinSet,
 };
 
 /// Buffers of sockets and heads come and go on every event loop: the system's allocator gives their pages back and fetches
@@ -28,8 +29,7 @@ fn main() -> ExitCode {
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => return stopped(&first_line(&error.to_string())),
     };
-    telemetry::start_logs();
-    match run(args) {
+    match Config::from_args(args).map_err(Into::into).and_then(|config| run(&config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => stopped(&error.to_string()),
     }
@@ -48,29 +48,46 @@ fn first_line(message: &str) -> String {
     words.join(" ")
 }
 
+/// Longest time for the last traces to be sent.
+const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// Connections of operators at one time, where they have a listener of their own.
+const OPERATORS: usize = 64;
+
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-fn run(args: Args) -> Outcome {
+fn run(config: &Config) -> Outcome {
     // Accepts connections, and has the threads that work on long reductions.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(args));
+    let outcome = runtime.block_on(async {
+        if config.check_health {
+            return Ok(http::check_health(&config.listen).await?);
+        }
+        let telemetry = Telemetry::start(&config.telemetry)?;
+        let outcome = serve(config).await;
+        telemetry.stop(LAST_EXPORT).await;
+        outcome
+    });
     // Work on CPU threads that nobody waits for any more does not delay the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(args: Args) -> Outcome {
-    let config = Config::from_args(args)?;
+async fn serve(config: &Config) -> Outcome {
     let listen = &config.listen;
     let tls = listen.tls.clone().map(Tls::from_files).transpose()?;
     // Before anybody can see that it runs, and tell it to stop.
     let mut signals = Signals::new()?;
     allow_as_many_files_as_possible();
+    let app = App::new(config)?;
+    let _operators = match listen.admin_address {
+        Some(address) => Some(serve_operators(address, &app, listen.client_timeout).await?),
+        None => None,
+    };
     let addresses = listen.addresses().await?;
     let listener = TcpListener::bind(addresses.as_slice())
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", listen.host, listen.port))?;
-    let app = App::new(&config)?;
     for variable in config::variables_without_effect() {
         tracing::warn!(variable, "this setting has no effect in this version");
     }
@@ -102,6 +119,23 @@ async fn serve(args: Args) -> Outcome {
         () = ended => tracing::warn!("told to stop once more: requests in flight are given up"),
     }
     Ok(())
+}
+
+/// Serves operators on their own, to the very end: they want to see it.
+async fn serve_operators(
+    address: SocketAddr,
+    app: &App,
+    client_timeout: Duration,
+) -> Result<JoinSet<()>, Box<dyn std::error::Error + Send + Sync>> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on --admin-address {address}: {error}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening for operators");
+    let options = ServeOptions { tls: None, client_timeout, max_connections: OPERATORS, drain_timeout: Duration::ZERO };
+    let event_loop = EventLoops::current(http::admin_router(Arc::new(app.clone())));
+    let mut serving = JoinSet::new();
+    serving.spawn(http::serve(listener, event_loop, options, std::future::pending()));
+    Ok(serving)
 }
 
 /// What tells the program to stop.

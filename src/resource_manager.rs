@@ -4,9 +4,12 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use tracing::Instrument;
+
 use crate::{
     admission::{ClientId, LineFull, Permit, Shares},
     array::{Budget, MEMORY_UNIT, Pool, memory_units},
+    telemetry::{Unit, Usage},
 };
 
 /// Memory kept for the next requests, beside what is admitted.
@@ -21,6 +24,9 @@ const SHORT_ANSWER_UNITS: usize = (64 << 10) / MEMORY_UNIT;
 /// A request body that needs no permit, in bytes: as long as those of most requests, and no longer than the buffers of the
 /// connection that it comes through.
 const SHORT_BODY: usize = 4 << 10;
+
+/// More than this is no bound.
+const MOST_SHARES: usize = usize::MAX / 16;
 
 /// The bounds of what is shared; None for no bound.
 #[derive(Clone, Copy, Debug)]
@@ -237,7 +243,32 @@ impl ResourceManager {
         Ok(ThreadPermit { _permit: self.acquire(&self.threads, "a CPU thread", client, 1).await? })
     }
 
+    /// How much of each is in use.
+    pub fn usages(&self) -> impl Iterator<Item = Usage> {
+        let memory =
+            [("memory", &self.memory), ("long_answers", &self.long_answers), ("long_requests", &self.long_bodies)];
+        let permits = [
+            ("s3_connections", &self.s3_connections),
+            ("http_connections", &self.http_connections),
+            ("file_reads", &self.file_reads),
+            ("threads", &self.threads),
+        ];
+        let memory = memory.into_iter().map(|(resource, shares)| usage(resource, shares, Unit::Bytes, MEMORY_UNIT));
+        memory.chain(permits.into_iter().map(|(resource, shares)| usage(resource, shares, Unit::Permits, 1)))
+    }
+
     async fn acquire(
+        &self,
+        shares: &Arc<Shares>,
+        resource: &'static str,
+        client: ClientId,
+        units: usize,
+    ) -> Result<Permit, AdmissionError> {
+        let queue = tracing::debug_span!("queue", resource);
+        self.wait(shares, resource, client, units).instrument(queue).await
+    }
+
+    async fn wait(
         &self,
         shares: &Arc<Shares>,
         resource: &'static str,
@@ -251,6 +282,19 @@ impl ResourceManager {
             Ok(permit) => permit.map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting)),
             Err(_) => Err(AdmissionError::WaitedTooLong { resource, waited: self.queue_timeout }),
         }
+    }
+}
+
+/// The usage of shares whose units are `size` of these each.
+fn usage(resource: &'static str, shares: &Shares, unit: Unit, size: usize) -> Usage {
+    let free = shares.free();
+    let times = |units: usize| units.saturating_mul(size);
+    Usage {
+        resource,
+        unit,
+        used: times(shares.units().saturating_sub(free)),
+        free: (shares.units() <= MOST_SHARES).then(|| times(free)),
+        waiting: shares.waiting(),
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod support;
 
+use clap::CommandFactory;
+use reductionist::config::Args;
 use serde_json::Value;
 use support::{Answer, Fixture, PUBLIC_BUCKET};
 
@@ -81,6 +83,48 @@ async fn the_refused_request_of_the_api_page_is_refused_as_it_says() {
     };
     let answer = fixture.post("sum", &block("json refused sum")).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (400, block("json refusal")));
+}
+
+/// The page of all settings, made of the flags themselves.
+fn settings_page() -> String {
+    let mut page = String::from(
+        "# Every setting\n\nMade from the program's flags; [configuration.md](configuration.md) says when to change which, with examples.\n\n\
+         | flag | environment | default | meaning |\n|---|---|---|---|\n",
+    );
+    let command = Args::command();
+    for arg in command.get_arguments() {
+        let Some(flag) = arg.get_long().filter(|flag| !["help", "version"].contains(flag)) else { continue };
+        let help = arg.get_help().expect("every flag says what it does").to_string().replace('\n', " ");
+        let (meaning, without) = match help.split_once(" [default: ") {
+            Some((meaning, default)) => (meaning.to_owned(), default.trim_end_matches(']').to_owned()),
+            None => (help, String::new()),
+        };
+        let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        let takes_value = arg.get_action().takes_values();
+        let default = match (defaults.first(), takes_value) {
+            (Some(value), true) => format!("`{value}`"),
+            (None, true) => without,
+            _ => "off".to_owned(),
+        };
+        let value = arg.get_value_names().filter(|_| takes_value).map(|names| format!(" {}", names[0]));
+        let variable = arg.get_env().map_or("–".to_owned(), |name| format!("`{}`", name.to_string_lossy()));
+        let flag = format!("`--{flag}{}`", value.unwrap_or_default());
+        page.push_str(&format!("| {flag} | {variable} | {default} | {} |\n", meaning.replace('|', "\\|")));
+    }
+    page
+}
+
+#[test]
+fn the_page_of_all_settings_is_made_from_the_flags() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    let page = settings_page();
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(path).is_ok_and(|written| written == page),
+        "docs/settings.md is not what the flags say: WRITE_DOCS=1 cargo test --test docs writes it"
+    );
 }
 
 #[test]

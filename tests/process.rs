@@ -12,10 +12,8 @@
 mod support;
 
 use std::{
-    io::Read,
     path::Path,
-    process::{Child, Command, Stdio},
-    thread::JoinHandle,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -27,7 +25,9 @@ use reductionist::{
 };
 use serde_json::json;
 use support::{
-    ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service, side_by_side,
+    ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service,
+    program::{Running, program},
+    side_by_side,
     tls::{Trusted, builder, certificate, http2, secure},
     web::Web,
 };
@@ -35,67 +35,6 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reductionist"));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDUCTIONIST_") || name == "RUST_LOG") {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// A running program, killed when a test gives up on it.
-struct Running {
-    child: Option<Child>,
-    port: u16,
-    /// Everything that it writes to standard error: a full pipe would stop it.
-    log: Option<JoinHandle<String>>,
-}
-
-impl Running {
-    /// Starts it on a port that was free a moment ago.
-    fn start(command: &mut Command) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child =
-            command.env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", port.to_string()).spawn().unwrap();
-        let mut child = child;
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            text(&log)
-        });
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "it does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child: Some(child), port, log: Some(log) }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Sends a signal and waits for the end: whether it was a success, and the log.
-    fn stop(mut self, signal: &str) -> (bool, String) {
-        let mut child = self.child.take().unwrap();
-        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-        let is_success = child.wait().unwrap().success();
-        (is_success, self.log.take().unwrap().join().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use tracing::field::Empty;
+
 use super::{Checksum, Codec, CodecError, DecodedLen, Fault};
 use crate::array::{Budget, Buffer, memory_units};
 
@@ -77,6 +79,13 @@ impl FilterPipeline {
         is_left
     }
 
+    /// Name of what compressed the chunk last, or did anything else with it; `none` if nothing did.
+    #[must_use]
+    pub fn compression(&self) -> &'static str {
+        let codec = |stage: &Stage| matches!(stage, Stage::Codec(_)).then(|| stage.name());
+        self.stages.iter().rev().find_map(codec).unwrap_or("none")
+    }
+
     /// Whether there is nothing to decode.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -122,7 +131,14 @@ impl FilterPipeline {
         let mut buffer = encoded;
         let mut part = 0..buffer.bytes().len();
         for (stage, room) in self.decoding(len) {
-            let _span = tracing::info_span!("decode", codec = stage.name(), encoded_bytes = part.len()).entered();
+            let span = tracing::debug_span!(
+                "decode",
+                otel.name = format!("decode {}", stage.name()),
+                codec = stage.name(),
+                encoded_bytes = part.len(),
+                decoded_bytes = Empty,
+            )
+            .entered();
             match stage {
                 Stage::Checksum(checksum) => part = checked(checksum, &buffer, part)?,
                 Stage::Codec(codec) => {
@@ -137,6 +153,7 @@ impl FilterPipeline {
                     part = 0..buffer.bytes().len();
                 }
             }
+            span.record("decoded_bytes", part.len());
         }
         if part.start > 0 {
             buffer.bytes_mut().copy_within(part.clone(), 0);

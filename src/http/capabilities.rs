@@ -7,6 +7,7 @@ use super::handler::Shared;
 use crate::{
     array::DType,
     codec::{codec_filters, codec_ids},
+    telemetry::{BUILD, Build},
 };
 
 /// The answer at `/capabilities`.
@@ -32,10 +33,15 @@ struct Limits {
     max_result_size: usize,
 }
 
+/// Which program this is.
+pub(super) async fn version() -> Json<Build> {
+    Json(BUILD)
+}
+
 pub(super) async fn capabilities(State(app): State<Shared>) -> Json<Capabilities> {
     let file = app.sources.file.as_ref().map(|_| "file");
     Json(Capabilities {
-        version: env!("CARGO_PKG_VERSION"),
+        version: BUILD.version,
         dialects: ["v1", "v2"],
         operations: super::OPERATIONS,
         dtypes: DType::ALL,

@@ -7,18 +7,19 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     app::App,
+    array::{Budget, Buffer},
     codec::CodecError,
     credentials::Caller,
     error::ActiveStorageError,
-    operation::Operation,
+    operation::{Operation, OperationResult, Task},
     plan::Plan,
-    request::{Dialect, Request},
+    request::{Dialect, ReplyForm, Request},
     source::Source,
-    telemetry::Metrics,
+    telemetry::{Metrics, Stage},
 };
 
 use super::{
@@ -35,12 +36,15 @@ pub(super) async fn operation_handler<O: Operation>(
     FromCaller(caller): FromCaller,
     request: HttpRequest,
 ) -> Result<Response, ActiveStorageError> {
+    let _in_flight = app.metrics.in_flight();
     let body = JsonBody::read(request, &app, caller.client).await?;
     let request = Request::from_json(&body.bytes, dialect, O::TRAITS, app.defaults)?;
     drop(body);
     app.policy.check(&request.location)?;
-    let span = tracing::info_span!("request", operation = O::NAME, dtype = request.task.dtype.name());
-    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller).instrument(span));
+    tracing::Span::current()
+        .record("dtype", request.task.dtype.name())
+        .record("interface", request.location.interface());
+    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller));
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
@@ -48,35 +52,93 @@ pub(super) async fn operation_handler<O: Operation>(
 async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> Result<Response, ActiveStorageError> {
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
+    let mut queueing = app.metrics.queueing();
     let permit = app.resources.answer(caller.client, plan.answer_units).await?;
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
+    queueing.pause();
+    let meter = app.metrics.chunk(request.location.interface(), request.pipeline.compression());
     let mut encoded = if request.fill_value.is_some() {
         budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?
     } else {
-        let Request { location, range, .. } = &request;
-        let fetch = app.sources.fetch(location, *range, plan.max_encoded_len, &caller, &mut budget);
-        let download = tracing::debug_span!("download");
-        fetch.instrument(download).await.map_err(|error| plan.explain(error))?
+        let encoded = fetch(app, &request, &plan, &caller, &mut budget).await?;
+        meter.fetched(encoded.bytes().len());
+        encoded
     };
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
+    queueing.resume();
+    let metrics = app.metrics.clone();
     app.cpu
         .run(caller.client, effort, move || {
+            drop(queueing);
             if let Some(fill_value) = request.fill_value {
                 request.task.fill(&mut encoded, fill_value);
             }
+            let decode = metrics.timer(Stage::Decode);
             let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
-            let _span = tracing::debug_span!("operation").entered();
-            let result = O::run(&request.task, chunk, &mut budget)?;
-            reply::encode(request.reply, result, &mut budget).map(|response| reply::held(response, permit))
+            drop(decode);
+            meter.decoded(chunk.bytes().len());
+            let result = operate::<O>(&metrics, &request.task, chunk, &mut budget)?;
+            let response = write(&metrics, request.reply, result, &mut budget)?;
+            meter.returned(reply::len(&response).unwrap_or_default());
+            Ok(reply::held(response, permit))
         })
         .await?
 }
 
+/// The encoded chunk.
+async fn fetch(
+    app: &App,
+    request: &Request,
+    plan: &Plan,
+    caller: &Caller,
+    budget: &mut Budget,
+) -> Result<Buffer, ActiveStorageError> {
+    let _timer = app.metrics.timer(Stage::Fetch);
+    let fetch = app.sources.fetch(&request.location, request.range, plan.max_encoded_len, caller, budget);
+    let span = tracing::debug_span!(
+        "download",
+        otel.kind = "client",
+        server.address = app.sources.store(&request.location),
+        bytes = Empty,
+    );
+    let encoded = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
+    span.record("bytes", encoded.bytes().len());
+    Ok(encoded)
+}
+
+/// What the operation makes of the decoded chunk.
+fn operate<O: Operation>(
+    metrics: &Metrics,
+    task: &Task,
+    chunk: Buffer,
+    budget: &mut Budget,
+) -> Result<OperationResult, ActiveStorageError> {
+    let _timer = metrics.timer(Stage::Reduce);
+    let _span =
+        tracing::debug_span!("operation", operation = O::NAME, dtype = task.dtype.name(), bytes = chunk.bytes().len())
+            .entered();
+    Ok(O::run(task, chunk, budget)?)
+}
+
+/// The answer that holds the result.
+fn write(
+    metrics: &Metrics,
+    form: ReplyForm,
+    result: OperationResult,
+    budget: &mut Budget,
+) -> Result<Response, ActiveStorageError> {
+    let _timer = metrics.timer(Stage::Encode);
+    let span = tracing::debug_span!("reply", bytes = Empty).entered();
+    let response = reply::encode(form, result, budget)?;
+    span.record("bytes", reply::len(&response));
+    Ok(response)
+}
+
 /// The Prometheus page.
 pub(super) async fn metrics(State(app): State<Shared>) -> Response {
-    match app.metrics.text() {
+    match app.metrics.text(app.resources.usages(), app.sources.s3_clients()) {
         Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -1,6 +1,7 @@
 //! The door: the only code that knows axum, status codes and headers.
 
 mod capabilities;
+mod check_health;
 mod connection;
 mod event_loops;
 mod exchanges;
@@ -15,6 +16,7 @@ mod reply;
 mod serve;
 mod tls;
 mod tokens;
+mod trace;
 
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ use crate::{
 
 use openapi::Described;
 
+pub use check_health::check_health;
 pub use event_loops::EventLoops;
 pub use serve::{ServeOptions, serve};
 pub use tls::{Tls, TlsError};
@@ -48,7 +51,7 @@ const OPERATIONS: &[&str] = &[
     <Sum as Operation>::NAME,
 ];
 
-/// All routes.
+/// All routes, but for metrics if those are served elsewhere.
 pub fn router(app: Arc<App>) -> Router {
     let (described, operations): (Vec<_>, Vec<_>) =
         [operation::<Count>(), operation::<Max>(), operation::<Min>(), operation::<Select>(), operation::<Sum>()]
@@ -56,15 +59,38 @@ pub fn router(app: Arc<App>) -> Router {
             .flatten()
             .unzip();
     let tokens = middleware::from_fn_with_state(Arc::clone(&app), tokens::check);
-    operations
+    let routes = operations
         .into_iter()
         .fold(Router::new(), Router::merge)
         .route_layer(tokens)
+        .route_layer(middleware::from_fn(trace::trace))
         .merge(openapi::router(&described))
-        .route("/metrics", get(handler::metrics))
+        .merge(pages());
+    let routes = if app.metrics_are_elsewhere { routes } else { routes.merge(metrics()) };
+    served(routes, app)
+}
+
+/// The routes for operators alone.
+pub fn admin_router(app: Arc<App>) -> Router {
+    served(pages().merge(metrics()), app)
+}
+
+/// What a server says of itself.
+fn pages() -> Router<Arc<App>> {
+    Router::new()
         .route("/capabilities", get(capabilities::capabilities))
+        .route("/version", get(capabilities::version))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
+}
+
+fn metrics() -> Router<Arc<App>> {
+    Router::new().route("/metrics", get(handler::metrics))
+}
+
+/// The routes, and what all of them have in common.
+fn served(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .fallback(handler::not_found)
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(app.max_body_size))

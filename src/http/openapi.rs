@@ -72,6 +72,7 @@ fn description(operations: &[Described]) -> OpenApi {
     let paths = [
         ("/metrics", page("Metrics for Prometheus")),
         ("/capabilities", page("Operations, dtypes, codecs, interfaces and limits of this server")),
+        ("/version", page("Version and revision of this server")),
         ("/livez", page("Whether the process answers")),
         ("/readyz", page("Whether it wants requests: 503 if it is about to stop, or too many wait")),
     ]

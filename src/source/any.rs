@@ -1,8 +1,8 @@
 //! Every kind of source under one roof.
 
 use super::{
-    ByteRange, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Retry, S3Location, S3Source, Source,
-    SourceError, SourceErrorKind,
+    ByteRange, Counted, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Retry, S3Location, S3Source,
+    Source, SourceError, SourceErrorKind,
 };
 use crate::{
     array::{Budget, Buffer},
@@ -20,15 +20,27 @@ pub enum Location {
     File(FileLocation),
 }
 
+impl Location {
+    /// What such objects are read through.
+    #[must_use]
+    pub const fn interface(&self) -> &'static str {
+        match self {
+            Self::S3(_) => "s3",
+            Self::Http(_) => "http",
+            Self::File(_) => "file",
+        }
+    }
+}
+
 /// Reads each location from the source that reaches it.
 #[derive(Clone, Debug)]
 pub struct Sources {
     /// S3 stores.
-    pub s3: Retry<Limited<S3Source>>,
+    pub s3: Retry<Limited<Counted<S3Source>>>,
     /// Web servers.
-    pub http: Retry<Limited<HttpSource>>,
+    pub http: Retry<Limited<Counted<HttpSource>>>,
     /// Files, where the operator enabled them.
-    pub file: Option<FileSource>,
+    pub file: Option<Counted<FileSource>>,
 }
 
 impl Sources {
@@ -36,10 +48,16 @@ impl Sources {
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
         let mut sources = self.clone();
-        let client = sources.s3.source.source.client.without_connections();
-        sources.s3.source.source.client = client.clone();
-        sources.http.source.source.client = client;
+        let (s3, http) = (&mut sources.s3.source.source.source, &mut sources.http.source.source.source);
+        s3.client = s3.client.without_connections();
+        http.client = s3.client.clone();
         sources
+    }
+
+    /// S3 clients that are kept.
+    #[must_use]
+    pub fn s3_clients(&self) -> usize {
+        self.s3.source.source.source.clients.len()
     }
 }
 

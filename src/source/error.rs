@@ -31,6 +31,26 @@ pub enum SourceErrorKind {
     Internal,
 }
 
+impl SourceErrorKind {
+    /// A name for labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AccessDenied => "access_denied",
+            Self::Forbidden => "forbidden",
+            Self::OutsideObject => "outside_object",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Unavailable => "unavailable",
+            Self::TimedOut => "timed_out",
+            Self::Nonsense => "nonsense",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// A read that failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]

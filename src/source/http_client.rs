@@ -16,6 +16,8 @@ use hyper_util::{
 };
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::telemetry;
+
 use super::{
     AddressPolicy, ByteRange, SourceError, SourceErrorKind,
     address::{OffLimits, Resolver},
@@ -89,10 +91,11 @@ impl HttpClient {
     ///
     /// # Errors
     /// If there is no connection, or no answer in time.
-    pub(super) async fn send(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+    pub(super) async fn send(&self, mut request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
         if let Err(off_limits) = self.addresses.check(request.uri()) {
             return Err(NoAnswer { kind: SourceErrorKind::Forbidden, causes: vec![off_limits.to_string()] });
         }
+        telemetry::propagate(request.headers_mut());
         match tokio::time::timeout(self.head_timeout, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(NoAnswer { kind: kind_of(&error), causes: causes(&error) }),

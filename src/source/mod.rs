@@ -3,6 +3,7 @@
 mod address;
 mod any;
 mod body;
+mod counted;
 mod error;
 mod file;
 mod http;
@@ -25,6 +26,7 @@ use crate::{
 
 pub use address::{AddressPolicy, OffLimits};
 pub use any::{Location, Sources};
+pub use counted::Counted;
 pub use error::{SourceError, SourceErrorKind};
 pub use file::{FileLocation, FileSource};
 pub use http::{HttpLocation, HttpSource};

@@ -13,6 +13,7 @@ use super::{ByteRange, Source, SourceError};
 use crate::{
     array::{Budget, Buffer},
     credentials::Caller,
+    telemetry::StoreMetrics,
 };
 
 /// How often to try again, and after what delays.
@@ -34,6 +35,8 @@ pub struct Retry<S> {
     pub policy: RetryPolicy,
     /// What each store may still be asked again.
     pub allowances: Arc<Allowances>,
+    /// Where repeated reads are counted.
+    pub metrics: StoreMetrics,
 }
 
 /// Repeated reads that one store allows after a time without failures.
@@ -114,6 +117,7 @@ impl<S: Source> Source for Retry<S> {
             let is_allowed = std::mem::take(&mut is_first) || self.allowances.spend(store);
             let Some(delay) = delays.next().filter(|_| is_allowed) else { return Err(error) };
             tracing::debug!(%error, ?delay, "reading again");
+            self.metrics.repeated(error.kind.name());
             tokio::time::sleep(delay).await;
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn percent_decoded(text: &str) -> Result<String, String> {
 /// Reads from S3 stores.
 #[derive(Clone, Debug)]
 pub struct S3Source {
-    clients: Arc<S3ClientMap>,
+    pub(super) clients: Arc<S3ClientMap>,
     pub(super) client: HttpClient,
     read_timeout: Duration,
 }

@@ -1,7 +1,61 @@
-//! What operators see: metrics and logs.
+//! What operators see: metrics, logs, traces.
 
+mod build;
+mod collector;
 mod logs;
 mod metrics;
+mod traces;
 
-pub use logs::start_logs;
-pub use metrics::Metrics;
+use std::{fmt, time::Duration};
+
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use traces::Tracing;
+
+pub use build::{BUILD, Build};
+pub use logs::LogFormat;
+pub use metrics::{ChunkMetrics, InFlight, Metrics, Queueing, Stage, StoreMetrics, Timer, Unit, Usage};
+pub use traces::{Protocol, TraceSettings, follow, propagate};
+
+/// What is told to whom.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Where traces go; None for nowhere.
+    pub traces: Option<TraceSettings>,
+}
+
+/// Logs and traces, until it is stopped.
+pub struct Telemetry {
+    tracing: Option<Tracing>,
+}
+
+impl Telemetry {
+    /// Starts both. Traces are sent by the Tokio runtime that runs the caller. What is there already, as in a test, keeps its
+    /// place.
+    ///
+    /// # Errors
+    /// If what sends traces cannot be set up.
+    pub fn start(settings: &Settings) -> Result<Self, String> {
+        let tracing = settings.traces.as_ref().map(Tracing::start).transpose()?;
+        let layers: [Option<Box<dyn Layer<Registry> + Send + Sync>>; 2] =
+            [Some(logs::layer(settings.log_format)), tracing.as_ref().map(Tracing::layer)];
+        let layers: Vec<_> = layers.into_iter().flatten().collect();
+        drop(tracing_subscriber::registry().with(layers).try_init());
+        Ok(Self { tracing })
+    }
+
+    /// Sends what has not been sent yet, for no longer than this.
+    pub async fn stop(self, timeout: Duration) {
+        if let Some(tracing) = self.tracing {
+            tracing.stop(timeout).await;
+        }
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").field("traces", &self.tracing.is_some()).finish()
+    }
+}

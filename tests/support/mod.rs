@@ -14,6 +14,7 @@
 
 pub mod contract;
 pub mod encode;
+pub mod program;
 pub mod store;
 pub mod tls;
 pub mod web;

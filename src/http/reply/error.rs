@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use axum::{
+    Extension,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -29,8 +30,15 @@ struct ErrorDetail<'a> {
     /// What to change.
     message: &'a str,
     /// What led to it, root cause last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    caused_by: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    caused_by: &'a [String],
+}
+
+/// What the log should tell of an answer that is an error; a part of the answer that is not sent.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Failure {
+    pub(in crate::http) message: String,
+    pub(in crate::http) caused_by: Vec<String>,
 }
 
 impl IntoResponse for ActiveStorageError {
@@ -39,12 +47,7 @@ impl IntoResponse for ActiveStorageError {
         let message = self.to_string();
         let mut caused_by = self.causes();
         caused_by.retain(|cause| *cause != message);
-        if status.is_server_error() {
-            tracing::warn!(status = status.as_u16(), ?caused_by, "{message}");
-        } else {
-            tracing::debug!(status = status.as_u16(), ?caused_by, "{message}");
-        }
-        let mut response = error_response(status, &message, caused_by);
+        let mut response = error_response(status, Failure { message, caused_by });
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -54,13 +57,15 @@ impl IntoResponse for ActiveStorageError {
 
 /// What a panic in a handler is answered with: the details are in the log alone.
 pub(in crate::http) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    error_response(StatusCode::INTERNAL_SERVER_ERROR, "the server failed unexpectedly", Vec::new())
+    let message = "the server failed unexpectedly".to_owned();
+    error_response(StatusCode::INTERNAL_SERVER_ERROR, Failure { message, caused_by: Vec::new() })
 }
 
-fn error_response(status: StatusCode, message: &str, caused_by: Vec<String>) -> Response {
+fn error_response(status: StatusCode, failure: Failure) -> Response {
+    let Failure { message, caused_by } = &failure;
     let body = ErrorBody { error: ErrorDetail { message, caused_by } };
     match serde_json::to_vec(&body) {
-        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], Extension(failure), body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

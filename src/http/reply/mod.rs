@@ -20,7 +20,7 @@ use crate::{
 
 use super::held::Held;
 
-pub(super) use error::{ErrorBody, panicked};
+pub(super) use error::{ErrorBody, Failure, panicked};
 
 /// Memory units that a result of this outline takes to be written, beside its values and counts.
 ///
@@ -33,10 +33,14 @@ pub(super) fn memory_units(form: ReplyForm, outline: &Outline) -> Result<usize, 
     }
 }
 
+/// Length of the body of an answer in bytes, if it is known.
+pub(super) fn len(response: &Response) -> Option<usize> {
+    response.body().size_hint().exact().and_then(|len| usize::try_from(len).ok())
+}
+
 /// Has the bytes of a long answer hold the permit.
 pub(super) fn held(response: Response, mut permit: AnswerPermit) -> Response {
-    let len = response.body().size_hint().exact().and_then(|len| usize::try_from(len).ok());
-    permit.shrink(len.unwrap_or(usize::MAX));
+    permit.shrink(len(&response).unwrap_or(usize::MAX));
     if permit.is_for_long_answer() { response.map(|body| Body::new(Held::new(body, permit))) } else { response }
 }
 

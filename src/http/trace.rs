@@ -1,0 +1,36 @@
+//! The span of a request, as a part of the trace that its client began.
+
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument, field::Empty};
+
+use super::observe::{RequestId, trimmed};
+use crate::telemetry;
+
+/// Answers a request for an operation inside a span of its own. Names of attributes are those of the OpenTelemetry semantic
+/// conventions where these have one; no attribute names a bucket, an object or a user.
+pub(super) async fn trace(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", |matched| trimmed(matched.as_str()));
+    let span = tracing::debug_span!(
+        "request",
+        otel.name = format!("{} {route}", request.method()),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = request.method().as_str(),
+        http.route = route,
+        http.response.status_code = Empty,
+        request_id = request.extensions().get().map_or("", RequestId::as_str),
+        dtype = Empty,
+        interface = Empty,
+    );
+    telemetry::follow(&span, request.headers());
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    response
+}

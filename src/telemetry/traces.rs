@@ -1,0 +1,119 @@
+//! Traces for Jaeger and whatever else takes OTLP.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use opentelemetry::{
+    propagation::TextMapPropagator,
+    trace::{TraceContextExt, TracerProvider},
+};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{SdkTracer, SdkTracerProvider},
+};
+use tracing::{Level, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::{Layer, Registry, filter::Targets};
+
+use super::{BUILD, collector::Collector};
+
+/// What the service calls itself, where `OTEL_SERVICE_NAME` does not say.
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// How traces are sent. Where to, and which, is read from the variables `OTEL_…` of the OpenTelemetry specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// The form.
+    pub protocol: Protocol,
+    /// Longest time for one export.
+    pub timeout: Duration,
+}
+
+/// The two forms of OTLP that are usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Protobuf over gRPC, by default to port 4317.
+    Grpc,
+    /// Protobuf over HTTP/1.1, by default to port 4318.
+    Http,
+}
+
+/// What makes and sends spans.
+pub(super) struct Tracing {
+    provider: SdkTracerProvider,
+}
+
+impl Tracing {
+    pub(super) fn start(settings: &TraceSettings) -> Result<Self, String> {
+        let exporter = match settings.protocol {
+            Protocol::Grpc => SpanExporter::builder().with_tonic().with_timeout(settings.timeout).build(),
+            Protocol::Http => {
+                let collector = Collector::new(settings.timeout)?;
+                SpanExporter::builder().with_http().with_http_client(collector).with_timeout(settings.timeout).build()
+            }
+        };
+        let exporter = exporter.map_err(|error| format!("traces cannot be sent (OTEL_EXPORTER_OTLP_…): {error}"))?;
+        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
+        Ok(Self { provider })
+    }
+
+    /// What makes them of this service's spans, down to level debug.
+    pub(super) fn layer(&self) -> Box<dyn Layer<Registry> + Send + Sync> {
+        let tracer: SdkTracer = self.provider.tracer(NAME);
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(Targets::new().with_target(NAME, Level::DEBUG))
+            .boxed()
+    }
+
+    pub(super) async fn stop(self, timeout: Duration) {
+        // It waits for an export, which this runtime must go on with.
+        let stopping = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(timeout));
+        match tokio::time::timeout(timeout, stopping).await {
+            Ok(Ok(Ok(()))) => {}
+            failed => tracing::warn!(?failed, "the last traces could not be sent"),
+        }
+    }
+}
+
+/// Who the spans come from.
+fn resource() -> Resource {
+    let mut resource = Resource::builder();
+    if std::env::var_os("OTEL_SERVICE_NAME").is_none()
+        && !std::env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(names_the_service)
+    {
+        resource = resource.with_service_name(NAME);
+    }
+    resource.with_attribute(opentelemetry::KeyValue::new("service.version", BUILD.version)).build()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what it is called with")]
+fn names_the_service(attributes: String) -> bool {
+    attributes.split(',').any(|attribute| attribute.trim_start().starts_with("service.name="))
+}
+
+/// Makes a span part of the trace that a request says it belongs to (`traceparent`, `tracestate` of W3C Trace Context).
+pub fn follow(span: &Span, headers: &HeaderMap) {
+    if span.is_disabled() {
+        return;
+    }
+    let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    if context.span().span_context().is_valid() {
+        // Without traces there is nothing to follow.
+        drop(span.set_parent(context));
+    }
+}
+
+/// Tells who is asked which span asks, if traces are made.
+pub fn propagate(headers: &mut HeaderMap) {
+    let span = Span::current();
+    if !span.is_disabled() {
+        TraceContextPropagator::new().inject_context(&span.context(), &mut HeaderInjector(headers));
+    }
+}
