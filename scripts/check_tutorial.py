@@ -19,7 +19,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +29,13 @@ from check_servers import clean_environment, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["docs/index.md", "docs/tutorial.md", "docs/migration.md", *sorted(ROOT.glob("docs/how-to/*.md"))]
+AT_ONCE = 3  # pages, which wait most of the time
 PAGE_SECONDS = 60
 STOP_SECONDS = 10
 PORTS = re.compile(r"\b(8080|8081|8443|9000)\b")
 SETTING = re.compile(r"\bREDUCTIONIST_[A-Z0-9_]+")
+NAMED_FILE = re.compile(r"(?<![\w/.-])(?:deployment|examples|scripts)/[\w./-]*[\w/]")
+GIVEN, GIVEN_LOCK = set(), threading.Lock()  # ports
 MARK = "----- block {} -----\n"
 
 
@@ -128,19 +133,22 @@ def failures(page, options):
     """What is wrong with a page."""
     text = page.read_text()
     found = blocks(text)
-    yield from unknown_settings(text)
+    yield from unknown_names(text, options)
     for block in found:
         if block.words.startswith("sh") and (error := syntax_error(block.text)):
             yield f"line {block.line}: {error}"
     yield from wrong_outputs(found, options)
 
 
-def unknown_settings(text):
-    """Variables that neither the service nor the client for people has."""
-    known = (ROOT / "docs/configuration.md").read_text() + (ROOT / "scripts/client.py").read_text()
-    for name in sorted({*SETTING.findall(text)} - {*SETTING.findall(known)}):
-        if not name.endswith("_"):
-            yield f"there is no setting {name}"
+def unknown_names(text, options):
+    """Settings that neither the service nor the client for people has, and files that do not exist."""
+    known = subprocess.run([options.program, "--help"], capture_output=True, text=True, check=True).stdout
+    known += (ROOT / "docs/configuration.md").read_text() + (ROOT / "scripts/client.py").read_text()
+    for name in sorted({*SETTING.findall(text)} - {*SETTING.findall(known), "REDUCTIONIST_"}):
+        yield f"there is no setting {name}"
+    for name in sorted({*NAMED_FILE.findall(text)}):
+        if not (ROOT / name).exists():
+            yield f"there is no {name}"
 
 
 def syntax_error(command):
@@ -151,7 +159,7 @@ def syntax_error(command):
 def wrong_outputs(found, options):
     steps = list(expectations(found))
     script = "".join(f"printf -- '{MARK.format(number)}'\n{block.command}" for number, (block, _) in enumerate(steps))
-    ports = {port: str(free_port()) for port in PORTS.findall(script)}
+    ports = free_ports(PORTS.findall(script))
     with tempfile.TemporaryDirectory(prefix="tutorial-") as name:
         directory = Path(name)
         environment = checkout(directory, options)
@@ -165,8 +173,31 @@ def wrong_outputs(found, options):
         yield f"line {last}: exit code {code}; the last errors:\n{errors[-3000:]}"
 
 
+def free_ports(names):
+    """A port for each name, which no page has been given before."""
+    with GIVEN_LOCK:
+        ports = {}
+        for name in names:
+            while name not in ports:
+                port = str(free_port())
+                if port not in GIVEN:
+                    ports[name] = port
+                    GIVEN.add(port)
+        return ports
+
+
 def with_ports(text, ports):
     return PORTS.sub(lambda port: ports.get(port[0], port[0]), text)
+
+
+def report(page, options):
+    """Checks a page: whether nothing is wrong, and what to print about it."""
+    begin, wrong, found = time.monotonic(), list(failures(page, options)), blocks(page.read_text())
+    counts = f"{sum(block.is_run for block in found)} blocks run"
+    if elsewhere := sum(block.words == "sh elsewhere" for block in found):
+        counts += f", {elsewhere} for elsewhere read"
+    head = f"{page.relative_to(ROOT)}: {counts}, {time.monotonic() - begin:.1f} s"
+    return not wrong, "\n".join([head, *(f"  FAILED {failure}" for failure in wrong)])
 
 
 def main():
@@ -175,19 +206,13 @@ def main():
     parser.add_argument("--store", type=Path, required=True, help="the example s3_store")
     parser.add_argument("pages", nargs="*", default=PAGES, help="all of them, if none is given")
     options = parser.parse_args()
-    passed = failed = 0
-    for page in [ROOT / page for page in options.pages]:
-        begin, wrong = time.monotonic(), list(failures(page, options))
-        found = blocks(page.read_text())
-        counts = f"{sum(block.is_run for block in found)} blocks run"
-        if elsewhere := sum(block.words == "sh elsewhere" for block in found):
-            counts += f", {elsewhere} for elsewhere read"
-        print(f"{page.relative_to(ROOT)}: {counts}, {time.monotonic() - begin:.1f} s", flush=True)
-        for failure in wrong:
-            print(f"  FAILED {failure}")
-        passed, failed = passed + (not wrong), failed + bool(wrong)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    outcomes = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for is_right, told in pool.map(lambda page: report(ROOT / page, options), options.pages):
+            print(told, flush=True)
+            outcomes.append(is_right)
+    print(f"{outcomes.count(True)} passed, {outcomes.count(False)} failed")
+    return 0 if all(outcomes) else 1
 
 
 if __name__ == "__main__":
