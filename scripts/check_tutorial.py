@@ -206,11 +206,16 @@ def main():
     parser.add_argument("--store", type=Path, required=True, help="the example s3_store")
     parser.add_argument("pages", nargs="*", default=PAGES, help="all of them, if none is given")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     outcomes = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for is_right, told in pool.map(lambda page: report(ROOT / page, options), options.pages):
-            print(told, flush=True)
-            outcomes.append(is_right)
+        try:
+            for is_right, told in pool.map(lambda page: report(ROOT / page, options), options.pages):
+                print(told, flush=True)
+                outcomes.append(is_right)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # pages that have begun come to their end
+            raise
     print(f"{outcomes.count(True)} passed, {outcomes.count(False)} failed")
     return 0 if all(outcomes) else 1
 
