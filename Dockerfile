@@ -2,10 +2,10 @@
 FROM docker.io/library/rust:1.95-bookworm AS builder
 WORKDIR /build
 COPY . .
-# What GET /version and the metrics tell. Last, because everything after it is done again for each revision.
+# What GET /version and the metrics tell.
 ARG REVISION=unknown
-# The caches keep crates and what is compiled between builds; the program has to leave them. Names of functions stay in
-# it for backtraces, lines of the source do not: they are two thirds of its size.
+# The caches keep crates and what is compiled between builds; the program has to leave them. It keeps the names of its
+# functions, for backtraces, but not the lines of the source, which would make it four times as large.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     REDUCTIONIST_REVISION="$REVISION" CARGO_PROFILE_RELEASE_DEBUG=none \
