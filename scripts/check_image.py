@@ -132,7 +132,7 @@ def commit_tree(buildah, tree, image, version, *config):
     with buildah.container("scratch") as container:
         buildah("add", container, tree, "/")
         buildah("config", "--label", f"rust={version}", *config, container)
-        buildah("commit", container, image)
+        buildah("commit", "--quiet", container, image)
 
 
 # --- The image -----------------------------------------------------------------------------------------------
