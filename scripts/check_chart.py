@@ -1,6 +1,8 @@
 """What has to hold for the Helm chart: what helm and the schemas of Kubernetes check, and that its parts fit together."""
 
 import json
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import kubernetes_validate
 import yaml
 
 CHART = Path("deployment/helm/reductionist")
+README = Path("deployment/README.md")
 VERSIONS = "1.25", kubernetes_validate.latest_version()  # of Kubernetes: the oldest in Chart.yaml, and the newest known
 RELEASE = "release"
 
@@ -36,6 +39,7 @@ def groups(settings):
     yield "helm lint", lint()
     yield "values", claims_about_values()
     yield "refused values", refusals()
+    yield "the README's commands", commands()
     defaults = render()
     yield "rendered, defaults", claims_about_objects(defaults, settings)
     everything = render("--values", CHART / "ci/everything.yaml")
@@ -43,8 +47,8 @@ def groups(settings):
     yield "more kinds with everything", [None if kinds(everything) > kinds(defaults) else f"{kinds(everything)}"]
 
 
-def helm(*arguments):
-    return subprocess.run(["helm", *arguments], capture_output=True, text=True)
+def helm(*arguments, **options):
+    return subprocess.run(["helm", *arguments], capture_output=True, text=True, **options)
 
 
 def render(*arguments):
@@ -65,6 +69,19 @@ def refusals():
         done = helm("template", RELEASE, CHART, "--set", value)
         refused = done.returncode != 0 and word in done.stderr
         yield None if refused else f"{value}: status {done.returncode}, {done.stderr[-300:]}"
+
+
+def commands():
+    """What the README has people install can be rendered, with the values that it shows."""
+    page = README.read_text()
+    (values,) = re.findall(r"^```yaml values\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    one_line_each = page.replace("\\\n", " ")
+    found = re.findall(r"^helm upgrade --install (.*)$", one_line_each, re.MULTILINE)
+    yield None if found else "there are none"
+    for command in found:
+        arguments = ["-" if word.endswith(".yaml") else word for word in shlex.split(command)]
+        done = helm("template", *arguments, input=values)
+        yield None if done.returncode == 0 else f"{command}: {done.stderr}"
 
 
 # --- Values --------------------------------------------------------------------------------------------------
