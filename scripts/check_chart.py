@@ -44,7 +44,7 @@ def groups(settings):
     yield "rendered, defaults", claims_about_objects(defaults, settings)
     everything = render("--values", CHART / "ci/everything.yaml")
     yield "rendered, everything", claims_about_objects(everything, settings)
-    yield "more kinds with everything", [None if kinds(everything) > kinds(defaults) else f"{kinds(everything)}"]
+    yield "what everything adds", claims_about_everything(defaults, everything)
 
 
 def helm(*arguments, **options):
@@ -129,6 +129,15 @@ def comment_above(lines, line):
     return lines[first].lstrip() if first < line else ""
 
 
+def claims_about_everything(defaults, everything):
+    yield None if kinds(everything) > kinds(defaults) else f"no more kinds than {kinds(defaults)}"
+    variables = dict(environment(everything))
+    for name, value in yaml.safe_load((CHART / "ci/everything.yaml").read_text())["settings"].items():
+        text = ",".join(value) if isinstance(value, list) else str(value).lower()
+        rendered = variables[f"REDUCTIONIST_{name.upper().replace('-', '_')}"]
+        yield None if rendered == text else f"the setting {name} is {value}, its variable {rendered}"
+
+
 # --- Objects -------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +149,13 @@ def of_kind(objects, kind):
     return [found for found in objects if found["kind"] == kind]
 
 
+def environment(objects):
+    """Names and values of the container's variables."""
+    (deployment,) = of_kind(objects, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return [(variable["name"], variable.get("value")) for variable in container["env"]]
+
+
 def claims_about_objects(objects, settings):
     for found in objects:
         yield from (schema_problem(found, version) for version in VERSIONS)
@@ -147,7 +163,7 @@ def claims_about_objects(objects, settings):
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     yield from claims_about_the_pod(pod, container)
-    yield from claims_about_the_environment(pod, container, settings)
+    yield from claims_about_the_environment(environment(objects), pod, container, settings)
     yield from claims_about_names(objects, deployment, container)
 
 
@@ -185,12 +201,12 @@ def claims_about_the_pod(pod, container):
     yield None if mounted == volumes else f"volumes {volumes}, mounted {mounted}"
 
 
-def claims_about_the_environment(pod, container, settings):
-    names = [variable["name"] for variable in container["env"]]
+def claims_about_the_environment(variables, pod, container, settings):
+    names = [name for name, _ in variables]
     yield None if len(names) == len(set(names)) else f"a variable is set twice: {sorted(names)}"
     unknown = {name for name in names if name.startswith("REDUCTIONIST_")} - settings
     yield f"unknown settings {unknown}" if unknown else None
-    texts = {variable["name"]: variable.get("value") for variable in container["env"]}
+    texts = dict(variables)
     yield from (None if text else f"{name} is empty" for name, text in texts.items() if name in settings)
     stopping = sum(int(texts[f"REDUCTIONIST_SHUTDOWN_{part}"].removesuffix("s")) for part in ("DELAY", "TIMEOUT"))
     grace = pod["terminationGracePeriodSeconds"]

@@ -5,6 +5,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import compose
+
+PROGRAM = Path(compose.__file__).parent / "docker-compose"  # the package's own command always exits with 0
 FILE = Path("deployment/compose.yaml")
 # Files of others that name services.
 NEIGHBOURS = "haproxy/servers.cfg", "prometheus/targets/*.yml", "grafana/provisioning/datasources/*.yaml"
@@ -12,7 +15,7 @@ NEIGHBOURS = "haproxy/servers.cfg", "prometheus/targets/*.yml", "grafana/provisi
 
 def claims(settings, least_grace):
     """What is wrong, or nothing, for each claim. `least_grace`: seconds that the service takes to stop."""
-    command = ["docker-compose", "--file", FILE, "config", "--format", "json"]
+    command = [PROGRAM, "--file", FILE, "config", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True)
     yield None if done.returncode == 0 and not done.stderr else f"docker-compose: {done.stderr}"
     if done.returncode != 0:

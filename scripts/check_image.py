@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import struct
 from pathlib import Path
 
 from check_report import Group, Report
@@ -169,7 +169,7 @@ def claims_about_the_image(buildah, runtime_image):
     program = config["Entrypoint"][0]
     before, after = files(buildah, runtime_image), files(buildah, IMAGE)
     added = {path: size for path, size in after.items() if before.get(path) != size}
-    print(f"size of the image {sum(after.values()) / 1e6:.1f} MB, of the program {after[program] / 1e6:.1f} MB")
+    print(f"size of the image {sum(after.values()) / 1e6:.1f} MB (on our base), of the program {after[program] / 1e6:.1f} MB")
     yield None if list(added) == [program] else f"more than the program is added to the base image: {added}"
     yield None if re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"]) else f"the user is {config['User']}, no number"
     label = config["Labels"].get("org.opencontainers.image.revision")
