@@ -1,4 +1,4 @@
-"""What has to hold for the Helm chart: what helm and the schemas of Kubernetes check, and that its parts fit together."""
+"""What has to hold for the Helm chart: what helm and Kubernetes' schemas check, and that its parts fit together."""
 
 import json
 import re
@@ -211,14 +211,9 @@ def claims_about_the_environment(variables, pod, container, settings):
     stopping = sum(int(texts[f"REDUCTIONIST_SHUTDOWN_{part}"].removesuffix("s")) for part in ("DELAY", "TIMEOUT"))
     grace = pod["terminationGracePeriodSeconds"]
     yield None if grace > stopping else f"killed after {grace} s, but may take {stopping} s to stop"
-    right = {"REDUCTIONIST_PORT": port(container, "http", "https"), "REDUCTIONIST_ADMIN_ADDRESS": port(container, "admin")}
-    for name, number in right.items():
-        yield None if texts[name].split(":")[-1] == str(number) else f"{name} is {texts[name]}, the port {number}"
-
-
-def port(container, *names):
-    (number,) = [port["containerPort"] for port in container["ports"] if port["name"] in names]
-    return number
+    listening = {texts[name].split(":")[-1] for name in ("REDUCTIONIST_PORT", "REDUCTIONIST_ADMIN_ADDRESS")}
+    ports = {str(port["containerPort"]) for port in container["ports"]}
+    yield None if listening == ports else f"it listens on {listening}, its ports are {ports}"
 
 
 def claims_about_names(objects, deployment, container):
@@ -245,10 +240,12 @@ def claims_about_names(objects, deployment, container):
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
         (service,) = [found for found in of_kind(objects, "Service") if wanted <= found["metadata"]["labels"].items()]
         offered = {port["name"] for port in service["spec"]["ports"]}
-        yield from (None if end["port"] in offered else f"monitored port {end['port']}" for end in monitor["spec"]["endpoints"])
+        asked = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
+        yield None if asked <= offered else f"the ports {asked} are monitored"
     services = {found["metadata"]["name"] for found in of_kind(objects, "Service")}
     for ingress in of_kind(objects, "Ingress"):
-        backends = {path["backend"]["service"]["name"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+        paths = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+        backends = {path["backend"]["service"]["name"] for path in paths}
         yield None if backends <= services else f"the ingress leads to {backends}"
 
 

@@ -22,7 +22,8 @@ def claims(settings, least_grace):
         return
     services = json.loads(done.stdout)["services"]
     for name, service in services.items():
-        yield from (problem and f"{name}: {problem}" for problem in claims_about_a_service(service, settings, least_grace))
+        problems = claims_about_a_service(service, settings, least_grace)
+        yield from (problem and f"{name}: {problem}" for problem in problems)
     published = [port["published"] for service in services.values() for port in service.get("ports", [])]
     yield None if len(published) == len(set(published)) else f"a port is published twice: {sorted(published)}"
     yield from claims_about_neighbours(services)

@@ -1,8 +1,8 @@
 """Builds the image of the Dockerfile with buildah and runs it. Run it through scripts/check-image.
 
-Stand-ins for the two base images are made here and tagged with their names: Debian with gcc and this machine's Rust for
-the first one, the files of few of its packages, as in distroless images, for the last one. Images and caches stay in the
-work directory for the next time, processes and containers end with the check.
+Stand-ins for the two base images are made here and tagged with their names: Debian with gcc and this machine's Rust
+for the first one, the files of few of its packages, as in distroless images, for the last one. Images and caches stay
+in the work directory for the next time, processes and containers end with the check.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from check_servers import free_port
 IMAGE, REVISION = "localhost/reductionist:check", "0123456789abcdef"
 DEBIAN = "bookworm"
 COMPILER = "ca-certificates,gcc,libc6-dev"
-RUNTIME = "libc6", "libgcc-s1", "ca-certificates"  # whose files the last base image has, beside the bundle of certificates
+RUNTIME = "libc6", "libgcc-s1"  # whose libraries the last base image has, beside the certificates
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 HEALTH_SECONDS = 30
 STOP_SECONDS = 30
@@ -70,7 +70,8 @@ class Buildah:
         return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, **options)
 
     def code(self, *arguments):
-        return subprocess.run([*self.command, *arguments], env=self.environment, stderr=subprocess.DEVNULL).returncode
+        command, nowhere = [*self.command, *arguments], subprocess.DEVNULL
+        return subprocess.run(command, env=self.environment, stdout=nowhere, stderr=nowhere).returncode
 
     @contextlib.contextmanager
     def container(self, image):
@@ -82,9 +83,8 @@ class Buildah:
 
     def label(self, image, name):
         """A label of an image, or nothing."""
-        if self.code("inspect", "--type", "image", "--format", " ", image) != 0:
-            return None
-        return self.config(image)["Labels"].get(name)
+        there = self.code("inspect", "--type", "image", image) == 0
+        return self.config(image)["Labels"].get(name) if there else None
 
     def config(self, image):
         return json.loads(self("inspect", "--type", "image", image))["Docker"]["config"]
@@ -112,7 +112,7 @@ def make_base_images(buildah, compiler_image, runtime_image):
 
 
 def copy_packages(tree, runtime):
-    """The files of a few packages, their documentation aside, in a tree without shell or package manager."""
+    """The libraries of a few packages, and the certificates, in a tree without shell or package manager."""
     runtime.mkdir()
     lists = [file for name in RUNTIME for file in (tree / "var/lib/dpkg/info").glob(f"{name}*.list")]
     names = {line[1:] for file in lists for line in file.read_text().splitlines() if line.startswith("/lib")}
@@ -169,7 +169,8 @@ def claims_about_the_image(buildah, runtime_image):
     program = config["Entrypoint"][0]
     before, after = files(buildah, runtime_image), files(buildah, IMAGE)
     added = {path: size for path, size in after.items() if before.get(path) != size}
-    print(f"size of the image {sum(after.values()) / 1e6:.1f} MB (on our base), of the program {after[program] / 1e6:.1f} MB")
+    sizes = sum(after.values()) / 1e6, after[program] / 1e6
+    print("size of the image {:.1f} MB (on the base made here), of the program in it {:.1f} MB".format(*sizes))
     yield None if list(added) == [program] else f"more than the program is added to the base image: {added}"
     yield None if re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"]) else f"the user is {config['User']}, no number"
     label = config["Labels"].get("org.opencontainers.image.revision")
@@ -282,7 +283,7 @@ def claims_about_the_container(buildah, container, web, log):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, default=Path("target/image"), help="where images, caches and logs are kept")
+    parser.add_argument("--work", type=Path, default=Path("target/image"), help="for images, caches and logs")
     parser.add_argument("--context", type=Path, default=Path("."), help="what to build: a directory with a Dockerfile")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -45,9 +45,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Ports that the pods reach: of the allowed sources and of the receiver of traces, and those that are named. */}}
 {{- define "reductionist.egressPorts" -}}
-{{- $sources := concat (include "reductionist.setting" (index .Values.settings "allow-source" | default "") | splitList ",") .Values.s3OwnCredentials.sources }}
+{{- $allowed := include "reductionist.setting" (index .Values.settings "allow-source" | default "") | splitList "," }}
 {{- $ports := list }}
-{{- range compact (append $sources .Values.tracing.endpoint) }}
+{{- range compact (append (concat $allowed .Values.s3OwnCredentials.sources) .Values.tracing.endpoint) }}
 {{- $url := urlParse (trim .) }}
 {{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) }}
 {{- $ports = append $ports (int (default (ternary 80 443 (eq $url.scheme "http")) $port)) }}
