@@ -31,6 +31,8 @@ IMAGE, REVISION = "localhost/reductionist:check", "0123456789abcdef"
 DEBIAN = "bookworm"
 COMPILER = "ca-certificates,gcc,libc6-dev"
 RUNTIME = "libc6", "libgcc-s1"  # whose libraries the last base image has, beside the certificates
+# What it starts and mounts is gone with it, even if it is killed.
+ALONE = "unshare", "--mount", "--pid", "--fork", "--kill-child"
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 HEALTH_SECONDS = 30
 STOP_SECONDS = 30
@@ -104,7 +106,7 @@ def make_base_images(buildah, compiler_image, runtime_image):
         return
     with tempfile.TemporaryDirectory(dir=buildah.environment["TMPDIR"]) as directory:
         tree, runtime = Path(directory, "debian"), Path(directory, "runtime")
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={COMPILER}", DEBIAN, tree], check=True)
+        subprocess.run([*ALONE, "debootstrap", "--variant=minbase", f"--include={COMPILER}", DEBIAN, tree], check=True)
         copy_packages(tree, runtime)
         commit_tree(buildah, runtime, runtime_image, version)
         copy_toolchain(tree / "usr/local")
