@@ -242,6 +242,9 @@ def claims_about_names(objects, deployment, container):
         offered = {port["name"] for port in service["spec"]["ports"]}
         asked = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
         yield None if asked <= offered else f"the ports {asked} are monitored"
+        jobs = [label for endpoint in monitor["spec"]["endpoints"] for label in endpoint["relabelings"]]
+        known = re.findall(r"job_name: (\S+)", Path("deployment/prometheus/prometheus.yml").read_text())
+        yield None if all(label["replacement"] in known for label in jobs) else f"jobs are {jobs}, not one of {known}"
     services = {found["metadata"]["name"] for found in of_kind(objects, "Service")}
     for ingress in of_kind(objects, "Ingress"):
         paths = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
