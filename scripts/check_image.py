@@ -31,8 +31,8 @@ IMAGE, REVISION = "localhost/reductionist:check", "0123456789abcdef"
 DEBIAN = "bookworm"
 COMPILER = "ca-certificates,gcc,libc6-dev"
 RUNTIME = "libc6", "libgcc-s1"  # whose libraries the last base image has, beside the certificates
-# What it starts and mounts is gone with it, even if it is killed.
-ALONE = "unshare", "--mount", "--pid", "--fork", "--kill-child"
+# What a program starts and mounts is gone with it, and it with this process, even if that is killed.
+ALONE = "setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child"
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 HEALTH_SECONDS = 30
 STOP_SECONDS = 30
@@ -67,8 +67,8 @@ class Buildah:
         return done.stdout.strip()
 
     def start(self, *arguments, **options):
-        """A process that ends with this one, even if this one is killed."""
-        command = ["setpriv", "--pdeathsig", "KILL", *self.command, *arguments]
+        """A process that has to be killed."""
+        command = [*ALONE, *self.command, *arguments]
         return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, **options)
 
     def code(self, *arguments):
@@ -174,7 +174,7 @@ def claims_about_the_image(buildah, runtime_image):
     sizes = sum(after.values()) / 1e6, after[program] / 1e6
     print("size of the image {:.1f} MB (on the base made here), of the program in it {:.1f} MB".format(*sizes))
     yield None if list(added) == [program] else f"more than the program is added to the base image: {added}"
-    yield None if re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"]) else f"the user is {config['User']}, no number"
+    yield None if re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"]) else f"the user is {config['User']}: root, or not told as a number"
     label = config["Labels"].get("org.opencontainers.image.revision")
     yield None if label == REVISION else f"the label of the revision is {label}"
 
@@ -277,9 +277,7 @@ def claims_about_the_container(buildah, container, web, log):
     except subprocess.TimeoutExpired:
         yield f"still there {STOP_SECONDS} s after {config['StopSignal']}"
     finally:
-        for pid in reversed(processes_below(running.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        running.kill()
         running.wait()
 
 
@@ -293,6 +291,8 @@ def main():
 
     work, report = options.work.resolve(), Report()
     buildah = Buildah(work)
+    for leftovers in ("rm", "--all"), ("rmi", "--prune"):  # of a check that was killed
+        buildah(*leftovers)
     dockerfile = (options.context / "Dockerfile").read_text()
     compiler_image, runtime_image = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
     make_base_images(buildah, compiler_image, runtime_image)
