@@ -174,7 +174,8 @@ def claims_about_the_image(buildah, runtime_image):
     sizes = sum(after.values()) / 1e6, after[program] / 1e6
     print("size of the image {:.1f} MB (on the base made here), of the program in it {:.1f} MB".format(*sizes))
     yield None if list(added) == [program] else f"more than the program is added to the base image: {added}"
-    yield None if re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"]) else f"the user is {config['User']}: root, or not told as a number"
+    number = re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"])
+    yield None if number else f"the user is {config['User']}: root, or not told as a number"
     label = config["Labels"].get("org.opencontainers.image.revision")
     yield None if label == REVISION else f"the label of the revision is {label}"
 
