@@ -174,8 +174,8 @@ def routes(check, verdict):
             drain(verdict, instances, proxy)
             restart(verdict, instances[2], instances, proxy)
             verdict.check_load(load.report(), "one comes back, another is drained")
-        retried = sum(int(row["wretr"]) + int(row["wredis"]) for row in proxy.rows().values())
-        verdict.say(f"HAProxy has sent {retried} requests once more, or elsewhere")
+        repeated = sum(int(number) for name in ("wretr", "wredis") for number in proxy.column(name))
+        verdict.say(f"HAProxy has sent {repeated} requests once more")
         verdict.check("all chunks are where they were", homes(*everything) == where)
     for instance in instances:
         instance.check_log()
@@ -256,6 +256,7 @@ def full(check, verdict):
     tight = (*sizes, f"--max-queue={QUEUE}")
     with check.running([tight, ()]) as (instances, proxy), filled(instances[0]) as is_full:
         verdict.check("one is full", is_full)
+        verdict.check("HAProxy knows", wait_until(lambda: proxy.column("check_code")[0] == "503", 3))
         before = received(instances)
         with one_by_one(proxy.url) as ask_for:
             for chunk in check.chunks[:50]:

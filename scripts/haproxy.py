@@ -42,16 +42,16 @@ class Proxy:
     def pid(self):
         return self.process.pid
 
-    def rows(self):
-        """What it says of each instance, by name: `status`, `econ`, `wretr` and so on."""
+    def column(self, name):
+        """What HAProxy's statistics say of each instance, in their order."""
         with urllib.request.urlopen(f"{self.admin}/stats;csv") as answer:
             table = csv.DictReader(answer.read().decode().removeprefix("# ").splitlines())
-        names = ("FRONTEND", "BACKEND")
-        return {row["svname"]: row for row in table if row["pxname"] == BACKEND and row["svname"] not in names}
+        is_instance = lambda row: row["pxname"] == BACKEND and row["svname"].startswith(f"{BACKEND}-")
+        return [row[name] for row in table if is_instance(row)]
 
     def states(self):
-        """`UP` or `DOWN` of each instance, in their order."""
-        return [row["status"].split()[0] for row in self.rows().values()]
+        """`UP` or `DOWN` of each instance."""
+        return [status.split()[0] for status in self.column("status")]
 
     def wait_for(self, *states, seconds=10):
         """Whether the instances have come to these states in time."""
