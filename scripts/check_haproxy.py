@@ -37,6 +37,7 @@ from soak_requests import HEADERS, Asked, WrongAnswer, ask, reduction, with_answ
 
 CHUNKS, INSTANCES = 200, 3
 FAIR = 0.5, 1.5  # of the mean share: five standard deviations
+AT_ONCE = ("--shutdown-delay=0",)  # instances end without waiting for HAProxy to see it
 CONNECTIONS = 30  # as many as PyActiveStorage opens
 LOAD_SECONDS = 30  # at most; it is ended earlier
 AMONG_LOAD = 300  # requests that others answer before and after something happens
@@ -126,7 +127,7 @@ def heads(check, verdict):
         verdict.check("what clients send is handed on", sent.items() <= got.items(), got)
         length = arrived(proxy, body=b" " * (1 << 20))["length"]
         verdict.check("a body may be longer than the buffer", length == 1 << 20, length)
-    with check.running([()], pem=check.pem) as (_, proxy):
+    with check.running([AT_ONCE], pem=check.pem) as (_, proxy):
         with_answer(LONG_HEAD, reduction(LONG_HEAD, check.store, "v1"), proxy.url)
         verdict.check("16384 counts in a head come through", True)
         trusted = ssl.create_default_context(cafile=check.pem)
@@ -253,8 +254,8 @@ QUEUE = 4  # half of it is for one client, which all are that send no credential
 def full(check, verdict):
     """What an instance has no room for is answered by another, but it keeps its chunks."""
     sizes = [f"--{name}={FULL_MIB}MiB" for name in ("memory-limit", "max-chunk-size", "max-decoded-size")]
-    tight = (*sizes, f"--max-queue={QUEUE}")
-    with check.running([tight, ()]) as (instances, proxy), filled(instances[0]) as is_full:
+    tight = (*AT_ONCE, *sizes, f"--max-queue={QUEUE}")
+    with check.running([tight, AT_ONCE]) as (instances, proxy), filled(instances[0]) as is_full:
         verdict.check("one is full", is_full)
         verdict.check("HAProxy knows", wait_until(lambda: proxy.column("check_code")[0] == "503", 3))
         before = received(instances)

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from pathlib import Path
 from bench import machine
 from bench_cases import BY_NAME, MIB, Case
 from bench_load import memory_store
-from chunked_object import received
 from check_servers import process
+from chunked_object import received
 from haproxy import haproxy, installed
 from soak_processes import Service
 from soak_requests import HEADERS, WrongAnswer, reduction, with_answer
@@ -149,7 +148,8 @@ class Scale:
     def measure(self, work, number, balanced=True, part=None, connections=CONNECTIONS):
         """So many instances, each with a part of a CPU or with all of them."""
         with contextlib.ExitStack() as stack:
-            instances = [Service(self.programs, ("--thread-limit", "1") if part else ()) for _ in range(number)]
+            flags = ["--shutdown-delay=0", *(["--thread-limit=1"] if part else [])]
+            instances = [Service(self.programs, flags) for _ in range(number)]
             quota = stack.enter_context(Quota(part))
             for instance in instances:
                 instance.start()
@@ -228,7 +228,7 @@ def show(title, rows):
 def measure(scale, works, options):
     for work in works:
         where = f"{work.chunks} chunks of {work.case.title}"
-        alone = [scale.measure(work, 1, balanced, connections=1) for balanced in (False, True)]
+        alone = [] if options.quick else [scale.measure(work, 1, balanced, connections=1) for balanced in (False, True)]
         shared = [scale.measure(work, 1, balanced=False)]
         shared += [scale.measure(work, number) for number in range(1, MOST_INSTANCES + 1)]
         show(f"{where}: all share {os.cpu_count()} CPUs", alone + shared)
@@ -243,9 +243,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--programs", type=Path, default=Path("target/release"), help="where the built programs are")
     parser.add_argument("--quick", action="store_true", help="less than a minute")
-    parser.add_argument("--part", type=float, help="of a CPU for each instance (default: what half of all CPUs allow)")
+    parser.add_argument("--part", type=float, help="of a CPU for each instance (default: a tenth of all CPUs)")
     options = parser.parse_args()
-    options.part = options.part or min(1, os.cpu_count() / 2 / MOST_INSTANCES)
+    options.part = options.part or min(1, os.cpu_count() / 10)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     begin, works = time.monotonic(), [Work.of(case) for case in (QUICK_CASES if options.quick else CASES)]
@@ -256,7 +256,7 @@ def main():
             work.write(objects)
         with memory_store(options.programs, objects) as store:
             try:
-                measure(Scale(options.programs, Path(directory), store, 1 if options.quick else 4), works, options)
+                measure(Scale(options.programs, Path(directory), store, 2 if options.quick else 4), works, options)
             except WrongAnswer as wrong:
                 sys.exit(f"WRONG ANSWER: {wrong}")
     facts = machine()
