@@ -13,11 +13,15 @@ import sys
 
 import cf
 from dask.distributed import Client, LocalCluster
+from pyfive.utilities import MetadataBufferingWrapper
 
 
 def use_service(url):
-    """The settings of cf-python are those of one process: each worker needs them too."""
+    """Prepares a process. Settings of cf-python are those of one process, so that each worker needs them too."""
     cf.configuration(active_storage=True, active_storage_url=url)
+    # A file of pyfive 1.3.0 cannot go to another process without this: while it is unpickled, what wraps it looks up
+    # attributes in a file that it does not have yet.
+    MetadataBufferingWrapper.__setstate__ = lambda self, state: self.__dict__.update(state)
 
 
 def main():
