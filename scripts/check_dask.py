@@ -85,13 +85,17 @@ class Example:
         for number, of_instance in enumerate(came, 1):
             verdict.say(f"instance {number}: {dict(of_instance)}")
         total = sum(came, Counter())
-        verdict.check(f"{self.program}: a request for each chunk", total == dict.fromkeys(self.operations, STORED), dict(total))
-        fair = all(sum(of_instance.values()) >= 0.25 * sum(total.values()) for of_instance in came)
+        each_chunk = total == dict.fromkeys(self.operations, STORED)
+        verdict.check(f"{self.program}: a request for each chunk", each_chunk, dict(total))
+        fair = all(sum(of_instance.values()) >= 0.25 * STORED * len(self.operations) for of_instance in came)
         verdict.check(f"{self.program}: all instances have a share", fair)
 
 
 def shortened(got):
-    return ", ".join(f"{name} {f'{value:.5f}' if np.ndim(value) == 0 else f'of shape {np.shape(value)}'}" for name, value in got.items())
+    def of(value):
+        return f"of shape {np.shape(value)}" if np.ndim(value) else f"{value:.5f}"
+
+    return ", ".join(f"{name} {of(value)}" for name, value in got.items())
 
 
 def examples(store_url):

@@ -31,11 +31,8 @@ OBJECT_BYTES = 48 * MIB  # about; so many chunks that shares are even
 MOST_INSTANCES = 3
 WARM_UP_SECONDS = 1
 
-CASES = [
-    BY_NAME["max-16k"],
-    BY_NAME["sum-1m-zlib"],
-    replace(BY_NAME["sum-1m-zlib"], name="sum-4m-zlib", title="4 MiB float32 zlib + shuffle, masked sum", shape=(64, 128, 128)),
-]
+LARGE = {"name": "sum-4m-zlib", "title": "4 MiB float32 zlib + shuffle, masked sum", "shape": (64, 128, 128)}
+CASES = [BY_NAME["max-16k"], BY_NAME["sum-1m-zlib"], replace(BY_NAME["sum-1m-zlib"], **LARGE)]
 QUICK_CASES = CASES[:2]
 
 
@@ -185,7 +182,7 @@ class Scale:
         bodies = self.directory / f"{work.case.name}.bodies"
         bodies.write_text("\n".join(work.bodies(self.store.url)))
         script = Path(__file__).with_name("scale.lua")
-        command = [installed("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script]
+        command = [installed("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", "-s", script]
         arguments = [f"{url}/v2/{work.case.operation}", "--", bodies, HEADERS["authorization"]]
         with process([*command, *arguments], stdout=subprocess.PIPE) as started:
             output, _ = started.communicate(timeout=seconds + 60)
@@ -261,8 +258,8 @@ def main():
                 sys.exit(f"WRONG ANSWER: {wrong}")
     facts = machine()
     load = os.getloadavg()[1]
-    print(f"\n{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}; load average of 5 minutes {load:.1f}; "
-          f"{time.monotonic() - begin:.0f} s.")
+    where = f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['system']}"
+    print(f"\n{where}; load average of 5 minutes {load:.1f}; {time.monotonic() - begin:.0f} s.")
 
 
 if __name__ == "__main__":

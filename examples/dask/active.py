@@ -17,7 +17,7 @@ from dask.distributed import Client, LocalCluster
 
 
 def access(store):
-    """How the file's index is read. `anon` is for files that anybody may read; otherwise there are `key` and `secret`."""
+    """How the file's index is read: by anybody. Where that will not do, give `key` and `secret` instead of `anon`."""
     return {"anon": True, "client_kwargs": {"endpoint_url": store}}
 
 
