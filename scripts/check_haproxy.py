@@ -36,7 +36,7 @@ from soak_report import Verdict
 from soak_requests import HEADERS, Asked, WrongAnswer, ask, reduction, with_answer
 
 CHUNKS, INSTANCES = 200, 3
-FAIR = 0.5, 1.5  # of the mean share: five standard deviations
+FAIR = 0.35, 1.65  # of the mean share: more than six standard deviations, if chunks fell as dice do
 AT_ONCE = ("--shutdown-delay=0",)  # instances end without waiting for HAProxy to see it
 CONNECTIONS = 30  # as many as PyActiveStorage opens
 LOAD_SECONDS = 30  # at most; it is ended earlier
@@ -112,6 +112,7 @@ class Echo(BaseHTTPRequestHandler):
 def echo():
     with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         server.port = server.server_address[1]
+        server.handle_error = lambda *_: None  # a connection that HAProxy has ended
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -221,7 +222,7 @@ def check_moved(verdict, before, after):
     stayed = [was == now for was, now in zip(before, after, strict=True) if was != {1}]
     verdict.check("the others keep their chunks", all(stayed), f"{sum(stayed)} of {len(stayed)}")
     shares = [moved.count({number}) for number in (0, 2)]
-    fair = min(shares) > 0.25 * len(moved) and sum(shares) == len(moved)
+    fair = min(shares) > 0.1 * len(moved) and sum(shares) == len(moved)
     verdict.check("and share those of the one that is gone", fair, shares)
 
 
