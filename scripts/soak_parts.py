@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 
 from bench_cases import BUSY, BY_NAME, Case
+from haproxy import haproxy
 from soak_load import Plague, Samples, run_load, start_load, write_requests
-from soak_processes import Service, haproxy, service
+from soak_processes import Service, service
 from soak_report import rise, statuses
 from soak_requests import METRICS, mixture, reduction, small, with_answer
 
@@ -75,8 +76,7 @@ def kill(soak, verdict):
         for instance in instances:
             instance.start()
             stack.callback(instance.stop)
-        url = stack.enter_context(haproxy(instances))
-        time.sleep(1)  # until it has seen that they are well
+        url = stack.enter_context(haproxy(instances)).url
         names = ("max-16k", "sum-1m", "sum-1m-zlib", "sum-8m-zlib")
         cases = [BY_NAME[name] for name in names]
         requests = [with_answer(c, reduction(c, soak.store, v), url) for c in cases for v in ("v1", "v2")]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -130,62 +129,6 @@ class Held:
         connections = sum(count for port, count in self.peers.items() if port)
         of_files = f"{self.descriptors} file descriptors, {connections} of them connections"
         return f"{self.resident_mib:.0f} MiB, {self.threads} threads, {of_files}"
-
-
-# --- HAProxy -------------------------------------------------------------------------------------------------
-
-# Asked for by HAProxy: an instance that does not answer 200 gets no more requests.
-HEALTH_PATH = "/readyz"
-
-# A request is kept until its answer begins, as far as it fits the buffer, so that it can be sent to another instance if
-# this one dies, drains (503) or closes the connection first. Reductions change nothing: they may be sent twice.
-HAPROXY = """
-global
-    tune.bufsize 65536
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 60s
-    timeout server 60s
-    timeout queue 30s
-    retries 5
-    retry-on all-retryable-errors
-    option redispatch 1
-    option http-buffer-request
-    option httpchk GET {health}
-    http-check expect status 200
-    default-server check inter 200ms fastinter 100ms fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down
-frontend clients
-    bind 127.0.0.1:{port}
-    default_backend instances
-backend instances
-    balance leastconn
-{servers}
-"""
-
-
-def install_haproxy():
-    """Where HAProxy is; Debian's is installed if it is missing and we may do that."""
-    path = f"{os.environ['PATH']}:/usr/sbin"
-    if not shutil.which("haproxy", path=path) and os.geteuid() == 0 and shutil.which("apt-get"):
-        # It is started here, not by the package.
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        for arguments in (["update", "-q"], ["install", "-q", "--yes", "--no-install-recommends", "haproxy"]):
-            subprocess.run(["apt-get", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
-    return shutil.which("haproxy", path=path) or sys.exit("there is no haproxy; Debian's package has that name")
-
-
-@contextlib.contextmanager
-def haproxy(instances):
-    """The URL of an HAProxy before instances of the service."""
-    program, port = install_haproxy(), free_port()
-    servers = "\n".join(f"    server instance{n} 127.0.0.1:{each.port}" for n, each in enumerate(instances))
-    with tempfile.TemporaryDirectory() as directory:
-        configuration = Path(directory, "haproxy.cfg")
-        configuration.write_text(HAPROXY.format(health=HEALTH_PATH, port=port, servers=servers))
-        with process([program, "-db", "-q", "-f", configuration], stderr=subprocess.DEVNULL) as started:
-            wait_until_it_listens(started, port)
-            yield f"http://127.0.0.1:{port}"
 
 
 def wait_until(true, seconds, pause=0.25):

@@ -1,0 +1,343 @@
+"""Checks deployment/haproxy with three instances of the service: does it do what its README says?
+
+Run it through scripts/check-haproxy, which builds the programs and installs NumPy. Store, service, HAProxy and load
+are processes of their own, on loopback.
+"""
+
+import argparse
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import chunked_object
+from bench_cases import Case
+from bench_load import memory_store
+from chunked_object import homes, one_by_one, received
+from haproxy import FILES, haproxy, installed
+from soak_load import start_load
+from soak_processes import Service, wait_until
+from soak_report import Verdict
+from soak_requests import HEADERS, Asked, WrongAnswer, ask, reduction, with_answer
+
+CHUNKS, INSTANCES = 200, 3
+FAIR = 0.35, 1.65  # of the mean share: more than six standard deviations, if chunks fell as dice do
+AT_ONCE = ("--shutdown-delay=0",)  # instances end without waiting for HAProxy to see it
+CONNECTIONS = 30  # as many as PyActiveStorage opens
+LOAD_SECONDS = 30  # at most; it is ended earlier
+AMONG_LOAD = 300  # requests that others answer before and after something happens
+
+# Version 1 has its 16384 counts in one header.
+LONG_HEAD = Case("long-head", "1 MiB raw float32, max over axis 0", "max", (16, 128, 128), axis=(0,))
+
+
+@dataclass(frozen=True)
+class Check:
+    """What all parts need."""
+
+    programs: Path
+    directory: Path
+    store: str  # URL
+    chunks: list
+    pem: Path  # certificate and key of 127.0.0.1
+    seed: int
+
+    @contextlib.contextmanager
+    def running(self, flags_of_each, **options):
+        """Instances with these flags, and HAProxy before them."""
+        instances = [Service(self.programs, flags) for flags in flags_of_each]
+        with contextlib.ExitStack() as stack:
+            for instance in instances:
+                instance.start()
+                stack.callback(instance.stop)
+            yield instances, stack.enter_context(haproxy(instances, **options))
+
+
+# --- files ---------------------------------------------------------------------------------------------------
+
+
+def files(check, verdict):
+    """HAProxy finds nothing to complain of in the files."""
+    # The instances' names are not known here, which it would tell.
+    listed = check.directory / "servers.cfg"
+    listed.write_text(re.sub(r"(server \S+) \S+:", r"\1 127.0.0.1:", (FILES / "servers.cfg").read_text()))
+    https = {"HAPROXY_TLS_BIND": "127.0.0.1:8443", "HAPROXY_TLS_PEM": str(check.pem)}
+    for name, settings in [("HTTP", {}), ("HTTPS", https)]:
+        command = [installed("haproxy", "haproxy"), "-c", "-q", "-f", FILES / "haproxy.cfg", "-f", listed]
+        told = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+        verdict.check(f"haproxy -c, {name}", told.returncode == 0 and not told.stderr, told.stderr)
+
+
+# --- heads ---------------------------------------------------------------------------------------------------
+
+
+class Echo(BaseHTTPRequestHandler):
+    """An instance that is always ready, and tells what arrived."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.answer(b"ready\n")
+
+    def do_POST(self):
+        length = len(self.rfile.read(int(self.headers["content-length"])))
+        self.answer(json.dumps({"length": length, "headers": dict(self.headers)}).encode())
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def echo():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.port = server.server_address[1]
+        server.handle_error = lambda *_: None  # a connection that HAProxy has ended
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def heads(check, verdict):
+    """What arrives at an instance, and what at clients and operators."""
+    with echo() as instance, haproxy([instance]) as proxy:
+        ids = [arrived(proxy)["headers"]["x-request-id"] for _ in range(2)]
+        verdict.check("requests get ids", len(set(ids)) == 2 and all(len(each) == 36 for each in ids), ids)
+        sent = {"x-request-id": "mine", "x-reductionist-token": "token", "traceparent": "00-1-2-01"} | HEADERS
+        got = arrived(proxy, sent)["headers"]
+        verdict.check("what clients send is handed on", sent.items() <= got.items(), got)
+        length = arrived(proxy, body=b" " * (1 << 20))["length"]
+        verdict.check("a body may be longer than the buffer", length == 1 << 20, length)
+    with check.running([AT_ONCE], pem=check.pem) as (_, proxy):
+        with_answer(LONG_HEAD, reduction(LONG_HEAD, check.store, "v1"), proxy.url)
+        verdict.check("16384 counts in a head come through", True)
+        trusted = ssl.create_default_context(cafile=check.pem)
+        with urllib.request.urlopen(f"{proxy.tls_url}/readyz", context=trusted) as answer:
+            verdict.check("HTTPS", answer.read() == b"ready\n")
+        status, *_ = ask(get("/metrics"), proxy.url)
+        verdict.check("no metrics of an instance that is picked by chance", status == 404, status)
+        status, _, text = ask(get("/metrics"), proxy.admin)
+        verdict.check("but those of HAProxy", b'server="reductionist-1",state="UP"} 1' in text, status)
+        status, *_ = ask(get("/livez"), proxy.admin)
+        verdict.check("HAProxy lives", status == 200, status)
+
+
+def get(path):
+    return Asked(path, path, "", method="GET", headers={})
+
+
+def arrived(proxy, headers=HEADERS, body=b"{}"):
+    with urllib.request.urlopen(urllib.request.Request(f"{proxy.url}/v2/max", body, headers)) as answer:
+        got = json.load(answer)
+    return got | {"headers": {name.lower(): value for name, value in got["headers"].items()}}
+
+
+# --- routes --------------------------------------------------------------------------------------------------
+
+
+def routes(check, verdict):
+    """Each chunk has an instance of its own, also when one is killed or drained; no request is lost."""
+    with check.running([()] * INSTANCES) as (instances, proxy):
+        everything = check.chunks, instances, check.store, proxy.url
+        where = homes(*everything)
+        claim = "each chunk is always at the same instance, in both versions, its fields in any order"
+        verdict.check(claim, all(len(home) == 1 for home in where), dict(Counter(map(len, where))))
+        shares = [sum(home == {number} for home in where) for number in range(INSTANCES)]
+        fair = all(FAIR[0] <= share * INSTANCES / CHUNKS <= FAIR[1] for share in shares)
+        verdict.check("the chunks of one object are shared fairly", fair, shares)
+        named(check, verdict, instances, proxy)
+        requests = chunked_object.requests(check.chunks, check.store, proxy.url)
+        with start_load(check, proxy.url, requests, CONNECTIONS, LOAD_SECONDS, "one is killed") as load:
+            kill(verdict, instances, proxy)
+            verdict.check_load(load.report(), "one is killed")
+        check_moved(verdict, where, homes(*everything))
+        with start_load(check, proxy.url, requests, CONNECTIONS, LOAD_SECONDS, "one is drained") as load:
+            restart(verdict, instances[1], instances, proxy)
+            drain(verdict, instances, proxy)
+            restart(verdict, instances[2], instances, proxy)
+            verdict.check_load(load.report(), "one comes back, another is drained")
+        repeated = sum(int(number) for name in ("wretr", "wredis") for number in proxy.column(name))
+        verdict.say(f"HAProxy has sent {repeated} requests once more")
+        verdict.check("all chunks are where they were", homes(*everything) == where)
+    for instance in instances:
+        instance.check_log()
+        verdict.check_service(instance)
+
+
+def named(check, verdict, instances, proxy):
+    """The header decides, where there is one."""
+    before = received(instances)
+    with one_by_one(proxy.url) as ask_for:
+        for chunk in check.chunks[:20]:
+            asked = chunk.asked(check.store, "v2")
+            asked.headers["x-reductionist-affinity"] = "anything"
+            ask_for(chunk, asked)
+    came = sorted(now - was for was, now in zip(before, received(instances), strict=True))
+    verdict.check("chunks are where x-reductionist-affinity says", came == [0, 0, 20], came)
+
+
+def busy(instances):
+    """Waits until each of the instances that live has been asked for many more chunks."""
+    begin = received(instances)
+
+    def are_busy():
+        pairs = zip(begin, received(instances), strict=True)
+        return all(was is None or now - was >= AMONG_LOAD for was, now in pairs)
+
+    if not wait_until(are_busy, LOAD_SECONDS / 3):
+        sys.exit(f"too few requests arrive: {received(instances)} until now, {begin} before")
+
+
+def kill(verdict, instances, proxy):
+    """The second one ends as if its machine had failed."""
+    busy(instances)
+    instances[1].kill()
+    verdict.check("HAProxy sees that one is gone", proxy.wait_for("UP", "DOWN", "UP", seconds=3), proxy.states())
+    busy(instances)
+
+
+def check_moved(verdict, before, after):
+    """The chunks of the second instance are shared by the others, which keep theirs."""
+    moved = [now for was, now in zip(before, after, strict=True) if was == {1}]
+    stayed = [was == now for was, now in zip(before, after, strict=True) if was != {1}]
+    verdict.check("the others keep their chunks", all(stayed), f"{sum(stayed)} of {len(stayed)}")
+    shares = [moved.count({number}) for number in (0, 2)]
+    fair = min(shares) > 0.1 * len(moved) and sum(shares) == len(moved)
+    verdict.check("and share those of the one that is gone", fair, shares)
+
+
+def drain(verdict, instances, proxy):
+    """The third one is told to stop, and finishes what it has."""
+    busy(instances)
+    draining = instances[2].process
+    draining.terminate()
+    seen = proxy.wait_for("UP", "UP", "DOWN", seconds=2)
+    with socket.socket() as connection:
+        accepts = connection.connect_ex(("127.0.0.1", instances[2].port)) == 0
+    verdict.check("HAProxy sees that one is to stop while that still accepts", seen and accepts, proxy.states())
+    draining.wait(LOAD_SECONDS)
+    instances[2].stop()
+    busy(instances)
+
+
+def restart(verdict, instance, instances, proxy):
+    instance.start()
+    verdict.check("HAProxy sees that one is back", proxy.wait_for("UP", "UP", "UP", seconds=3), proxy.states())
+    busy(instances)
+
+
+# --- full ----------------------------------------------------------------------------------------------------
+
+FULL_MIB = 16
+QUEUE = 4  # half of it is for one client, which all are that send no credentials
+
+
+def full(check, verdict):
+    """What an instance has no room for is answered by another, but it keeps its chunks."""
+    sizes = [f"--{name}={FULL_MIB}MiB" for name in ("memory-limit", "max-chunk-size", "max-decoded-size")]
+    tight = (*AT_ONCE, *sizes, f"--max-queue={QUEUE}")
+    with check.running([tight, AT_ONCE]) as (instances, proxy), filled(instances[0]) as is_full:
+        verdict.check("one is full", is_full)
+        verdict.check("HAProxy knows", wait_until(lambda: proxy.column("check_code")[0] == "503", 3))
+        before = received(instances)
+        with one_by_one(proxy.url) as ask_for:
+            for chunk in check.chunks[:50]:
+                ask_for(chunk, chunk.asked(check.store, "v2"))
+        came = [now - was for was, now in zip(before, received(instances), strict=True)]
+        verdict.check("the other one answers for it", came[1] == 50, came)
+        verdict.check("it stays where requests go to", came[0] > 0 and proxy.states() == ["UP", "UP"], proxy.states())
+
+
+@contextlib.contextmanager
+def filled(instance):
+    """Has requests about chunks of a silent store take an instance's memory, and places to wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, contextlib.ExitStack() as stack:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/chunk"
+        size = (FULL_MIB - 1) << 20
+        fields = {"interface_type": "http", "url": url, "dtype": "uint8", "size": size, "shape": [size]}
+        for user in range(1 + QUEUE):
+            connection = stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", instance.port)))
+            basic = base64.b64encode(f"user{user}:secret".encode()).decode()
+            connection.request("POST", "/v2/max", json.dumps(fields), HEADERS | {"authorization": f"Basic {basic}"})
+        yield wait_until(lambda: ask(get("/readyz"), instance.url)[0] == 503, 5)
+
+
+# --- The rest ------------------------------------------------------------------------------------------------
+
+PARTS = {"files": files, "heads": heads, "routes": routes, "full": full}
+
+
+def certificate(directory):
+    """Certificate and key of 127.0.0.1, in one file."""
+    key, chain, pem = (directory / name for name in ("key.pem", "chain.pem", "haproxy.pem"))
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = ["-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *names, "-keyout", key, "-out", chain], check=True, capture_output=True)
+    pem.write_bytes(chain.read_bytes() + key.read_bytes())
+    return pem
+
+
+@contextlib.contextmanager
+def prepared(options):
+    """A store with all chunks."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        objects = directory / "objects"
+        objects.mkdir()
+        chunks = chunked_object.chunks(CHUNKS)
+        (objects / chunked_object.KEY).write_bytes(chunked_object.encoded(chunks))
+        (objects / LONG_HEAD.key).write_bytes(LONG_HEAD.encoded)
+        with memory_store(options.programs, objects) as store:
+            yield Check(options.programs, directory, store.url, chunks, certificate(directory), options.seed)
+
+
+def run(name, check):
+    """Whether a part passes."""
+    verdict = Verdict(name)
+    print(f"{name}: {PARTS[name].__doc__}", flush=True)
+    try:
+        PARTS[name](check, verdict)
+    except WrongAnswer as wrong:
+        verdict.check("answers are right", False, wrong)
+    return verdict.end()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="where the built programs are")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="order of the load's requests")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    begin = time.monotonic()
+    with prepared(options) as check:
+        failed = [name for name in PARTS if name in (options.parts or PARTS) and not run(name, check)]
+    print(f"{'FAILED: ' + ', '.join(failed) if failed else 'all passed'} ({time.monotonic() - begin:.0f} s)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
