@@ -16,6 +16,7 @@ class Store(ThreadingHTTPServer):
     def __init__(self, content):
         super().__init__(("127.0.0.1", 0), Answer)
         self.content = content
+        self.traceparents = []  # of whoever has read
         self.asked_slow = threading.Event()  # somebody waits for SLOW
         self.go_on = threading.Event()  # and need not wait any more
 
@@ -27,6 +28,7 @@ class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.server.traceparents += filter(None, [self.headers["traceparent"]])
         if self.path in FAILURES:
             return self._reply(FAILURES[self.path], b"")
         if self.path == SLOW:
