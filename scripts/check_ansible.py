@@ -1,7 +1,7 @@
 """Runs deployment/ansible into a scratch directory, as far as that needs no machine of its own, and starts the result.
 
-Run it through scripts/check-ansible, which installs Ansible. An instance, a balancer and a monitor are this machine, each
-with directories of its own. What is checked: lint and syntax; that a second run changes nothing; that systemd
+Run it through scripts/check-ansible, which installs Ansible. An instance, a balancer and a monitor are this machine,
+each with directories of its own. What is checked: lint and syntax; that a second run changes nothing; that systemd
 understands the unit and finds the service well confined; that the program starts with the rendered settings, as another
 user and without rights; that HAProxy with the rendered configuration reaches it over HTTPS; that Prometheus would take
 what it is given.
