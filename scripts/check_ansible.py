@@ -1,0 +1,269 @@
+"""Runs deployment/ansible into a scratch directory, as far as that needs no machine of its own, and starts the result.
+
+Run it through scripts/check-ansible, which installs Ansible. An instance, a balancer and a monitor are this machine,
+each with directories of its own. What is checked: lint and syntax; that a second run changes nothing; that systemd
+understands the unit and finds the service well confined; that the program starts with the rendered settings, as another
+user and without rights; that HAProxy with the rendered configuration reaches it over HTTPS; that Prometheus would take
+what it is given.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from check_servers import free_port, process, wait_until_it_listens
+
+HERE = Path("deployment/ansible")
+INSTANCES = "reductionist-1", "reductionist-2"
+RUN = f"balancer,{INSTANCES[0]},monitor"  # the other instance is only known to these
+USER = "daemon"  # instead of one of its own: this machine is not to be changed
+EXPOSURE = 2.0  # at most, by `systemd-analyze security`
+STEP_SECONDS = 180  # for a program to end
+READY_SECONDS = 15
+
+# What a value in a file of environment variables may have in it.
+TRICKY = """a "b" `c` $HOME \\ 'd' #e"""
+
+
+class Failure(Exception):
+    """What does not hold."""
+
+
+def run(*command, fails=False, **options):
+    """What a program says, which has to end well, or badly."""
+    told = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=STEP_SECONDS, **options)
+    if (told.returncode != 0) != fails:
+        raise Failure(f"{' '.join(map(str, command))}: exit code {told.returncode}\n{told.stdout}{told.stderr}")
+    return told.stdout + told.stderr
+
+
+def tool(name):
+    """A program that is installed beside Python here."""
+    return Path(sys.prefix, "bin", name)
+
+
+# --- The playbook --------------------------------------------------------------------------------------------
+
+
+def hosts(scratch, program):
+    """The inventory: all hosts are this machine, with ports and directories of their own."""
+    balancer = {
+        "haproxy_directory": str(scratch / "balancer"),
+        "haproxy_environment_file": str(scratch / "balancer/environment"),
+        "haproxy_port": free_port(),
+        "haproxy_local_port": free_port(),
+        "haproxy_admin_host": "127.0.0.1",
+    }
+    instances = {
+        name: {
+            "reductionist_directory": str(scratch / name),
+            "reductionist_program_directory": str(scratch / name),
+            "reductionist_unit_directory": str(scratch / name),
+            "reductionist_port": free_port(),
+            "reductionist_admin_port": free_port(),
+        }
+        for name in INSTANCES
+    }
+    everybody = {
+        "ansible_connection": "local",
+        "ansible_become": False,
+        "ansible_host": "127.0.0.1",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "certificates_authority": str(scratch / "authority"),
+        "haproxy_admin_port": free_port(),
+        "haproxy_names": ["reductionist.example"],
+        "prometheus_directory": str(scratch / "monitor"),
+        "reductionist_admin_host": "127.0.0.1",
+        "reductionist_admin_port": 9090,
+        "reductionist_file_root": str(Path("examples").resolve()),
+        "reductionist_group": USER,
+        "reductionist_host": "127.0.0.1",
+        "reductionist_https": True,
+        "reductionist_memory_limit": "256MiB",
+        "reductionist_memory_max": "400M",
+        "reductionist_port": 8080,
+        "reductionist_program": str(program),
+        "reductionist_settings": {"REDUCTIONIST_KEEPDIMS": True, "RUST_LOG": "info", "TRICKY": TRICKY},
+        "reductionist_shutdown_delay": 1,
+        "reductionist_user": USER,
+    }
+    groups = {"reductionist": instances, "haproxy": {"balancer": balancer}, "prometheus": {"monitor": {}}}
+    return {"all": {"vars": everybody, "children": {name: {"hosts": each} for name, each in groups.items()}}}
+
+
+def play(inventory, *arguments, **expected):
+    """What the playbook says, and how many tasks have changed something."""
+    command = (tool("ansible-playbook"), "-i", inventory, "--skip-tags", "system", *arguments, HERE / "site.yml")
+    said = run(*command, env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"}, **expected)
+    return said, sum(map(int, re.findall(r"changed=(\d+)", said)))
+
+
+def write(scratch, program):
+    """Has the playbook write everything, and says what each host has been told."""
+    wanted = hosts(scratch, program)
+    inventory = scratch / "hosts.yml"
+    inventory.write_text(json.dumps(wanted))  # JSON is YAML
+    for name in (*INSTANCES, "balancer", "monitor"):
+        (scratch / name).mkdir()
+    play(inventory, "--limit", RUN)
+    said, changed = play(inventory, "--limit", RUN)
+    if changed:
+        raise Failure(f"a second run changes {changed} things:\n{said}")
+    said, _ = play(inventory, "--limit", INSTANCES[0], "-e", "reductionist_memory_limit=", fails=True)
+    if "Set reductionist_memory_limit" not in said:
+        raise Failure(f"a limit of memory for systemd alone is refused with other words:\n{said}")
+    children = wanted["all"]["children"]
+    return wanted["all"]["vars"], {name: host for group in children.values() for name, host in group["hosts"].items()}
+
+
+def check_words():
+    """Lint and syntax."""
+    environment = os.environ | {"PATH": f"{tool('')}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    run(tool("ansible-lint"), "--offline", "--profile", "production", "--strict", cwd=HERE, env=environment)
+    run(tool("ansible-playbook"), "-i", "inventory", "--syntax-check", "site.yml", cwd=HERE, env=environment)
+
+
+# --- What it has written -------------------------------------------------------------------------------------
+
+
+def check_unit(unit):
+    """Whether systemd understands it, and how far it confines the service."""
+    said = run("systemd-analyze", "verify", "--man=no", unit)
+    if unit.name in said:
+        raise Failure(f"systemd-analyze verify: {said}")
+    threshold = f"--threshold={EXPOSURE * 10:.0f}"
+    rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
+    print("exposure of the unit:", re.search(r"Overall exposure level.*: ([\d.]+)", rating)[1], flush=True)
+
+
+def check_modes(directory):
+    """Who may read what."""
+    for name, mode in (("environment", 0o640), ("key.pem", 0o640), ("cert.pem", 0o644), (".", 0o750)):
+        found = (directory / name).stat().st_mode & 0o777
+        if found != mode:
+            raise Failure(f"{directory / name} has mode {found:o}")
+
+
+def with_environment(file, *command):
+    """A command in the environment that a file describes, for a shell and for systemd in the same words."""
+    script = 'set -a; . "$1"; shift; exec "$@"'
+    return ["env", "-i", "PATH=/usr/sbin:/usr/bin", "bash", "-c", script, "-", file, *command]
+
+
+@contextlib.contextmanager
+def instance(directory, port):
+    """A service as the unit starts it: its user, no rights, its settings."""
+    nobody = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+    command = [*nobody, *with_environment(directory / "environment", directory / "reductionist")]
+    with tempfile.TemporaryFile("w+") as log, process(command, stdout=log, stderr=log) as started:
+        try:
+            wait_until_it_listens(started, port)
+            yield started
+            started.terminate()
+            if started.wait(STEP_SECONDS):
+                raise Failure(f"exit code of the service after SIGTERM: {started.returncode}")
+        except BaseException:
+            log.seek(0)
+            print("-- the log of the service", *log.readlines()[-20:], sep="\n")
+            raise
+
+
+def wait_until_ready(port, name, authority):
+    """Asks over HTTPS, by that name, until the answer is good."""
+    context = ssl.create_default_context(cafile=authority)
+    give_up, answer = time.monotonic() + READY_SECONDS, None
+    while answer != 200:
+        if time.monotonic() > give_up:
+            raise Failure(f"port {port} does not become ready: {answer}")
+        with contextlib.suppress(ConnectionError, http.client.HTTPException):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+                # The name is not one that can be looked up.
+                connection = http.client.HTTPConnection(name)
+                connection.sock = context.wrap_socket(plain, server_hostname=name)
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse().status
+                connection.close()
+        time.sleep(0.05)
+
+
+def check_running(scratch, everybody, told):
+    """Starts an instance and the balancer, and asks both."""
+    directory, port = scratch / INSTANCES[0], told[INSTANCES[0]]["reductionist_port"]
+    authority = directory / "ca.pem"
+    tricky = run(*with_environment(directory / "environment", "printenv", "TRICKY")).rstrip("\n")
+    if tricky != TRICKY:
+        raise Failure(f"a setting has become {tricky!r}")
+    balancer, place = told["balancer"], scratch / "balancer"
+    extra = re.search(r'EXTRAOPTS="(.*)"', (place / "environment").read_text())[1].split()
+    files = ["-f", place / "haproxy.cfg", *extra[extra.index("-f") :]]
+    haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/bin") or "haproxy"
+    run(*with_environment(place / "environment", haproxy, "-c", *files))
+    with instance(directory, port) as started:
+        wait_until_ready(port, INSTANCES[0], authority)
+        started.send_signal(signal.SIGHUP)
+        wait_until_ready(port, INSTANCES[0], authority)
+        with process(with_environment(place / "environment", haproxy, "-db", *files),
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as before:  # fmt: skip
+            wait_until_it_listens(before, everybody["haproxy_admin_port"])
+            wait_until_ready(balancer["haproxy_port"], "reductionist.example", authority)
+
+
+def check_prometheus(directory, told):
+    """Whether it would take what it is given, and look where the instances are."""
+    run("promtool", "check", "config", directory / "prometheus.yml")
+    targets = (directory / "targets/reductionist.yml").read_text()
+    for name in INSTANCES:
+        if f"- 127.0.0.1:{told[name]['reductionist_admin_port']}\n" not in targets:
+            raise Failure(f"{name} is not among the targets:\n{targets}")
+
+
+def check(program, scratch):
+    steps = time.monotonic()
+
+    def done(what):
+        nonlocal steps
+        print(f"{what}: {time.monotonic() - steps:.1f} s", flush=True)
+        steps = time.monotonic()
+
+    check_words()
+    done("lint and syntax")
+    everybody, told = write(scratch, program)
+    done("the playbook, twice and once in vain")
+    check_unit(scratch / INSTANCES[0] / "reductionist.service")
+    check_modes(scratch / INSTANCES[0])
+    check_prometheus(scratch / "monitor", told)
+    check_running(scratch, everybody, told)
+    done("what it has written")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", type=Path, required=True, help="the service")
+    options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    if os.geteuid() != 0:
+        sys.exit("this has to run as root, which the files will belong to")
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o755)  # for the other user
+        try:
+            check(options.program.resolve(), Path(scratch))
+        except Failure as found:
+            sys.exit(f"FAILED: {found}")
+    print("Ansible checked")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,377 @@
+"""Checks the rules of Prometheus and the dashboard of Grafana against what the service really tells.
+
+Run it through scripts/check-monitoring. A service (HTTP, with an admin listener), another one (HTTPS, without), HAProxy
+before them and Prometheus run on loopback. Requests of all kinds are sent, failing ones too, and then
+
+- Prometheus must have scraped all of them, with the configuration in deployment/prometheus and other targets;
+- every series in a rule or panel must be one that is really exposed, and every series be in docs/monitoring.md;
+- every expression of the dashboard, and every recording rule, must give numbers; every alert must be one that the
+  runbook explains, that a test makes fire, and whose series are there.
+"""
+
+import argparse
+import contextlib
+import json
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import monitored_store as at
+from check_servers import free_port, process, wait_until_it_listens
+from monitored_store import store
+
+PROMETHEUS, GRAFANA, RUNBOOK = Path("deployment/prometheus"), Path("deployment/grafana"), Path("docs/monitoring.md")
+OBJECT = Path("examples/quickstart/temperature.nc")
+DEADLINE_SECONDS = 25  # for all expressions to give numbers
+WINDOW = "15s"  # of Grafana's $__rate_interval
+STAGES = "queue", "fetch", "decode", "reduce", "encode"
+
+# What `promtool check metrics` may say: these names were there before the rules for names.
+FIXED_NAMES = "incoming_requests", "outgoing_response", "response_time"
+
+# Expressions that give numbers only when something is wrong that cannot be brought about here.
+RARE = ('status_code="500"', "ALERTS{", "changes(")
+
+# One chunk, shuffled and compressed.
+CHUNK = {"dtype": "float32", "byte_order": "little", "offset": 14977, "size": 2913, "shape": [4, 20, 30],
+         "compression": {"id": "zlib"}, "filters": [{"id": "shuffle", "element_size": 4}]}  # fmt: skip
+RAW = {"dtype": "float32", "offset": 0, "size": 4000}
+
+
+# --- Servers -------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def server(command, port, log, **options):
+    """A server that listens on the port, until the end of the block; its last lines are shown if anything fails."""
+    with log.open("w") as output, process(command, stdout=output, stderr=output, **options) as started:
+        try:
+            wait_until_it_listens(started, port)
+            yield
+        except BaseException:
+            print(f"-- the end of {log.name}", *log.read_text(errors="replace").splitlines()[-20:], sep="\n")
+            raise
+
+
+def certificate(directory):
+    """Files of a certificate for this machine that signs itself, and of its key."""
+    files = directory / "cert.pem", directory / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", files[1]]
+    subprocess.run(["openssl", "req", "-x509", *key, "-out", files[0], "-days", "2", *subject], check=True,
+                   capture_output=True)  # fmt: skip
+    return files
+
+
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+frontend clients
+    bind 127.0.0.1:{port}
+    default_backend reductionist
+backend reductionist
+    option httpchk GET /readyz
+    default-server check inter 500ms
+    server plain 127.0.0.1:{plain}
+    server secure 127.0.0.1:{secure} ssl verify none
+frontend admin
+    bind 127.0.0.1:{exporter}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+"""
+
+
+def configure_prometheus(directory, targets):
+    """The checked-in configuration, but quick, and with other targets."""
+    shutil.copytree(PROMETHEUS, directory)
+    shutil.copy(directory.parent / "cert.pem", directory)
+    file = directory / "prometheus.yml"
+    changed = file.read_text()
+    job = "job_name: reductionist\n"
+    for old, new in ("_interval: 15s", "_interval: 1s"), (job, f"{job}    tls_config: {{ca_file: cert.pem}}\n"):
+        if old not in changed:
+            sys.exit(f"{file.name} has no {old!r}")
+        changed = changed.replace(old, new)
+    file.write_text(changed)
+    for job, groups in targets.items():
+        (directory / f"targets/{job}.yml").write_text(json.dumps(groups))  # JSON is YAML
+
+
+@contextlib.contextmanager
+def everything(program, directory):
+    """A service's API, its metrics and those of HAProxy, Prometheus, and the store: URLs."""
+    ports = {name: free_port() for name in ("plain", "admin", "secure", "port", "exporter", "prometheus")}
+    cert, key = certificate(directory)
+    local = [program, "--host", "127.0.0.1", "--file-root", OBJECT.parent.resolve(), "--port"]
+    # One connection and little patience, so that a request can be turned away.
+    plain = [*local, str(ports["plain"]), "--admin-address", f"127.0.0.1:{ports['admin']}", "--retries", "1",
+             "--s3-connection-limit", "4", "--http-connection-limit", "1", "--queue-timeout", "100ms"]  # fmt: skip
+    secure = [*local, str(ports["secure"]), "--https", "--cert-file", cert, "--key-file", key]
+    (directory / "haproxy.cfg").write_text(HAPROXY.format(**ports))
+    configure_prometheus(directory / "prometheus", {
+        "reductionist": [{"targets": [f"127.0.0.1:{ports['admin']}"]},
+                         {"targets": [f"127.0.0.1:{ports['secure']}"], "labels": {"__scheme__": "https"}}],
+        "haproxy": [{"targets": [f"127.0.0.1:{ports['exporter']}"]}],
+    })  # fmt: skip
+    haproxy = [find("haproxy"), "-db", "-f", directory / "haproxy.cfg"]
+    prometheus = [find("prometheus"), f"--config.file={directory}/prometheus/prometheus.yml", "--log.level=warn",
+                  f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+                  f"--storage.tsdb.path={directory}/data"]  # fmt: skip
+    servers = {"plain": plain, "secure": secure, "exporter": haproxy, "prometheus": prometheus}  # by port
+    with contextlib.ExitStack() as stack:
+        for name, command in servers.items():
+            stack.enter_context(server(command, ports[name], directory / f"{name}.log"))
+        stored = stack.enter_context(store(OBJECT.read_bytes()))
+        yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}, stored
+
+
+def find(program):
+    return shutil.which(program, path="/usr/bin:/usr/sbin:/usr/local/bin") or sys.exit(f"there is no {program}")
+
+
+def get(url, **parameters):
+    """The body of an answer."""
+    if parameters:
+        url += "?" + urllib.parse.urlencode(parameters)
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+# --- Requests ------------------------------------------------------------------------------------------------
+
+TRUSTING = ssl._create_unverified_context()  # the certificate is checked by Prometheus
+
+
+def ask(service, operation, **request):
+    """The status of a reduction."""
+    headers = {"content-type": "application/json"}
+    post = urllib.request.Request(f"{service}/v2/{operation}", json.dumps(request).encode(), headers)
+    try:
+        with urllib.request.urlopen(post, timeout=30, context=TRUSTING) as answer:
+            answer.read()
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.status
+
+
+def ask_all(service, stored):
+    """One request of each kind, each of which has to be answered as it deserves."""
+    file = {"interface_type": "file", "url": f"file:///{OBJECT.name}"}
+    answers = {
+        "a file": (200, ask(service, "sum", **file, **CHUNK)),
+        "raw data": (200, ask(service, "select", **file, **RAW)),
+        "nonsense": (400, ask(service, "max", **file)),
+        "corrupt data": (400, ask(service, "max", **file, **CHUNK | {"offset": 0})),
+    }
+    for interface in ("s3", "http"):
+        for path, expected in ((at.GOOD, 200), (at.ABSENT, 400), (at.DENIED, 401), (at.DOWN, 502)):
+            place = {"interface_type": interface, "url": stored.url(path)}
+            answers[f"{interface} {path}"] = (expected, ask(service, "max", **place, **CHUNK))
+    wrong = {what: answer for what, answer in answers.items() if answer[0] != answer[1]}
+    if wrong:
+        sys.exit(f"requests that were not answered as expected (status expected, found): {wrong}")
+
+
+def overload(service, stored):
+    """Has a request turned away, since another one holds the only connection."""
+    stored.asked_slow.clear()
+    stored.go_on.clear()
+    slow = {"interface_type": "http", "url": stored.url(at.SLOW)} | CHUNK
+    holder = threading.Thread(target=ask, args=(service, "sum"), kwargs=slow)
+    holder.start()
+    try:
+        if not stored.asked_slow.wait(10):
+            sys.exit("the slow object is not asked for")
+        status = ask(service, "sum", **slow)
+    finally:
+        stored.go_on.set()
+        holder.join()
+    if status != 503:
+        sys.exit(f"a request for a connection that is taken was answered with {status}")
+
+
+# --- Expressions ---------------------------------------------------------------------------------------------
+
+
+def dashboard_expressions():
+    """Each expression of the dashboard by where it stands, as Grafana would ask it."""
+    dashboard = json.loads((GRAFANA / "dashboard.json").read_text())
+    asked = {(panel["title"], target["refId"]): target["expr"]
+             for panel in dashboard["panels"] for target in panel.get("targets", ())}  # fmt: skip
+    asked |= {(note["name"], ""): note["expr"] for note in dashboard["annotations"]["list"]}
+    for (title, letter), expression in asked.items():
+        expression = expression.replace("$instance", ".*").replace("$__rate_interval", WINDOW)
+        for stage in STAGES if "$stage" in expression else ("",):
+            yield f"panel {title.replace('$stage', stage)} {letter}", expression.replace("$stage", stage)
+
+
+def rules(prometheus):
+    groups = json.loads(get(f"{prometheus}/api/v1/rules"))["data"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+SELECTOR = re.compile(r"""(?<![\w:"$])([a-zA-Z_][\w:]*) \s* (\{[^}]*\})? (?=[\s\[)]|$)""", re.VERBOSE)
+WORDS = {"and", "by", "count", "group_left", "ignoring", "offset", "on", "or", "sum", "unless", "without"}
+
+
+def selectors(expression):
+    """The series that it is made of: names, and the braces behind them."""
+    bare = re.sub(r"\b(by|on|ignoring|group_left)\s*\([^)]*\)", " ", expression)
+    return {(name, braces or "") for name, braces in SELECTOR.findall(bare) if name not in WORDS}
+
+
+def numbers(prometheus, expression):
+    """How many of its values are numbers."""
+    try:
+        answer = json.loads(get(f"{prometheus}/api/v1/query", query=expression))
+    except urllib.error.HTTPError as refused:
+        with refused:
+            sys.exit(f"Prometheus refuses {expression}: {refused.read().decode()}")
+    return sum(element["value"][1] != "NaN" for element in answer["data"]["result"])
+
+
+def exposed(text):
+    """The names in what a program tells of itself."""
+    return set(re.findall(r"^([a-zA-Z_:][\w:]*)(?=[{ ])", text, re.MULTILINE))
+
+
+def families(text):
+    return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+
+
+# --- The checks ----------------------------------------------------------------------------------------------
+
+
+def check_files():
+    """What can be said without a server."""
+    for command in (["promtool", "check", "config", PROMETHEUS / "prometheus.yml"],
+                    ["promtool", "test", "rules", PROMETHEUS / "rules_test.yml"],
+                    [sys.executable, GRAFANA / "make-dashboard", "--check"]):  # fmt: skip
+        told = subprocess.run(command, capture_output=True, text=True)
+        if told.returncode:
+            yield f"{' '.join(map(str, command))}: {told.stdout}{told.stderr}"
+
+
+def check_words(metrics):
+    """Whether the metrics are as Prometheus wants them."""
+    told = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True)
+    lines = (told.stdout + told.stderr).splitlines()
+    yield from (f"promtool check metrics: {line}" for line in lines if not line.startswith(FIXED_NAMES))
+
+
+def check_names(known, expressions):
+    """Whether all series of expressions are there, in exactly these names."""
+    for where, expression in expressions:
+        unknown = {name for name, _ in selectors(expression)} - known
+        if unknown:
+            yield f"{where}: nobody exposes {', '.join(sorted(unknown))}"
+
+
+def check_runbook(alerts, metrics):
+    """Whether each alert and series is explained, and each alert has been seen firing."""
+    runbook, tests = RUNBOOK.read_text(), (PROMETHEUS / "rules_test.yml").read_text()
+    anchors = {f"{RUNBOOK}#{title.lower()}" for title in re.findall(r"^#+ (\S+)$", runbook, re.MULTILINE)}
+    for alert in alerts:
+        name, notes = alert["name"], alert["annotations"]
+        if set(notes) != {"summary", "description", "runbook"} or "severity" not in alert["labels"]:
+            yield f"{name}: wants severity, summary, description, runbook"
+        elif notes["runbook"] not in anchors or notes["runbook"] != f"{RUNBOOK}#{name.lower()}":
+            yield f"{name}: {notes['runbook']} does not exist, or is another one's"
+        if f'alertname="{name}"' not in tests:
+            yield f"{name}: no test makes it fire"
+    yield from (f"{RUNBOOK} does not explain {name}" for name in sorted(families(metrics)) if f"`{name}" not in runbook)
+
+
+def check_numbers(prometheus, expressions, ask_again):
+    """Whether all expressions give numbers in the end. Requests have to be under way, since rates want some."""
+    missing = dict(expressions)
+    give_up = time.monotonic() + DEADLINE_SECONDS
+    while missing and time.monotonic() < give_up:
+        ask_again()
+        missing = {where: asked for where, asked in missing.items() if not numbers(prometheus, asked)}
+    yield from (f"{where}: no data: {asked}" for where, asked in missing.items())
+
+
+def wanted(expressions, alerts):
+    """What has to give numbers: expressions of the dashboard, recorded series, and what alerts look at."""
+    asked = dict(expressions)
+    for where, expression in alerts:
+        asked |= {f"{where}, {name}{braces}": name + braces for name, braces in selectors(expression)}
+    return {where: expression for where, expression in asked.items() if not any(word in expression for word in RARE)}
+
+
+def check_targets(prometheus):
+    """Waits until all are scraped."""
+    give_up = time.monotonic() + DEADLINE_SECONDS
+    down = True
+    while down and time.monotonic() < give_up:
+        targets = json.loads(get(f"{prometheus}/api/v1/targets"))["data"]["activeTargets"]
+        down = [target for target in targets if target["health"] != "up"] if len(targets) == 3 else targets or ["none"]
+        time.sleep(0.1)
+    if down:
+        sys.exit(f"Prometheus cannot scrape: {down}")
+    print("scraped:", *(target["scrapeUrl"] for target in targets), flush=True)
+
+
+def problems(program, directory):
+    yield from check_files()
+    with everything(program, directory) as (urls, stored):
+        plain, secure = urls["plain"], urls["secure"].replace("http:", "https:")
+        ask_all(plain, stored)
+        overload(plain, stored)
+        check_targets(urls["prometheus"])
+        metrics = get(f"{urls['admin']}/metrics")
+        known = rules(urls["prometheus"])
+        recorded = [(rule["name"], rule["query"]) for rule in known if rule["type"] == "recording"]
+        alerts = [rule for rule in known if rule["type"] == "alerting"]
+        looked_at = [(f"alert {alert['name']}", alert["query"]) for alert in alerts]
+        expressions = list(dashboard_expressions())
+        names = exposed(metrics) | exposed(get(f"{urls['exporter']}/metrics"))
+        names |= {name for name, _ in recorded} | {"up", "ALERTS"}
+
+        yield from check_words(metrics)
+        yield from check_names(names, [*expressions, *recorded, *looked_at])
+        yield from check_runbook(alerts, metrics)
+
+        def ask_again():
+            for service in (plain, secure):
+                ask_all(service, stored)
+            overload(plain, stored)
+
+        asked = wanted([*expressions, *((name, name) for name, _ in recorded)], looked_at)
+        print(f"{len(alerts)} alerts, {len(recorded)} recorded series, {len(expressions)} expressions of panels;",
+              f"{len(asked)} expressions that must give numbers", flush=True)  # fmt: skip
+        yield from check_numbers(urls["prometheus"], asked, ask_again)
+        for where, expression in looked_at:
+            numbers(urls["prometheus"], expression)  # it has to be one; whether it gives data, time will tell
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", type=Path, required=True, help="the service")
+    options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        found = list(problems(options.program.resolve(), Path(directory)))
+    print(*(f"FAILED: {problem}" for problem in found), sep="\n")
+    print(f"monitoring checked in {time.monotonic() - begin:.0f} s, {len(found)} problems")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
