@@ -56,7 +56,7 @@ def memory_store(programs, directory):
 @contextlib.contextmanager
 def rclone_store(programs, directory):
     """rclone's S3 server. It is looked for on the path, and where check-stores installs it."""
-    installed = programs.parent / "stores-venv/bin/rclone"
+    installed = programs.parent / "venv/stores/bin/rclone"
     program = shutil.which("rclone") or (installed if installed.exists() else sys.exit("there is no rclone"))
     port = free_port()
     with tempfile.TemporaryDirectory() as buckets:

@@ -1,6 +1,12 @@
 //! Settings: flags and environment variables in, one checked configuration out.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use clap::{Parser, builder::BoolishValueParser};
@@ -446,11 +452,34 @@ fn default_threads() -> NonZeroUsize {
 
 /// Bytes of memory that the container or the machine has, whichever is less.
 fn available_memory() -> usize {
-    // Version 2 of control groups, and version 1.
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let container = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+    let own_groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let files = memory_limits(&own_groups).into_iter();
+    let container = files.filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|info| total_memory(&info));
     container.chain(machine).min().unwrap_or(UNKNOWN_MEMORY)
+}
+
+/// Files that may hold a limit for a process with this `/proc/self/cgroup`: of its control group and of those around it, in
+/// version 2 and in version 1. A container sees its own group as the outermost one.
+fn memory_limits(own_groups: &str) -> Vec<PathBuf> {
+    let group = |line: &str| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let (root, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|name| name == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        let around = Path::new(path)
+            .strip_prefix("/")
+            .ok()?
+            .ancestors()
+            .map(move |group| Path::new(root).join(group).join(file));
+        Some(around.collect::<Vec<_>>())
+    };
+    let outermost = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].map(PathBuf::from);
+    own_groups.lines().filter_map(group).flatten().chain(outermost).collect()
 }
 
 /// `MemTotal` of `/proc/meminfo`, in bytes.
@@ -570,6 +599,25 @@ mod tests {
         assert!(timeout("soon").unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_TIMEOUT"));
         let json = chosen(true, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
         assert!(json.unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL"));
+    }
+
+    #[test]
+    fn limits_of_memory_are_those_of_the_own_group_and_of_all_around_it() {
+        let files = |text| memory_limits(text).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            files("0::/system.slice/reductionist.service\n")[..3],
+            [
+                "/sys/fs/cgroup/system.slice/reductionist.service/memory.max",
+                "/sys/fs/cgroup/system.slice/memory.max",
+                "/sys/fs/cgroup/memory.max",
+            ]
+        );
+        let version_1 = files("12:cpu,cpuacct:/a\n5:memory:/b\n");
+        assert_eq!(version_1[0], "/sys/fs/cgroup/memory/b/memory.limit_in_bytes");
+        assert!(!version_1.iter().any(|file| file.contains("/a")));
+        for text in ["", "0::/\n", "nonsense\n", "0::/../outside\n"] {
+            assert!(files(text).contains(&"/sys/fs/cgroup/memory.max".to_owned()), "{text}");
+        }
     }
 
     #[test]
