@@ -97,7 +97,7 @@ fn settings_page() -> String {
         let help = arg.get_help().expect("every flag says what it does").to_string().replace('\n', " ");
         let (meaning, without) = match help.split_once(" [default: ") {
             Some((meaning, default)) => (meaning.to_owned(), default.trim_end_matches(']').to_owned()),
-            None => (help, String::new()),
+            None => (help, "–".to_owned()),
         };
         let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         let takes_value = arg.get_action().takes_values();
