@@ -22,11 +22,13 @@ import tempfile
 import time
 import urllib.request
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import rotel
 from check_servers import START_SECONDS, STOP_SECONDS, clean_environment, free_port, wait_until_it_listens
 from monitored_store import store
+from trace_drawing import drawing
 
 ARRIVE_SECONDS = 10
 
@@ -87,14 +89,30 @@ def ask(program, directory, stored, variables=(), flags=()):
     return trace, span
 
 
+@dataclass(frozen=True)
+class Span:
+    """A span as it arrived; times in nanoseconds."""
+
+    name: str
+    trace: str
+    id: str
+    parent: str
+    kind: str
+    start: int
+    end: int
+    attributes: dict
+
+
 def spans(text):
-    """The spans in what the receiver has written: name, trace, parent, attributes."""
+    """The spans in what the receiver has written."""
     for part in re.split(r"^Span #\d+\n", text, flags=re.MULTILINE)[1:]:
         # What follows the attributes of the last span of an export belongs to the next one.
         own = part.split("ResourceSpans #")[0].split("ScopeSpans #")[0]
-        fields = dict(re.findall(r"^ +([\w ]*\w) +: (.*)$", own, re.MULTILINE))
+        fields = dict(re.findall(r"^ *([\w ]*\w) *: (.*)$", own, re.MULTILINE))
         attributes = dict(re.findall(r"^ +-> ([^:]+): \w+\((.*)\)$", own, re.MULTILINE))
-        yield fields["Name"], fields["Trace ID"], fields["Parent ID"], fields["Kind"], attributes
+        texts = (fields[name] for name in ("Name", "Trace ID", "ID", "Parent ID", "Kind"))
+        times = (int(fields[name]) for name in ("Start time", "End time"))
+        yield Span(*texts, *times, attributes)
 
 
 def wait_for(log, trace, names):
@@ -102,30 +120,30 @@ def wait_for(log, trace, names):
     give_up = time.monotonic() + ARRIVE_SECONDS
     while True:
         found = list(spans(log.read_text()))
-        if names <= {name for name, of, *_ in found if of == trace} or time.monotonic() > give_up:
+        if names <= {span.name for span in found if span.trace == trace} or time.monotonic() > give_up:
             return found
         time.sleep(0.05)
 
 
 def check_trace(found, trace, span, traceparents):
     """What is wrong with the spans of a trace."""
-    mine = {name: (parent, kind, attributes) for name, of, parent, kind, attributes in found if of == trace}
+    mine = {each.name: each for each in found if each.trace == trace}
     for name, wanted in SPANS.items():
         if name not in mine:
             yield f"no span {name!r}, but {sorted(mine)}"
             continue
-        attributes = mine[name][2]
+        attributes = mine[name].attributes
         for attribute, value in wanted.items():
             if attribute not in attributes or value not in (None, attributes[attribute]):
                 yield f"{name}: {attribute} is {attributes.get(attribute)!r}, not {value!r}; all are {attributes}"
     server = mine.get("POST /v2/sum")
-    if server and server[:2] != (span, "SPAN_KIND_SERVER"):
-        yield f"the span of the request is {server[1]}, child of {server[0]}, not of the client's {span}"
+    if server and (server.parent, server.kind) != (span, "SPAN_KIND_SERVER"):
+        yield f"the span of the request is {server.kind}, child of {server.parent}, not of the client's {span}"
     if not traceparents or not all(trace in parent for parent in traceparents):
         yield f"the store was told of the traces {traceparents}, not {trace}"
 
 
-def problems(program, directory):
+def problems(program, directory, draw=None):
     grpc, http = (f"127.0.0.1:{free_port()}" for _ in range(2))
     agent = [Path(rotel.__file__).with_name("rotel-agent"), "start",
              "--otlp-grpc-endpoint", grpc, "--otlp-http-endpoint", http,
@@ -150,10 +168,12 @@ def problems(program, directory):
             trace, span = ask(program, directory, stored, variables, flags)
             traces.add(trace)
             found = wait_for(log, trace, set(SPANS))
-            print(f"{how}: {sum(of == trace for _, of, *_ in found)} spans", flush=True)
+            print(f"{how}: {sum(each.trace == trace for each in found)} spans", flush=True)
+            if draw:
+                draw.write_text(drawing([each for each in found if each.trace == trace]))
             yield from (f"{how}: {problem}" for problem in check_trace(found, trace, span, list(stored.traceparents)))
     text = log.read_text()
-    yield from (f"a trace that was not asked for: {name} {of}" for name, of, *_ in spans(text) if of not in traces)
+    yield from (f"a trace that was not asked for: {each}" for each in spans(text) if each.trace not in traces)
     names = set(re.findall(r"service\.name: Str\((.*)\)", text))
     if names != {"reductionist", "named"}:
         yield f"the services' names are {names}"
@@ -164,6 +184,7 @@ def problems(program, directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=Path, required=True, help="the service")
+    parser.add_argument("--draw", type=Path, help="where to draw one of the traces: docs/images/trace.svg")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
@@ -172,7 +193,7 @@ def main():
             del os.environ[name]
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
-        found = list(problems(options.program.resolve(), Path(directory)))
+        found = list(problems(options.program.resolve(), Path(directory), options.draw))
     print(*(f"FAILED: {problem}" for problem in found), sep="\n")
     print(f"traces checked in {time.monotonic() - begin:.0f} s, {len(found)} problems")
     return 1 if found else 0

@@ -88,17 +88,56 @@ pub enum AdmissionError {
 /// What is there, and who has it.
 #[derive(Debug)]
 pub struct ResourceManager {
-    memory: Arc<Shares>,
+    memory: Resource,
     /// The part of the memory that long answers may hold.
-    long_answers: Arc<Shares>,
+    long_answers: Resource,
     /// Memory beside that, for long request bodies.
-    long_bodies: Arc<Shares>,
+    long_bodies: Resource,
     pool: Arc<Pool>,
-    s3_connections: Arc<Shares>,
-    http_connections: Arc<Shares>,
-    file_reads: Arc<Shares>,
-    threads: Arc<Shares>,
+    s3_connections: Resource,
+    http_connections: Resource,
+    file_reads: Resource,
+    threads: Resource,
     queue_timeout: Duration,
+}
+
+/// One kind of what is shared.
+#[derive(Debug)]
+struct Resource {
+    /// Its name in metrics and traces.
+    label: &'static str,
+    /// Its name for people.
+    name: &'static str,
+    /// What its units are, as operators count them, and how many of those are one.
+    unit: (Unit, usize),
+    shares: Arc<Shares>,
+}
+
+impl Resource {
+    /// Memory of so many units, for which at most `max_waiting` requests wait.
+    fn memory(label: &'static str, name: &'static str, units: usize, max_waiting: usize) -> Self {
+        Self { label, name, unit: (Unit::Bytes, MEMORY_UNIT), shares: Shares::new(units, max_waiting) }
+    }
+
+    /// Things that are used one at a time. Who waits for them holds memory, or has no need of it: no other bound is
+    /// needed.
+    fn permits(label: &'static str, name: &'static str, limit: Option<NonZeroUsize>) -> Self {
+        let units = limit.map_or(usize::MAX, NonZeroUsize::get);
+        Self { label, name, unit: (Unit::Permits, 1), shares: Shares::new(units, usize::MAX) }
+    }
+
+    fn usage(&self) -> Usage {
+        let (unit, len) = self.unit;
+        let (units, free) = (self.shares.units(), self.shares.free());
+        let counted = |units: usize| units.saturating_mul(len);
+        Usage {
+            resource: self.label,
+            unit,
+            used: counted(units.saturating_sub(free)),
+            free: (units <= MOST_SHARES).then(|| counted(free)),
+            waiting: self.shares.waiting(),
+        }
+    }
 }
 
 /// Permission to use one connection to a store.
@@ -149,18 +188,20 @@ impl ResourceManager {
     /// Everything free.
     #[must_use]
     pub fn new(limits: &ResourceLimits) -> Self {
-        // Who waits for these holds memory, or has no need of it: no other bound is needed.
-        let shares = |limit: Option<NonZeroUsize>| Shares::new(limit.map_or(usize::MAX, NonZeroUsize::get), usize::MAX);
-        let memory_units = limits.memory.map_or(usize::MAX, |bytes| bytes.get() / MEMORY_UNIT);
+        let units = limits.memory.map_or(usize::MAX, |bytes| bytes.get() / MEMORY_UNIT);
         Self {
-            memory: Shares::new(memory_units, limits.queue),
-            long_answers: Shares::new(memory_units / 2, limits.queue),
-            long_bodies: Shares::new(memory_units / 8, limits.queue),
+            memory: Resource::memory("memory", "memory", units, limits.queue),
+            long_answers: Resource::memory("long_answers", "memory for long answers", units / 2, limits.queue),
+            long_bodies: Resource::memory("long_requests", "memory for long requests", units / 8, limits.queue),
             pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
-            s3_connections: shares(limits.s3_connections),
-            http_connections: shares(limits.http_connections),
-            file_reads: shares(Some(limits.file_reads)),
-            threads: shares(Some(limits.threads)),
+            s3_connections: Resource::permits("s3_connections", "a connection to the store", limits.s3_connections),
+            http_connections: Resource::permits(
+                "http_connections",
+                "a connection to the web server",
+                limits.http_connections,
+            ),
+            file_reads: Resource::permits("file_reads", "a file to be read", Some(limits.file_reads)),
+            threads: Resource::permits("threads", "a CPU thread", Some(limits.threads)),
             queue_timeout: limits.queue_timeout,
         }
     }
@@ -171,13 +212,13 @@ impl ResourceManager {
     /// At once if there will never be as many, or if too many requests are waiting already; otherwise if the
     /// wait is too long.
     pub async fn memory(&self, client: ClientId, units: usize) -> Result<Budget, AdmissionError> {
-        if units > self.memory.units() {
+        if units > self.memory.shares.units() {
             return Err(AdmissionError::NeverFits {
                 needed: units.saturating_mul(MEMORY_UNIT),
-                limit: self.memory.units().saturating_mul(MEMORY_UNIT),
+                limit: self.memory.shares.units().saturating_mul(MEMORY_UNIT),
             });
         }
-        let permit = self.acquire(&self.memory, "memory", client, units).await?;
+        let permit = self.acquire(&self.memory, client, units).await?;
         Ok(Budget::new(permit, Arc::clone(&self.pool)))
     }
 
@@ -191,8 +232,8 @@ impl ResourceManager {
         if units <= SHORT_ANSWER_UNITS {
             return Ok(AnswerPermit { permit: None });
         }
-        let units = units.min(self.long_answers.units());
-        let permit = self.acquire(&self.long_answers, "memory for long answers", client, units).await?;
+        let units = units.min(self.long_answers.shares.units());
+        let permit = self.acquire(&self.long_answers, client, units).await?;
         Ok(AnswerPermit { permit: Some(permit) })
     }
 
@@ -205,8 +246,8 @@ impl ResourceManager {
         if len <= SHORT_BODY {
             return Ok(None);
         }
-        let units = memory_units(len).min(self.long_bodies.units());
-        let permit = self.acquire(&self.long_bodies, "memory for long requests", client, units).await?;
+        let units = memory_units(len).min(self.long_bodies.shares.units());
+        let permit = self.acquire(&self.long_bodies, client, units).await?;
         Ok(Some(BodyPermit { _permit: permit }))
     }
 
@@ -215,7 +256,7 @@ impl ResourceManager {
     /// # Errors
     /// If too many wait already.
     pub fn check_queue(&self) -> Result<(), AdmissionError> {
-        self.memory.check_line().map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting))
+        self.memory.shares.check_line().map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting))
     }
 
     /// Waits for a connection.
@@ -227,12 +268,12 @@ impl ResourceManager {
         client: ClientId,
         connection: Connection,
     ) -> Result<ConnectionPermit, AdmissionError> {
-        let (shares, name) = match connection {
-            Connection::S3 => (&self.s3_connections, "a connection to the store"),
-            Connection::Http => (&self.http_connections, "a connection to the web server"),
-            Connection::File => (&self.file_reads, "a file to be read"),
+        let resource = match connection {
+            Connection::S3 => &self.s3_connections,
+            Connection::Http => &self.http_connections,
+            Connection::File => &self.file_reads,
         };
-        Ok(ConnectionPermit { _permit: self.acquire(shares, name, client, 1).await? })
+        Ok(ConnectionPermit { _permit: self.acquire(resource, client, 1).await? })
     }
 
     /// Waits for a thread.
@@ -240,61 +281,30 @@ impl ResourceManager {
     /// # Errors
     /// If the wait is too long.
     pub async fn thread(&self, client: ClientId) -> Result<ThreadPermit, AdmissionError> {
-        Ok(ThreadPermit { _permit: self.acquire(&self.threads, "a CPU thread", client, 1).await? })
+        Ok(ThreadPermit { _permit: self.acquire(&self.threads, client, 1).await? })
     }
 
     /// How much of each is in use.
     pub fn usages(&self) -> impl Iterator<Item = Usage> {
-        let memory =
-            [("memory", &self.memory), ("long_answers", &self.long_answers), ("long_requests", &self.long_bodies)];
-        let permits = [
-            ("s3_connections", &self.s3_connections),
-            ("http_connections", &self.http_connections),
-            ("file_reads", &self.file_reads),
-            ("threads", &self.threads),
-        ];
-        let memory = memory.into_iter().map(|(resource, shares)| usage(resource, shares, Unit::Bytes, MEMORY_UNIT));
-        memory.chain(permits.into_iter().map(|(resource, shares)| usage(resource, shares, Unit::Permits, 1)))
+        let memory = [&self.memory, &self.long_answers, &self.long_bodies];
+        let permits = [&self.s3_connections, &self.http_connections, &self.file_reads, &self.threads];
+        memory.into_iter().chain(permits).map(Resource::usage)
     }
 
-    async fn acquire(
-        &self,
-        shares: &Arc<Shares>,
-        resource: &'static str,
-        client: ClientId,
-        units: usize,
-    ) -> Result<Permit, AdmissionError> {
-        let queue = tracing::debug_span!("queue", resource);
-        self.wait(shares, resource, client, units).instrument(queue).await
+    async fn acquire(&self, resource: &Resource, client: ClientId, units: usize) -> Result<Permit, AdmissionError> {
+        let queue = tracing::debug_span!("queue", resource = resource.label);
+        self.wait(resource, client, units).instrument(queue).await
     }
 
-    async fn wait(
-        &self,
-        shares: &Arc<Shares>,
-        resource: &'static str,
-        client: ClientId,
-        units: usize,
-    ) -> Result<Permit, AdmissionError> {
+    async fn wait(&self, resource: &Resource, client: ClientId, units: usize) -> Result<Permit, AdmissionError> {
+        let Resource { name, shares, .. } = resource;
         if let Some(permit) = shares.try_acquire(units) {
             return Ok(permit);
         }
         match tokio::time::timeout(self.queue_timeout, shares.acquire(client, units)).await {
             Ok(permit) => permit.map_err(|LineFull { waiting }| AdmissionError::QueueFull(waiting)),
-            Err(_) => Err(AdmissionError::WaitedTooLong { resource, waited: self.queue_timeout }),
+            Err(_) => Err(AdmissionError::WaitedTooLong { resource: name, waited: self.queue_timeout }),
         }
-    }
-}
-
-/// The usage of shares whose units are `size` of these each.
-fn usage(resource: &'static str, shares: &Shares, unit: Unit, size: usize) -> Usage {
-    let free = shares.free();
-    let times = |units: usize| units.saturating_mul(size);
-    Usage {
-        resource,
-        unit,
-        used: times(shares.units().saturating_sub(free)),
-        free: (shares.units() <= MOST_SHARES).then(|| times(free)),
-        waiting: shares.waiting(),
     }
 }
 
@@ -334,7 +344,7 @@ mod tests {
         assert_eq!(manager.memory(CLIENT, 1).await.err(), Some(AdmissionError::QueueFull(1)));
         drop(held);
         assert!(first.await.is_ok());
-        assert_eq!(manager.memory.waiting(), 0);
+        assert_eq!(manager.memory.shares.waiting(), 0);
     }
 
     #[tokio::test]
@@ -350,7 +360,7 @@ mod tests {
         let mut second = second.await.expect("there is room for it now");
         second.shrink(MEMORY_UNIT);
         assert!(!second.is_for_long_answer());
-        assert_eq!(manager.long_answers.free(), 100);
+        assert_eq!(manager.long_answers.shares.free(), 100);
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("resource_manager", &["admission", "array", "telemetry"]),
     ("source", &["array", "credentials", "resource_manager", "telemetry"]),
     ("cpu", &["admission", "resource_manager"]),
-    ("codec", &["array"]),
+    ("codec", &["array", "telemetry"]),
     ("array", &["admission"]),
     ("reduce", &["array"]),
     ("operation", &["array", "reduce"]),

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use collector::{Collected, Collector};
 use flate2::{Compression, write::ZlibEncoder};
 use hyper::HeaderMap;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use serde_json::{Value, json};
 use support::{
     ACCESS_KEY, Answer, Client, Directory, Fixture, PRIVATE_BUCKET, SECRET_KEY, Service, json_request,
@@ -149,6 +150,10 @@ async fn a_request_is_traced(collector: Collector, protocol: &str) {
     ] {
         assert_eq!(attribute(name, key), value, "{key} of {name}");
     }
+    let is_number = |pair: &KeyValue| matches!(pair.value.as_ref().unwrap().value, Some(any_value::Value::IntValue(_)));
+    let sizes =
+        spans.iter().flat_map(|collected| &collected.span.attributes).filter(|pair| pair.key.ends_with("bytes"));
+    assert!(sizes.clone().count() >= 5 && sizes.clone().all(is_number), "sizes are numbers, which can be searched by");
     let resources: Vec<_> = spans.iter().filter(|collected| collected.span.name == "queue").collect();
     assert!(resources.iter().any(|queue| queue.attributes["resource"] == "memory"), "{resources:?}");
     let shown = format!("{spans:?}");

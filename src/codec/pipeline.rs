@@ -5,7 +5,10 @@ use std::ops::Range;
 use tracing::field::Empty;
 
 use super::{Checksum, Codec, CodecError, DecodedLen, Fault};
-use crate::array::{Budget, Buffer, memory_units};
+use crate::{
+    array::{Budget, Buffer, memory_units},
+    telemetry::attribute,
+};
 
 /// One step of writing a chunk.
 #[derive(Debug)]
@@ -135,7 +138,7 @@ impl FilterPipeline {
                 "decode",
                 otel.name = format!("decode {}", stage.name()),
                 codec = stage.name(),
-                encoded_bytes = part.len(),
+                encoded_bytes = attribute(part.len()),
                 decoded_bytes = Empty,
             )
             .entered();
@@ -153,7 +156,7 @@ impl FilterPipeline {
                     part = 0..buffer.bytes().len();
                 }
             }
-            span.record("decoded_bytes", part.len());
+            span.record("decoded_bytes", attribute(part.len()));
         }
         if part.start > 0 {
             buffer.bytes_mut().copy_within(part.clone(), 0);

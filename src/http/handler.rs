@@ -19,7 +19,7 @@ use crate::{
     plan::Plan,
     request::{Dialect, ReplyForm, Request},
     source::Source,
-    telemetry::{Metrics, Stage},
+    telemetry::{Metrics, Stage, attribute},
 };
 
 use super::{
@@ -104,7 +104,7 @@ async fn fetch(
         bytes = Empty,
     );
     let encoded = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
-    span.record("bytes", encoded.bytes().len());
+    span.record("bytes", attribute(encoded.bytes().len()));
     Ok(encoded)
 }
 
@@ -116,9 +116,13 @@ fn operate<O: Operation>(
     budget: &mut Budget,
 ) -> Result<OperationResult, ActiveStorageError> {
     let _timer = metrics.timer(Stage::Reduce);
-    let _span =
-        tracing::debug_span!("operation", operation = O::NAME, dtype = task.dtype.name(), bytes = chunk.bytes().len())
-            .entered();
+    let _span = tracing::debug_span!(
+        "operation",
+        operation = O::NAME,
+        dtype = task.dtype.name(),
+        bytes = attribute(chunk.bytes().len())
+    )
+    .entered();
     Ok(O::run(task, chunk, budget)?)
 }
 
@@ -132,7 +136,7 @@ fn write(
     let _timer = metrics.timer(Stage::Encode);
     let span = tracing::debug_span!("reply", bytes = Empty).entered();
     let response = reply::encode(form, result, budget)?;
-    span.record("bytes", reply::len(&response));
+    span.record("bytes", reply::len(&response).map(attribute));
     Ok(response)
 }
 

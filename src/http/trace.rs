@@ -28,7 +28,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     );
     telemetry::follow(&span, request.headers());
     let response = next.run(request).instrument(span.clone()).await;
-    span.record("http.response.status_code", response.status().as_u16());
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }

@@ -15,7 +15,7 @@ use traces::Tracing;
 pub use build::{BUILD, Build};
 pub use logs::LogFormat;
 pub use metrics::{ChunkMetrics, InFlight, Metrics, Queueing, Stage, StoreMetrics, Timer, Unit, Usage};
-pub use traces::{Protocol, TraceSettings, follow, propagate};
+pub use traces::{Protocol, TraceSettings, attribute, follow, propagate};
 
 /// What is told to whom.
 #[derive(Clone, Debug)]

@@ -67,6 +67,7 @@ impl Tracing {
             .with_tracer(tracer)
             .with_location(false)
             .with_threads(false)
+            .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(Targets::new().with_target(NAME, Level::DEBUG))
             .boxed()
@@ -96,6 +97,12 @@ fn resource() -> Resource {
 #[expect(clippy::needless_pass_by_value, reason = "what it is called with")]
 fn names_the_service(attributes: String) -> bool {
     attributes.split(',').any(|attribute| attribute.trim_start().starts_with("service.name="))
+}
+
+/// A number of bytes or elements as an attribute: larger types become texts.
+#[must_use]
+pub fn attribute(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Makes a span part of the trace that a request says it belongs to (`traceparent`, `tracestate` of W3C Trace Context).
