@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -26,6 +26,7 @@ use crate::{
 /// bytes), durations too ("30s"; a bare number is seconds).
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Args {
     /// Address to listen on
     #[arg(long, env = "REDUCTIONIST_HOST", default_value = "0.0.0.0")]
@@ -40,7 +41,7 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_ADMIN_ADDRESS", value_name = "ADDRESS:PORT")]
     admin_address: Option<SocketAddr>,
 
-    /// Ask the service that runs with these settings whether it is ready, and exit: 0 if so, otherwise 1
+    /// Ask the service that runs with these settings whether it is alive, and exit: 0 if so, otherwise 1
     #[arg(long)]
     check_health: bool,
 
@@ -182,8 +183,8 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_LOG_FORMAT", value_name = "FORMAT", default_value = "auto", value_parser = log_format)]
     log_format: LogFormat,
 
-    /// Send traces to Jaeger, or any other collector of OTLP, where OTEL_EXPORTER_OTLP_ENDPOINT says [default: only if that
-    /// is set]
+    /// Send traces to Jaeger, or any other collector of OTLP, as the variables of OpenTelemetry say [default: only if they
+    /// name an endpoint]
     #[arg(long, env = "REDUCTIONIST_ENABLE_JAEGER", value_parser = BoolishValueParser::new())]
     enable_jaeger: bool,
 }
@@ -280,6 +281,16 @@ const MOST_S3_CLIENTS: usize = 1 << 16;
 
 /// Most threads that decode and reduce; more than CPUs make no sense, and no machine has this many.
 const MOST_THREADS: usize = 512;
+
+/// Which requests can be traced: the samplers of the specification that there are here.
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
 
 /// Time for one export of traces, as the specification has it.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -440,9 +451,17 @@ fn traces(is_enabled: bool, variable: impl Fn(&str) -> Option<String>) -> Result
         Some("grpc") => Protocol::Grpc,
         Some(_) => return Err(ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf".to_owned())),
     };
-    let timeout = of_exporter("TIMEOUT").map(|millis| millis.parse().map(Duration::from_millis)).transpose();
-    let timeout = timeout.map_err(|_| ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT must be milliseconds".to_owned()))?;
-    Ok(Some(TraceSettings { protocol, timeout: timeout.unwrap_or(EXPORT_TIMEOUT) }))
+    let is_url = |endpoint: &String| ["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme));
+    if !of_exporter("ENDPOINT").as_ref().is_none_or(is_url) {
+        return Err(ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://".to_owned()));
+    }
+    if variable("OTEL_TRACES_SAMPLER").is_some_and(|sampler| !SAMPLERS.contains(&sampler.as_str())) {
+        return Err(ConfigError(format!("OTEL_TRACES_SAMPLER must be one of {}", SAMPLERS.join(", "))));
+    }
+    let millis = of_exporter("TIMEOUT").map(|millis| millis.parse::<NonZeroU64>()).transpose();
+    let millis = millis.map_err(|_| ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT must be milliseconds".to_owned()))?;
+    let timeout = millis.map_or(EXPORT_TIMEOUT, |millis| Duration::from_millis(millis.get()));
+    Ok(Some(TraceSettings { protocol, timeout }))
 }
 
 fn default_threads() -> NonZeroUsize {
@@ -596,7 +615,15 @@ mod tests {
         assert_eq!(protocol(true, &[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), None);
         let timeout = |value| chosen(true, &[("OTEL_EXPORTER_OTLP_TIMEOUT", value)]);
         assert_eq!(timeout("250").unwrap().unwrap().timeout, Duration::from_millis(250));
-        assert!(timeout("soon").unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_TIMEOUT"));
+        for (variable, value) in [
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x"),
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ] {
+            let error = chosen(true, &[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable), "{error}");
+        }
         let json = chosen(true, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
         assert!(json.unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL"));
     }

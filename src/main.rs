@@ -8,6 +8,7 @@ use reductionist::{
     app::App,
     config::{self, Args, Config},
     http::{self, EventLoops, ServeOptions, Tls},
+    source::Roots,
     telemetry::Telemetry,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -54,7 +55,12 @@ const LAST_EXPORT: Duration = Duration::from_secs(5);
 /// Connections of operators at one time, where they have a listener of their own.
 const OPERATORS: usize = 64;
 
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+/// Longest time for one of them to ask: they are few, and none should keep the others waiting.
+const OPERATORS_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+type Outcome = Result<(), Error>;
 
 fn run(config: &Config) -> Outcome {
     // Accepts connections, and has the threads that work on long reductions.
@@ -63,39 +69,48 @@ fn run(config: &Config) -> Outcome {
         if config.check_health {
             return Ok(http::check_health(&config.listen).await?);
         }
-        let telemetry = Telemetry::start(&config.telemetry)?;
-        let outcome = serve(config).await;
-        telemetry.stop(LAST_EXPORT).await;
-        outcome
+        let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
+        let telemetry = Telemetry::start(&config.telemetry, roots.client_config()?)?;
+        // Before anybody can see that it runs, and tell it to stop.
+        let mut signals = Signals::new()?;
+        let end = serve(config, &mut signals).await;
+        if !matches!(end, Ok(End::GivenUp)) {
+            tokio::select! { () = telemetry.stop(LAST_EXPORT) => {}, _ = signals.next() => {} }
+        }
+        end.map(drop)
     });
     // Work on CPU threads that nobody waits for any more does not delay the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: &Config) -> Outcome {
+/// How the service has ended.
+enum End {
+    /// What was in flight is finished, or was given time for it.
+    InOrder,
+    /// It was told twice.
+    GivenUp,
+}
+
+async fn serve(config: &Config, signals: &mut Signals) -> Result<End, Error> {
     let listen = &config.listen;
     let tls = listen.tls.clone().map(Tls::from_files).transpose()?;
-    // Before anybody can see that it runs, and tell it to stop.
-    let mut signals = Signals::new()?;
     allow_as_many_files_as_possible();
     let app = App::new(config)?;
-    let _operators = match listen.admin_address {
-        Some(address) => Some(serve_operators(address, &app, listen.client_timeout).await?),
+    let operators = match listen.admin_address {
+        Some(address) => Some(bound(&[address], &format!("--admin-address {address}")).await?),
         None => None,
     };
-    let addresses = listen.addresses().await?;
-    let listener = TcpListener::bind(addresses.as_slice())
-        .await
-        .map_err(|error| format!("cannot listen on {}:{}: {error}", listen.host, listen.port))?;
+    let listener = bound(&listen.addresses().await?, &format!("{}:{}", listen.host, listen.port)).await?;
     for variable in config::variables_without_effect() {
         tracing::warn!(variable, "this setting has no effect in this version");
     }
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }
-    tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
     let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
+    let _operators = operators.map(|listener| serve_operators(listener, &app));
+    tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
     let options = ServeOptions {
         tls,
         client_timeout: listen.client_timeout,
@@ -115,27 +130,32 @@ async fn serve(config: &Config) -> Outcome {
         signals.next().await;
     };
     tokio::select! {
-        () = &mut serving => {}
-        () = ended => tracing::warn!("told to stop once more: requests in flight are given up"),
+        () = &mut serving => Ok(End::InOrder),
+        () = ended => {
+            tracing::warn!("told to stop once more: requests in flight are given up");
+            Ok(End::GivenUp)
+        }
     }
-    Ok(())
+}
+
+async fn bound(addresses: &[SocketAddr], named: &str) -> Result<TcpListener, Error> {
+    Ok(TcpListener::bind(addresses).await.map_err(|error| format!("cannot listen on {named}: {error}"))?)
 }
 
 /// Serves operators on their own, to the very end: they want to see it.
-async fn serve_operators(
-    address: SocketAddr,
-    app: &App,
-    client_timeout: Duration,
-) -> Result<JoinSet<()>, Box<dyn std::error::Error + Send + Sync>> {
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on --admin-address {address}: {error}"))?;
-    tracing::info!(address = %listener.local_addr()?, "listening for operators");
-    let options = ServeOptions { tls: None, client_timeout, max_connections: OPERATORS, drain_timeout: Duration::ZERO };
+fn serve_operators(listener: TcpListener, app: &App) -> JoinSet<()> {
+    let address = listener.local_addr().map(|address| address.to_string()).ok();
+    tracing::info!(address, "listening for operators");
+    let options = ServeOptions {
+        tls: None,
+        client_timeout: OPERATORS_TIMEOUT,
+        max_connections: OPERATORS,
+        drain_timeout: Duration::ZERO,
+    };
     let event_loop = EventLoops::current(http::admin_router(Arc::new(app.clone())));
     let mut serving = JoinSet::new();
     serving.spawn(http::serve(listener, event_loop, options, std::future::pending()));
-    Ok(serving)
+    serving
 }
 
 /// What tells the program to stop.

@@ -16,7 +16,7 @@ use std::{
 
 /// What each module may import of the others.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("main", &["app", "config", "http", "telemetry"]),
+    ("main", &["app", "config", "http", "source", "telemetry"]),
     ("lib", &[]),
     ("admission", &[]),
     ("config", &["credentials", "plan", "request", "resource_manager", "source", "telemetry"]),
@@ -69,7 +69,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("cap_std", &["source/file.rs"]),
     ("rustix", &["main.rs", "source/file.rs"]),
     ("rustls_native_certs", &["source/tls.rs"]),
-    ("tokio_rustls", &["http/tls.rs", "source/"]),
+    ("tokio_rustls", &["http/tls.rs", "source/", "telemetry/"]),
     ("tower_http", &["http/"]),
     ("tower_service", &["source/address.rs"]),
     ("aws_config", &["source/s3"]),

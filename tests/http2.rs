@@ -19,6 +19,7 @@ use std::{
 
 use axum::{Router, routing::get};
 use bytes::Bytes;
+use clap::Parser;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, StatusCode,
@@ -27,6 +28,8 @@ use hyper::{
 use hyper_util::rt::TokioExecutor;
 use rcgen::{CertifiedKey, KeyPair};
 use reductionist::{
+    app::App,
+    config::{Args, Config},
     credentials::TlsFiles,
     http::{self, EventLoops, ServeOptions, Tls},
 };
@@ -51,6 +54,7 @@ const LONG: Duration = Duration::from_secs(30);
 struct Server {
     port: u16,
     certified: CertifiedKey<KeyPair>,
+    app: Arc<App>,
     /// Requests at "/wait" take one each.
     go_on: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
@@ -76,12 +80,15 @@ impl Server {
             came.fetch_add(1, Ordering::Relaxed);
             waits.acquire().await.unwrap().forget();
         };
-        let router = Router::new().route("/reply", get(|| async { vec![1; 100_000] })).route("/wait", get(wait));
+        let routes = Router::new().route("/reply", get(|| async { vec![1; 100_000] })).route("/wait", get(wait));
+        let config = Config::from_args(Args::parse_from(["reductionist"])).unwrap();
+        let app = Arc::new(App::new(&config).unwrap());
+        let router = http::served(routes, Arc::clone(&app));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let event_loops = EventLoops::current(router);
         let task = tokio::spawn(http::serve(listener, event_loops, options, std::future::pending()));
-        Self { port, certified, go_on, waiting, task, _directory: directory }
+        Self { port, certified, app, go_on, waiting, task, _directory: directory }
     }
 
     async fn connect(&self, builder: &mut Builder<TokioExecutor>) -> SendRequest<Full<Bytes>> {
@@ -169,6 +176,10 @@ async fn requests_beside_the_first_of_a_connection_take_places_like_connections(
         (refused.status(), refused.headers()["retry-after"].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
+    assert_eq!(refused.headers()["x-request-id"].len(), 16, "it has a name like any other");
+    let metrics = server.app.metrics.text(std::iter::empty(), 0).unwrap();
+    let counted = r#"outgoing_response{http_method="GET",path="/reply",status_code="503"} 1"#;
+    assert!(String::from_utf8(metrics).unwrap().contains(counted), "and is counted");
     let body = refused.into_body().collect().await.unwrap().to_bytes();
     assert!(String::from_utf8_lossy(&body).contains("--max-connections"), "{body:?}");
     server.go_on.add_permits(10);

@@ -102,7 +102,11 @@ fn traced(collector: &Collector, protocol: &str) -> Running {
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
             .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
             .env("OTEL_BSP_SCHEDULE_DELAY", "50")
-            .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test"),
+            .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
+            .env("OTEL_SERVICE_NAME", "")
+            // A system without authorities: http needs none.
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", "/nonexistent"),
     )
 }
 
@@ -139,7 +143,7 @@ async fn a_request_is_traced(collector: Collector, protocol: &str) {
         ("POST /v2/sum", "dtype", "float32"),
         ("POST /v2/sum", "interface", "s3"),
         ("download", "bytes", &chunk().len().to_string()),
-        ("download", "server.address", &store.url),
+        ("download", "server.address", "127.0.0.1"),
         ("decode zlib", "codec", "zlib"),
         ("decode zlib", "encoded_bytes", &chunk().len().to_string()),
         ("decode zlib", "decoded_bytes", "256"),
@@ -228,6 +232,7 @@ async fn a_collector_that_is_away_or_silent_delays_nobody() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
     let store = Recording::start(chunk()).await;
+    let twenty = std::time::Duration::from_secs(8);
     for endpoint in ["http://127.0.0.1:1", &silent] {
         for protocol in ["grpc", "http/protobuf"] {
             let running = Running::start(
@@ -237,14 +242,83 @@ async fn a_collector_that_is_away_or_silent_delays_nobody() {
                     .env("OTEL_BSP_SCHEDULE_DELAY", "10")
                     .env("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
             );
-            for _ in 0..20 {
-                assert_eq!(post_traced(&running.url(), &store.request()).await.status, 200);
-            }
+            let ask = async {
+                for _ in 0..20 {
+                    assert_eq!(post_traced(&running.url(), &store.request()).await.status, 200);
+                }
+            };
+            // Each would wait for half a second.
+            tokio::time::timeout(twenty, ask).await.expect("nobody waits for the collector");
             let start = std::time::Instant::now();
             let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
             assert!(is_success && start.elapsed().as_secs() < 10, "{log}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_the_last_traces() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let store = Recording::start(chunk()).await;
+    let running = Running::start(program().env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
+    assert_eq!(post_traced(&running.url(), &store.request()).await.status, 200);
+    let id = running.child.as_ref().unwrap().id().to_string();
+    let interrupt = move || std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(interrupt().success());
+    // It no longer listens when it is at the traces.
+    while std::net::TcpStream::connect(("127.0.0.1", running.port)).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let start = std::time::Instant::now();
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(is_success && start.elapsed().as_secs() < 4, "{:?} {log}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_long_state_of_other_tracers_is_not_kept() {
+    let (store, collector) = (Recording::start(chunk()).await, Collector::http().await);
+    let running = traced(&collector, "http/protobuf");
+    for state in [
+        "vendor=short".to_owned(),
+        format!("vendor={}", "x".repeat(250)),
+        ["a", "b", "c"].map(|key| format!("{key}={}", "x".repeat(200))).join(","),
+    ] {
+        let mut request = json_request(&format!("{}/v2/sum", running.url()), store.request().to_string(), None);
+        let headers = request.headers_mut();
+        headers.insert("traceparent", format!("00-{TRACE_ID}-{CLIENT_SPAN}-01").parse().unwrap());
+        headers.insert("tracestate", state.parse().unwrap());
+        assert_eq!(Client::default().send(request).await.status, 200);
+        let head = store.heads.lock().unwrap().pop().unwrap();
+        assert!(head["traceparent"].to_str().unwrap().contains(TRACE_ID));
+        let told = head.get("tracestate").map_or("", |state| state.to_str().unwrap());
+        assert_eq!(told, if state.len() > 512 { "" } else { &state });
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_its_client_gives_up_is_counted_and_logged() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let running = Running::start(program().arg("--log-format=json"));
+    let body = json!({"source": format!("http://{}", silent.local_addr().unwrap()), "bucket": PRIVATE_BUCKET,
+        "object": "key", "dtype": "uint8"});
+    let request = json_request(&format!("{}/v1/sum", running.url()), body.to_string(), None);
+    let asking = tokio::spawn(async move { Client::default().send(request).await });
+    let _asked = silent.accept().await.expect("the store is asked");
+    asking.abort();
+    let answered = r#"outgoing_response{http_method="POST",path="/v1/sum",status_code="499"}"#;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let shown = loop {
+        let shown = series(&running.url()).await;
+        if shown.contains_key(answered) {
+            break shown;
+        }
+        assert!(std::time::Instant::now() < deadline, "{shown:?}");
+    };
+    assert_eq!(shown[r#"reductionist_store_errors_total{interface="s3",kind="given_up"}"#], 1.0);
+    assert_eq!(shown["reductionist_requests_in_flight"], 0.0);
+    let (_, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(log.contains("given up by the client") && log.contains(r#""status":499"#), "{log}");
 }
 
 /// The series of `/metrics`, with their values.
@@ -394,33 +468,44 @@ async fn text_lines_stay_lines_whatever_a_client_sends() {
 
 #[tokio::test]
 async fn operators_have_a_listener_of_their_own_where_they_want_one() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let admin = format!("127.0.0.1:{port}");
     let (directory, certified) = (Directory::new("admin"), certificate());
     let cert = directory.put("cert.pem", certified.cert.pem());
     let key = directory.put("key.pem", certified.signing_key.serialize_pem());
     for https in [false, true] {
         let mut command = program();
-        command.args(["--admin-address", &admin]);
+        command.args(["--admin-address", "127.0.0.1:0", "--shutdown-delay", "30s"]);
         if https {
             command.arg("--https").arg("--cert-file").arg(&cert).arg("--key-file").arg(&key);
             command.arg("--client-ca-file").arg(&cert);
         }
         let running = Running::start(&mut command);
-        let client = Client::default();
+        let (client, admin) = (Client::default(), running.admin_url());
         let status = async |base: &str, path: &str| client.get(&format!("{base}{path}")).await.status.as_u16();
         for path in ["/metrics", "/livez", "/readyz", "/version", "/capabilities"] {
-            assert_eq!(status(&format!("http://{admin}"), path).await, 200, "{path}");
+            assert_eq!(status(&admin, path).await, 200, "{path}");
             if !https {
                 assert_eq!(status(&running.url(), path).await, if path == "/metrics" { 404 } else { 200 }, "{path}");
             }
         }
-        assert_eq!(status(&format!("http://{admin}"), "/v1/sum").await, 404);
-        assert_eq!(status(&format!("http://{admin}"), "/docs").await, 404);
+        assert_eq!(status(&admin, "/v1/sum").await, 404);
+        assert_eq!(status(&admin, "/docs").await, 404);
+        // It counts what comes to the other one, and stays to the very end.
+        if !https {
+            let sum = format!("{}/v1/sum", running.url());
+            assert_eq!(client.post(&sum, &json!({})).await.status, 400);
+        }
+        let counted = r#"outgoing_response{http_method="POST",path="/v1/sum",status_code="400"}"#;
+        assert_eq!(series(&admin).await.contains_key(counted), !https);
+        let id = running.child.as_ref().unwrap().id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        while status(&admin, "/readyz").await == 200 {}
+        assert_eq!(status(&admin, "/readyz").await, 503);
+        assert_eq!(status(&admin, "/metrics").await, 200);
         let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-TERM")).await.unwrap();
-        assert!(is_success, "{log}");
+        assert!(is_success && !log.contains("/readyz\""), "{log}");
     }
-    let _taken = std::net::TcpListener::bind(&admin).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = taken.local_addr().unwrap().to_string();
     let output = program().args(["--port", "0", "--admin-address", &admin]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--admin-address"), "{output:?}");
@@ -440,7 +525,6 @@ async fn the_health_check_needs_nothing_but_the_settings() {
     let (directory, [own, other]) = (Directory::new("health"), [certificate(), certificate()]);
     let cert = directory.put("cert.pem", own.cert.pem());
     let key = directory.put("key.pem", own.signing_key.serialize_pem());
-    let strange = directory.put("other.pem", other.cert.pem());
     let check = |settings: &[(&str, &str)], port: u16| {
         let mut command = program();
         command.arg("--check-health").env("REDUCTIONIST_PORT", port.to_string());
@@ -454,29 +538,28 @@ async fn the_health_check_needs_nothing_but_the_settings() {
     // 0.0.0.0 is where it listens by default; it is asked on loopback.
     assert_eq!(check(&[], plain.port), (true, String::new()));
     let https = Running::start(program().arg("--https").arg("--cert-file").arg(&cert).arg("--key-file").arg(&key));
-    let with = |cert: &std::path::Path| {
-        let (cert, key) = (cert.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
-        let settings =
-            [("REDUCTIONIST_HTTPS", "true"), ("REDUCTIONIST_CERT_FILE", &cert), ("REDUCTIONIST_KEY_FILE", &key)];
-        check(&settings, https.port)
+    let with = |settings: &[(&str, &str)]| {
+        let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+        let of_https =
+            [("REDUCTIONIST_HTTPS", "true"), ("REDUCTIONIST_CERT_FILE", cert), ("REDUCTIONIST_KEY_FILE", key)];
+        check(&[&of_https[..], settings].concat(), https.port)
     };
-    assert_eq!(with(&cert), (true, String::new()));
-    let (is_healthy, told) = with(&strange);
-    assert!(!is_healthy && told.contains("--cert-file"), "somebody else listens there: {told}");
+    assert_eq!(with(&[]), (true, String::new()));
+    let (is_healthy, told) = with(&[("REDUCTIONIST_CLIENT_CA_FILE", cert.to_str().unwrap())]);
+    assert!(!is_healthy && told.contains("--admin-address"), "{told}");
+    // Files that are changed, one after the other, do it no harm.
+    directory.put("cert.pem", other.cert.pem());
+    assert_eq!(with(&[]), (true, String::new()));
     let (is_healthy, told) = check(&[], https.port);
     assert!(!is_healthy && told.lines().count() == 1, "{told}");
-    // One that is told to stop is alive, but no longer ready.
+    // One that is told to stop is not ready any more, but alive: it must not be replaced before it has finished.
     let id = plain.child.as_ref().unwrap().id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let told = loop {
-        let (is_healthy, told) = check(&[], plain.port);
-        if !is_healthy {
-            break told;
-        }
+    while Client::default().get(&format!("{}/readyz", plain.url())).await.status == 200 {
         assert!(std::time::Instant::now() < deadline);
-    };
-    assert!(told.contains("not ready"), "{told}");
+    }
+    assert_eq!(check(&[], plain.port), (true, String::new()));
     drop(plain);
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (is_healthy, told) = check(&[], gone);

@@ -1,4 +1,4 @@
-//! Asks a service that runs whether it is ready: what a container's health check does where there is no curl.
+//! Asks a service that runs whether it is alive: what a container's health check does where there is no curl.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,16 +14,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::tls::as_itself;
+use super::tls::to_anybody;
 use crate::config::Listen;
 
-/// Longest time for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest time for an answer: shorter than that of health checks, which tell nothing of what they cut off.
+const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks the service that listens so for `/readyz`: where operators are served on their own, if they are.
+/// Asks the service that listens so for `/livez`: where operators are served on their own, if they are. Not whether it is
+/// ready: who is asked by health checks is replaced if it fails, and one that is full or about to stop should not be.
 ///
 /// # Errors
-/// If it is not ready, or does not answer.
+/// If it does not answer, or not so.
 pub async fn check_health(listen: &Listen) -> Result<(), String> {
     match timeout(PATIENCE, ask(listen)).await {
         Ok(outcome) => outcome,
@@ -33,16 +34,16 @@ pub async fn check_health(listen: &Listen) -> Result<(), String> {
 
 async fn ask(listen: &Listen) -> Result<(), String> {
     if let Some(address) = listen.admin_address {
-        return ready(connect(&[address]).await?).await;
+        return alive(connect(&[address]).await?).await;
     }
     let addresses = listen.addresses().await.map_err(|error| error.to_string())?;
     let stream = connect(&addresses).await?;
     match &listen.tls {
-        None => ready(stream).await,
+        None => alive(stream).await,
         Some(files) if files.client_ca.is_some() => {
             Err("it wants certificates of clients: give it an --admin-address to be asked at".to_owned())
         }
-        Some(files) => ready(as_itself(files, stream).await.map_err(|error| error.to_string())?).await,
+        Some(_) => alive(to_anybody(stream).await.map_err(|error| error.to_string())?).await,
     }
 }
 
@@ -61,15 +62,15 @@ fn from_here(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn ready(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<(), String> {
+async fn alive(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<(), String> {
     let told = |error: hyper::Error| format!("it does not speak HTTP: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(told)?;
     let connection = tokio::spawn(connection);
-    let request = Request::get("/readyz").header(header::HOST, "localhost").body(Body::empty());
+    let request = Request::get("/livez").header(header::HOST, "localhost").body(Body::empty());
     let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(told);
     connection.abort();
     match answer?.status() {
         status if status.is_success() => Ok(()),
-        status => Err(format!("it is not ready: status {status}")),
+        status => Err(format!("it answers with status {status}")),
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
-use axum::{
-    Router, http,
-    response::{IntoResponse, Response},
-};
+use axum::{Router, http, response::Response};
 use hyper::{
     Request,
     body::Incoming,
@@ -23,13 +20,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use crate::{error::ActiveStorageError, resource_manager::AdmissionError};
-
 use super::{
     Tls,
     exchanges::{Exchange, Exchanges, Verdict},
     extract::Peer,
     held::Held,
+    observe::NoPlace,
     paced::Paced,
     tls::HTTP_2,
 };
@@ -179,14 +175,13 @@ fn followed(
     service: impl HttpService<Response>,
     exchanges: Exchanges,
 ) -> impl HttpService<http::Response<Held<Exchange>>> {
-    service_fn(move |request| {
-        let begun = exchanges.begin().map(|exchange| (exchange, service.call(request)));
-        async move {
-            Ok(match begun {
-                Ok((exchange, answer)) => exchange.reply(answer.await?),
-                Err(refused) => refused.reply(ActiveStorageError::from(AdmissionError::NoPlace).into_response()),
-            })
-        }
+    service_fn(move |mut request: Request<Incoming>| {
+        let exchange = exchanges.begin().unwrap_or_else(|exchange| {
+            request.extensions_mut().insert(NoPlace);
+            exchange
+        });
+        let answer = service.call(request);
+        async move { Ok(exchange.reply(answer.await?)) }
     })
 }
 

@@ -35,7 +35,8 @@ impl EventLoops {
         (0..count.get()).map(start).collect::<io::Result<_>>().map(Self)
     }
 
-    /// The loop that runs the caller, alone.
+    /// The loop that runs the caller, alone. The router has to be one that [`served`](super::served) has made where requests
+    /// may come by HTTP/2.
     #[must_use]
     pub fn current(router: Router) -> Self {
         Self(vec![EventLoop::new(Handle::current(), router, None)])

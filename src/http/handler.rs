@@ -12,7 +12,7 @@ use tracing::{Instrument, field::Empty};
 use crate::{
     app::App,
     array::{Budget, Buffer},
-    codec::CodecError,
+    codec::{CodecError, DecodedLen, FilterPipeline},
     credentials::Caller,
     error::ActiveStorageError,
     operation::{Operation, OperationResult, Task},
@@ -57,13 +57,13 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
     queueing.pause();
-    let meter = app.metrics.chunk(request.location.interface(), request.pipeline.compression());
-    let mut encoded = if request.fill_value.is_some() {
-        budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?
+    let (mut encoded, meter) = if request.fill_value.is_some() {
+        (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None)
     } else {
         let encoded = fetch(app, &request, &plan, &caller, &mut budget).await?;
+        let meter = app.metrics.chunk(request.location.interface(), request.pipeline.compression());
         meter.fetched(encoded.bytes().len());
-        encoded
+        (encoded, Some(meter))
     };
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
@@ -75,13 +75,13 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
             if let Some(fill_value) = request.fill_value {
                 request.task.fill(&mut encoded, fill_value);
             }
-            let decode = metrics.timer(Stage::Decode);
-            let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
-            drop(decode);
-            meter.decoded(chunk.bytes().len());
+            let chunk = decode(&metrics, &request.pipeline, encoded, plan.decoded_len, &mut budget)?;
+            let decoded_len = chunk.bytes().len();
             let result = operate::<O>(&metrics, &request.task, chunk, &mut budget)?;
             let response = write(&metrics, request.reply, result, &mut budget)?;
-            meter.returned(reply::len(&response).unwrap_or_default());
+            if let Some(meter) = meter {
+                meter.answered(decoded_len, reply::len(&response).unwrap_or_default());
+            }
             Ok(reply::held(response, permit))
         })
         .await?
@@ -100,12 +100,24 @@ async fn fetch(
     let span = tracing::debug_span!(
         "download",
         otel.kind = "client",
-        server.address = app.sources.store(&request.location),
+        server.address = request.location.server(),
         bytes = Empty,
     );
     let encoded = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
     span.record("bytes", attribute(encoded.bytes().len()));
     Ok(encoded)
+}
+
+/// The chunk without its codecs, if there are any.
+fn decode(
+    metrics: &Metrics,
+    pipeline: &FilterPipeline,
+    encoded: Buffer,
+    len: DecodedLen,
+    budget: &mut Budget,
+) -> Result<Buffer, CodecError> {
+    let _timer = (!pipeline.is_empty()).then(|| metrics.timer(Stage::Decode));
+    pipeline.decode(encoded, len, budget)
 }
 
 /// What the operation makes of the decoded chunk.

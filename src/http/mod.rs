@@ -88,8 +88,8 @@ fn metrics() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(handler::metrics))
 }
 
-/// The routes, and what all of them have in common.
-fn served(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+/// The routes, and what all of them have in common: they are observed, and requests that there is no place for are refused.
+pub fn served(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
         .fallback(handler::not_found)
         .method_not_allowed_fallback(handler::method_not_allowed)

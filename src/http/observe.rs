@@ -9,14 +9,20 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 
 use super::reply::Failure;
-use crate::app::App;
+use crate::{app::App, error::ActiveStorageError, resource_manager::AdmissionError};
 
 /// The path label of requests that match no route.
 const UNMATCHED: &str = "unmatched";
+
+/// Told to nobody: the client closed the connection before there was an answer. The number is nginx's.
+pub(super) const GIVEN_UP: u16 = 499;
+
+/// Routes that are asked again and again, by those who see the answer.
+const UNLOGGED: &[&str] = &["/readyz"];
 
 /// The name of a request: its client's or ours.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,36 +48,82 @@ impl RequestId {
     }
 }
 
+/// There is no place for a request: it is to be told so, and nothing else done for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoPlace;
+
 /// Notes a request and its response. Labels are routes and methods that exist, whatever a client sends.
 pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let method = known_method(request.method());
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let path = matched.as_ref().map_or(UNMATCHED, |matched| trimmed(matched.as_str()));
-    let id = RequestId::of(request.headers(), &app);
+    let observed = Observed::begin(app, &request);
+    let id = observed.id.clone();
     request.extensions_mut().insert(id.clone());
-    app.metrics.request(method, path);
-    let mut response = next.run(request).await;
-    let time = start.elapsed();
-    app.metrics.response(response.status().as_u16(), method, path, time);
-    log_failure(&response, &id, method, path, time);
+    let mut response = match request.extensions().get() {
+        Some(NoPlace) => ActiveStorageError::from(AdmissionError::NoPlace).into_response(),
+        None => next.run(request).await,
+    };
+    observed.end(&response);
     response.headers_mut().insert(REQUEST_ID, id.0);
     response
 }
 
-fn log_failure(response: &Response, RequestId(id): &RequestId, method: &str, path: &str, time: Duration) {
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return;
+/// A request that has no answer yet. If it never gets one, it is noted as given up.
+struct Observed {
+    app: Arc<App>,
+    method: &'static str,
+    matched: Option<MatchedPath>,
+    id: RequestId,
+    start: Instant,
+    is_answered: bool,
+}
+
+impl Observed {
+    fn begin(app: Arc<App>, request: &Request) -> Self {
+        let id = RequestId::of(request.headers(), &app);
+        let matched = request.extensions().get().cloned();
+        let method = known_method(request.method());
+        let observed = Self { app, method, matched, id, start: Instant::now(), is_answered: false };
+        observed.app.metrics.request(method, observed.path());
+        observed
     }
-    let (failure, id) = (response.extensions().get::<Failure>(), id.to_str().unwrap_or_default());
-    let error = failure.map(|failure| failure.message.as_str());
-    let caused_by = failure.map(|failure| failure.caused_by.join(" | ")).filter(|causes| !causes.is_empty());
-    let (status, caused_by, millis) = (status.as_u16(), caused_by.as_deref(), time.as_secs_f64() * 1e3);
-    if status >= 500 {
-        tracing::warn!(request_id = id, method, path, status, millis, error, caused_by, "request failed");
-    } else {
-        tracing::info!(request_id = id, method, path, status, millis, error, caused_by, "request refused");
+
+    fn path(&self) -> &str {
+        self.matched.as_ref().map_or(UNMATCHED, |matched| trimmed(matched.as_str()))
+    }
+
+    fn end(mut self, response: &Response) {
+        self.is_answered = true;
+        self.note(response.status().as_u16(), response.extensions().get());
+    }
+
+    fn note(&self, status: u16, failure: Option<&Failure>) {
+        let (time, path) = (self.start.elapsed(), self.path());
+        self.app.metrics.response(status, self.method, path, time);
+        if status >= 400 && !UNLOGGED.contains(&path) {
+            self.log(status, failure, time);
+        }
+    }
+
+    fn log(&self, status: u16, failure: Option<&Failure>, time: Duration) {
+        let (request_id, method, path) = (self.id.as_str(), self.method, self.path());
+        let error = failure.map(|failure| failure.message.as_str());
+        let caused_by = failure.map(|failure| failure.caused_by.join(" | ")).filter(|causes| !causes.is_empty());
+        let (caused_by, millis) = (caused_by.as_deref(), time.as_secs_f64() * 1e3);
+        match status {
+            GIVEN_UP => tracing::info!(request_id, method, path, status, millis, "given up by the client"),
+            // Overload shows in the metrics, and has no time for more.
+            ..500 | 503 => {
+                tracing::info!(request_id, method, path, status, millis, error, caused_by, "request refused");
+            }
+            _ => tracing::warn!(request_id, method, path, status, millis, error, caused_by, "request failed"),
+        }
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.note(GIVEN_UP, None);
+        }
     }
 }
 

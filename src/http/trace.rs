@@ -5,9 +5,9 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument, field::Empty};
+use tracing::{Instrument, Span, field::Empty};
 
-use super::observe::{RequestId, trimmed};
+use super::observe::{GIVEN_UP, RequestId, trimmed};
 use crate::telemetry;
 
 /// Answers a request for an operation inside a span of its own. Names of attributes are those of the OpenTelemetry semantic
@@ -27,10 +27,25 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
         interface = Empty,
     );
     telemetry::follow(&span, request.headers());
-    let response = next.run(request).instrument(span.clone()).await;
-    span.record("http.response.status_code", i64::from(response.status().as_u16()));
-    if response.status().is_server_error() {
-        span.record("otel.status_code", "ERROR");
-    }
+    let mut outcome = Outcome { span: span.clone(), status: GIVEN_UP };
+    let response = next.run(request).instrument(span).await;
+    outcome.status = response.status().as_u16();
     response
+}
+
+/// What has become of a request, which its span tells at the end, however it ends.
+struct Outcome {
+    span: Span,
+    status: u16,
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        // Whoever catches the panic answers so.
+        let status = if std::thread::panicking() { 500 } else { self.status };
+        self.span.record("http.response.status_code", i64::from(status));
+        if status >= 500 {
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
 }

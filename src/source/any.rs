@@ -32,6 +32,17 @@ impl Location {
     }
 }
 
+impl Location {
+    /// Host of the store, where that is all that it tells: hosts of other URLs can have the name of a bucket in them.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::S3(location) => location.endpoint.host_str(),
+            Self::Http(_) | Self::File(_) => None,
+        }
+    }
+}
+
 /// Reads each location from the source that reaches it.
 #[derive(Clone, Debug)]
 pub struct Sources {

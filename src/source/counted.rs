@@ -31,7 +31,23 @@ impl<S: Source> Source for Counted<S> {
         caller: &Caller,
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
+        let mut given_up = Outcome { metrics: &self.metrics, failure: Some("given_up") };
         let outcome = self.source.fetch(location, range, max_len, caller, budget).await;
-        outcome.inspect_err(|error| self.metrics.failed(error.kind.name()))
+        given_up.failure = outcome.as_ref().err().map(|error| error.kind.name());
+        outcome
+    }
+}
+
+/// How a read ends, noted when it does: perhaps because nobody waits for it any more.
+struct Outcome<'a> {
+    metrics: &'a StoreMetrics,
+    failure: Option<&'static str>,
+}
+
+impl Drop for Outcome<'_> {
+    fn drop(&mut self) {
+        if let Some(kind) = self.failure {
+            self.metrics.failed(kind);
+        }
     }
 }

@@ -117,8 +117,8 @@ impl<S: Source> Source for Retry<S> {
             let is_allowed = std::mem::take(&mut is_first) || self.allowances.spend(store);
             let Some(delay) = delays.next().filter(|_| is_allowed) else { return Err(error) };
             tracing::debug!(%error, ?delay, "reading again");
-            self.metrics.repeated(error.kind.name());
             tokio::time::sleep(delay).await;
+            self.metrics.repeated(error.kind.name());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The way to an OTLP collector over HTTP.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use hyper_util::{
 };
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
+use tokio_rustls::rustls::ClientConfig;
 
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 64 << 10;
@@ -25,14 +26,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(timeout: Duration) -> Result<Self, String> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|error| format!("the system's certificate authorities: {error}"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), runtime: Handle::current(), timeout })
+    pub(super) fn new(tls: ClientConfig, timeout: Duration) -> Self {
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        Self { client: Client::builder(TokioExecutor::new()).build(connector), runtime: Handle::current(), timeout }
     }
 }
 
@@ -45,6 +41,16 @@ impl HttpClient for Collector {
             let body = Limited::new(body, MAX_ANSWER).collect().await?.to_bytes();
             Ok(Response::from_parts(head, body))
         };
-        self.runtime.spawn(async move { tokio::time::timeout(timeout, exchange).await? }).await?
+        let outcome = self.runtime.spawn(async move { tokio::time::timeout(timeout, exchange).await? }).await?;
+        // The exporter says that it failed, and not why.
+        outcome.inspect_err(|error: &HttpError| {
+            tracing::warn!(error = chain(error.as_ref()), "no answer of the collector");
+        })
     }
+}
+
+/// The texts of an error and of what caused it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<_> = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    texts.join(": ")
 }

@@ -1,6 +1,6 @@
 //! Log lines on standard error.
 
-use std::io::IsTerminal;
+use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
 
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
@@ -34,4 +34,11 @@ pub(super) fn layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync>
     } else {
         lines.json().flatten_event(true).with_current_span(false).with_filter(filter).boxed()
     }
+}
+
+/// Tells of a defect, in one line. `RUST_BACKTRACE=1` adds how it came to be.
+pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
+    let (location, backtrace) = (panic.location().map(ToString::to_string), Backtrace::capture());
+    let reason = panic.payload_as_str().unwrap_or("of an unknown kind");
+    tracing::error!(location, reason, %backtrace, "panicked: this is a defect");
 }

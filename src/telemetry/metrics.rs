@@ -75,20 +75,48 @@ pub struct Metrics(Arc<Series>);
 #[derive(Debug)]
 struct Series {
     registry: Registry,
-    incoming_requests: IntCounterVec,
-    outgoing_response: IntCounterVec,
-    response_time: HistogramVec,
-    requests_in_flight: IntGauge,
-    requests_waiting: IntGaugeVec,
+    requests: Requests,
+    resources: Resources,
+    chunks: Chunks,
+    stores: Stores,
+    stages: [Histogram; Stage::ALL.len()],
+}
+
+/// What is asked and answered.
+#[derive(Debug)]
+struct Requests {
+    incoming: IntCounterVec,
+    outgoing: IntCounterVec,
+    time: HistogramVec,
+    in_flight: IntGauge,
+}
+
+impl Requests {
+    fn new(registry: &Registry) -> Result<Self, Error> {
+        let labels = ["status_code", "http_method", "path"];
+        let time =
+            HistogramOpts::new("response_time", "Seconds from the head of a request to the head of its response")
+                // 1 ms to 65 s, each twice the one before.
+                .buckets(exponential_buckets(0.001, 2.0, 17)?);
+        Ok(Self {
+            incoming: counters(registry, "incoming_requests", "Requests received", &["http_method", "path"])?,
+            outgoing: counters(registry, "outgoing_response", "Responses sent", &labels)?,
+            time: registered(registry, HistogramVec::new(time, &labels)?)?,
+            in_flight: gauge(
+                registry,
+                "reductionist_requests_in_flight",
+                "Requests for operations that are being answered",
+            )?,
+        })
+    }
+}
+
+/// What is shared, and who waits for it.
+#[derive(Debug)]
+struct Resources {
+    waiting: IntGaugeVec,
     permits: Used,
     memory: Used,
-    fetched_bytes: IntCounterVec,
-    decoded_bytes: IntCounterVec,
-    returned_bytes: IntCounterVec,
-    stages: [Histogram; Stage::ALL.len()],
-    store_errors: IntCounterVec,
-    store_retries: IntCounterVec,
-    s3_clients: IntGauge,
 }
 
 /// Gauges of what is used and what is free.
@@ -96,6 +124,82 @@ struct Series {
 struct Used {
     used: IntGaugeVec,
     free: IntGaugeVec,
+}
+
+impl Resources {
+    fn new(registry: &Registry) -> Result<Self, Error> {
+        let gauges = |name, help| gauges(registry, name, help, &["resource"]);
+        Ok(Self {
+            waiting: gauges("reductionist_requests_waiting", "Requests that wait for a resource")?,
+            permits: Used {
+                used: gauges("reductionist_permits_used", "Connections, files and threads in use")?,
+                free: gauges(
+                    "reductionist_permits_free",
+                    "Connections, files and threads that are free, where there is a limit",
+                )?,
+            },
+            memory: Used {
+                used: gauges("reductionist_memory_used_bytes", "Memory that requests have been given")?,
+                free: gauges("reductionist_memory_free_bytes", "Memory that requests may still be given")?,
+            },
+        })
+    }
+
+    fn note(&self, Usage { resource, unit, used, free, waiting }: Usage) {
+        let series = match unit {
+            Unit::Permits => &self.permits,
+            Unit::Bytes => &self.memory,
+        };
+        set(&series.used.with_label_values(&[resource]), used);
+        if let Some(free) = free {
+            set(&series.free.with_label_values(&[resource]), free);
+        }
+        set(&self.waiting.with_label_values(&[resource]), waiting);
+    }
+}
+
+/// Bytes of chunks that were read from stores.
+#[derive(Debug)]
+struct Chunks {
+    fetched: IntCounterVec,
+    decoded: IntCounterVec,
+    returned: IntCounterVec,
+}
+
+impl Chunks {
+    fn new(registry: &Registry) -> Result<Self, Error> {
+        let counters = |name, help| counters(registry, name, help, &["interface", "codec"]);
+        Ok(Self {
+            fetched: counters("reductionist_fetched_bytes_total", "Bytes of encoded chunks read from stores")?,
+            decoded: counters("reductionist_decoded_bytes_total", "Bytes of chunks after decoding")?,
+            returned: counters("reductionist_returned_bytes_total", "Bytes of the bodies of results")?,
+        })
+    }
+}
+
+/// What goes wrong with stores.
+#[derive(Debug)]
+struct Stores {
+    errors: IntCounterVec,
+    retries: IntCounterVec,
+    s3_clients: IntGauge,
+}
+
+impl Stores {
+    fn new(registry: &Registry) -> Result<Self, Error> {
+        let counters = |name, help| counters(registry, name, help, &["interface", "kind"]);
+        Ok(Self {
+            errors: counters(
+                "reductionist_store_errors_total",
+                "Reads from stores that failed, repeated ones included",
+            )?,
+            retries: counters(
+                "reductionist_store_retries_total",
+                "Reads from stores that were repeated, by what made them fail",
+            )?,
+            s3_clients: gauge(registry, "reductionist_s3_clients", "S3 clients kept, one per store and credentials")?,
+        })
+    }
 }
 
 impl Metrics {
@@ -108,123 +212,37 @@ impl Metrics {
     /// If a name is taken twice: a defect.
     pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
-        let responses = ["status_code", "http_method", "path"];
-        let chunks = ["interface", "codec"];
-        let stages = registered(&registry, stages()?)?;
-        // 1 ms to 65 s, each twice the one before.
-        let response_buckets = exponential_buckets(0.001, 2.0, 17)?;
-        let series = Series {
-            incoming_requests: counters(&registry, "incoming_requests", "Requests received", &["http_method", "path"])?,
-            outgoing_response: counters(&registry, "outgoing_response", "Responses sent", &responses)?,
-            response_time: registered(
-                &registry,
-                HistogramVec::new(
-                    HistogramOpts::new(
-                        "response_time",
-                        "Seconds from the head of a request to the head of its response",
-                    )
-                    .buckets(response_buckets),
-                    &responses,
-                )?,
-            )?,
-            requests_in_flight: gauge(
-                &registry,
-                "reductionist_requests_in_flight",
-                "Requests for operations that are being answered",
-            )?,
-            requests_waiting: gauges(
-                &registry,
-                "reductionist_requests_waiting",
-                "Requests that wait for a resource",
-                &["resource"],
-            )?,
-            permits: Used {
-                used: gauges(
-                    &registry,
-                    "reductionist_permits_used",
-                    "Connections, files and threads in use",
-                    &["resource"],
-                )?,
-                free: gauges(
-                    &registry,
-                    "reductionist_permits_free",
-                    "Connections, files and threads that are free, where there is a limit",
-                    &["resource"],
-                )?,
-            },
-            memory: Used {
-                used: gauges(
-                    &registry,
-                    "reductionist_memory_used_bytes",
-                    "Memory that requests have been given",
-                    &["resource"],
-                )?,
-                free: gauges(
-                    &registry,
-                    "reductionist_memory_free_bytes",
-                    "Memory that requests may still be given",
-                    &["resource"],
-                )?,
-            },
-            fetched_bytes: counters(
-                &registry,
-                "reductionist_fetched_bytes_total",
-                "Bytes of encoded chunks read from stores",
-                &chunks,
-            )?,
-            decoded_bytes: counters(
-                &registry,
-                "reductionist_decoded_bytes_total",
-                "Bytes of chunks after decoding",
-                &chunks,
-            )?,
-            returned_bytes: counters(
-                &registry,
-                "reductionist_returned_bytes_total",
-                "Bytes of the bodies of results",
-                &chunks,
-            )?,
-            stages: histograms(&stages),
-            store_errors: counters(
-                &registry,
-                "reductionist_store_errors_total",
-                "Reads from stores that failed, repeated ones included",
-                &["interface", "kind"],
-            )?,
-            store_retries: counters(
-                &registry,
-                "reductionist_store_retries_total",
-                "Reads from stores that were repeated, by what made them fail",
-                &["interface", "kind"],
-            )?,
-            s3_clients: gauge(&registry, "reductionist_s3_clients", "S3 clients kept, one per store and credentials")?,
-            registry,
-        };
-        series.registry.register(Box::new(ProcessCollector::for_self()))?;
-        let build = ["version", "revision", "arch"];
-        gauges(&series.registry, "reductionist_build_info", "Which program this is", &build)?
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        gauges(&registry, "reductionist_build_info", "Which program this is", &["version", "revision", "arch"])?
             .with_label_values(&[BUILD.version, BUILD.revision, BUILD.arch])
             .set(1);
-        Ok(Self(Arc::new(series)))
+        Ok(Self(Arc::new(Series {
+            requests: Requests::new(&registry)?,
+            resources: Resources::new(&registry)?,
+            chunks: Chunks::new(&registry)?,
+            stores: Stores::new(&registry)?,
+            stages: histograms(&registered(&registry, stages()?)?),
+            registry,
+        })))
     }
 
     /// Notes a request. `path` must be the matched route, of which there are few.
     pub fn request(&self, method: &str, path: &str) {
-        self.0.incoming_requests.with_label_values(&[method, path]).inc();
+        self.0.requests.incoming.with_label_values(&[method, path]).inc();
     }
 
     /// Notes its response.
     pub fn response(&self, status: u16, method: &str, path: &str, time: Duration) {
         let labels = [&status.to_string(), method, path];
-        self.0.outgoing_response.with_label_values(&labels).inc();
-        self.0.response_time.with_label_values(&labels).observe(time.as_secs_f64());
+        self.0.requests.outgoing.with_label_values(&labels).inc();
+        self.0.requests.time.with_label_values(&labels).observe(time.as_secs_f64());
     }
 
     /// Counts a request for an operation among those in flight, until this is dropped.
     #[must_use]
     pub fn in_flight(&self) -> InFlight {
-        self.0.requests_in_flight.inc();
-        InFlight(self.0.requests_in_flight.clone())
+        self.0.requests.in_flight.inc();
+        InFlight(self.0.requests.in_flight.clone())
     }
 
     /// Times a stage from now on until this is dropped, whatever becomes of the request.
@@ -268,23 +286,11 @@ impl Metrics {
     /// # Errors
     /// If a series cannot be written: a defect.
     pub fn text(&self, usages: impl Iterator<Item = Usage>, s3_clients: usize) -> Result<Vec<u8>, Error> {
-        usages.for_each(|usage| self.note(usage));
-        set(&self.0.s3_clients, s3_clients);
+        usages.for_each(|usage| self.0.resources.note(usage));
+        set(&self.0.stores.s3_clients, s3_clients);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.0.registry.gather(), &mut text)?;
         Ok(text)
-    }
-
-    fn note(&self, Usage { resource, unit, used, free, waiting }: Usage) {
-        let series = match unit {
-            Unit::Permits => &self.0.permits,
-            Unit::Bytes => &self.0.memory,
-        };
-        set(&series.used.with_label_values(&[resource]), used);
-        if let Some(free) = free {
-            set(&series.free.with_label_values(&[resource]), free);
-        }
-        set(&self.0.requests_waiting.with_label_values(&[resource]), waiting);
     }
 }
 
@@ -341,17 +347,13 @@ pub struct ChunkMetrics {
 impl ChunkMetrics {
     /// As it came from the store.
     pub fn fetched(&self, bytes: usize) {
-        self.count(&self.metrics.0.fetched_bytes, bytes);
+        self.count(&self.metrics.0.chunks.fetched, bytes);
     }
 
-    /// Decoded.
-    pub fn decoded(&self, bytes: usize) {
-        self.count(&self.metrics.0.decoded_bytes, bytes);
-    }
-
-    /// What is left of it in the answer.
-    pub fn returned(&self, bytes: usize) {
-        self.count(&self.metrics.0.returned_bytes, bytes);
+    /// Decoded, and what is left of it in the answer.
+    pub fn answered(&self, decoded: usize, returned: usize) {
+        self.count(&self.metrics.0.chunks.decoded, decoded);
+        self.count(&self.metrics.0.chunks.returned, returned);
     }
 
     fn count(&self, counters: &IntCounterVec, bytes: usize) {
@@ -369,12 +371,12 @@ pub struct StoreMetrics {
 impl StoreMetrics {
     /// A read failed. There must be few kinds.
     pub fn failed(&self, kind: &'static str) {
-        self.metrics.0.store_errors.with_label_values(&[self.interface, kind]).inc();
+        self.metrics.0.stores.errors.with_label_values(&[self.interface, kind]).inc();
     }
 
     /// It is repeated.
     pub fn repeated(&self, kind: &'static str) {
-        self.metrics.0.store_retries.with_label_values(&[self.interface, kind]).inc();
+        self.metrics.0.stores.retries.with_label_values(&[self.interface, kind]).inc();
     }
 }
 

@@ -8,6 +8,7 @@ mod traces;
 
 use std::{fmt, time::Duration};
 
+use tokio_rustls::rustls::ClientConfig;
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use traces::Tracing;
@@ -32,17 +33,19 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts both. Traces are sent by the Tokio runtime that runs the caller. What is there already, as in a test, keeps its
+    /// Starts both. Traces are sent by the Tokio runtime that runs the caller, with this TLS if they go over HTTPS. A panic
+    /// becomes a line of the log. What is there already, as in a test, keeps its
     /// place.
     ///
     /// # Errors
     /// If what sends traces cannot be set up.
-    pub fn start(settings: &Settings) -> Result<Self, String> {
-        let tracing = settings.traces.as_ref().map(Tracing::start).transpose()?;
+    pub fn start(settings: &Settings, tls: ClientConfig) -> Result<Self, String> {
+        let tracing = settings.traces.as_ref().map(|traces| Tracing::start(traces, tls)).transpose()?;
         let layers: [Option<Box<dyn Layer<Registry> + Send + Sync>>; 2] =
             [Some(logs::layer(settings.log_format)), tracing.as_ref().map(Tracing::layer)];
         let layers: Vec<_> = layers.into_iter().flatten().collect();
         drop(tracing_subscriber::registry().with(layers).try_init());
+        std::panic::set_hook(Box::new(logs::panicked));
         Ok(Self { tracing })
     }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use hyper::HeaderMap;
+use hyper::{HeaderMap, header::HeaderValue};
 use opentelemetry::{
+    Context,
     propagation::TextMapPropagator,
-    trace::{TraceContextExt, TracerProvider},
+    trace::{SpanContext, TraceContextExt, TraceState, TracerProvider},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
@@ -14,6 +15,7 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{SdkTracer, SdkTracerProvider},
 };
+use tokio_rustls::rustls::ClientConfig;
 use tracing::{Level, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
@@ -22,6 +24,10 @@ use super::{BUILD, collector::Collector};
 
 /// What the service calls itself, where `OTEL_SERVICE_NAME` does not say.
 const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// Longest state of other tracing systems that is handed on, in bytes: what W3C Trace Context asks for. It is kept with each
+/// span.
+const MAX_STATE: usize = 512;
 
 /// How traces are sent. Where to, and which, is read from the variables `OTEL_…` of the OpenTelemetry specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +53,11 @@ pub(super) struct Tracing {
 }
 
 impl Tracing {
-    pub(super) fn start(settings: &TraceSettings) -> Result<Self, String> {
+    pub(super) fn start(settings: &TraceSettings, tls: ClientConfig) -> Result<Self, String> {
         let exporter = match settings.protocol {
             Protocol::Grpc => SpanExporter::builder().with_tonic().with_timeout(settings.timeout).build(),
             Protocol::Http => {
-                let collector = Collector::new(settings.timeout)?;
+                let collector = Collector::new(tls, settings.timeout);
                 SpanExporter::builder().with_http().with_http_client(collector).with_timeout(settings.timeout).build()
             }
         };
@@ -76,27 +82,28 @@ impl Tracing {
     pub(super) async fn stop(self, timeout: Duration) {
         // It waits for an export, which this runtime must go on with.
         let stopping = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(timeout));
-        match tokio::time::timeout(timeout, stopping).await {
-            Ok(Ok(Ok(()))) => {}
-            failed => tracing::warn!(?failed, "the last traces could not be sent"),
-        }
+        let problem = match tokio::time::timeout(timeout, stopping).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("the collector does not take them within {timeout:?}"),
+        };
+        tracing::warn!(problem, "the last traces could not be sent");
     }
 }
 
 /// Who the spans come from.
 fn resource() -> Resource {
-    let mut resource = Resource::builder();
-    if std::env::var_os("OTEL_SERVICE_NAME").is_none()
-        && !std::env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(names_the_service)
-    {
-        resource = resource.with_service_name(NAME);
-    }
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let attributes = variable("OTEL_RESOURCE_ATTRIBUTES");
+    let mut named = attributes.split(',').map(|attribute| attribute.trim_start().starts_with("service.name="));
+    let resource = Resource::builder();
+    let resource = if variable("OTEL_SERVICE_NAME").is_empty() && !named.any(|named| named) {
+        resource.with_service_name(NAME)
+    } else {
+        resource
+    };
     resource.with_attribute(opentelemetry::KeyValue::new("service.version", BUILD.version)).build()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "what it is called with")]
-fn names_the_service(attributes: String) -> bool {
-    attributes.split(',').any(|attribute| attribute.trim_start().starts_with("service.name="))
 }
 
 /// A number of bytes or elements as an attribute: larger types become texts.
@@ -111,9 +118,13 @@ pub fn follow(span: &Span, headers: &HeaderMap) {
         return;
     }
     let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-    if context.span().span_context().is_valid() {
+    let parent = context.span().span_context().clone();
+    let states = headers.get_all("tracestate").iter().map(HeaderValue::len);
+    let state = if states.sum::<usize>() > MAX_STATE { TraceState::NONE } else { parent.trace_state().clone() };
+    let parent = SpanContext::new(parent.trace_id(), parent.span_id(), parent.trace_flags(), true, state);
+    if parent.is_valid() {
         // Without traces there is nothing to follow.
-        drop(span.set_parent(context));
+        drop(span.set_parent(Context::new().with_remote_span_context(parent)));
     }
 }
 

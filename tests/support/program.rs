@@ -1,15 +1,19 @@
 //! The program as it runs on its own.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::mpsc,
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+/// Its path; examples and benches have none.
+const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_reductionist");
 
 /// The program, without the settings of whoever runs the tests.
 pub fn program() -> Command {
-    let mut command = Command::new(option_env!("CARGO_BIN_EXE_reductionist").expect("a test of the program"));
+    let mut command = Command::new(PROGRAM.expect("a test of the program"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars()
         .filter(|(name, _)| ["REDUCTIONIST_", "RUST_LOG", "OTEL_"].iter().any(|prefix| name.starts_with(prefix)))
@@ -23,29 +27,43 @@ pub fn program() -> Command {
 pub struct Running {
     pub child: Option<Child>,
     pub port: u16,
+    /// The port for operators, if they have one of their own.
+    pub admin_port: Option<u16>,
     /// Everything that it writes to standard error: a full pipe would stop it.
     log: Option<JoinHandle<String>>,
 }
 
 impl Running {
-    /// Starts it on a port that was free a moment ago.
+    /// Starts it on a free port, which it tells.
     pub fn start(command: &mut Command) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child =
-            command.env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", port.to_string()).spawn().unwrap();
-        let mut child = child;
-        let mut stderr = child.stderr.take().unwrap();
+        let command = command.env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", "0");
+        let mut child = command.spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let (told, tells) = mpsc::channel();
         let log = std::thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8_lossy(&log).into_owned()
+            let (mut log, mut line) = (String::new(), Vec::new());
+            while stderr.read_until(b'\n', &mut line).unwrap() > 0 {
+                let text = String::from_utf8_lossy(&line);
+                if let Some(listening) = listening(&text) {
+                    told.send(listening).unwrap();
+                }
+                log.push_str(&text);
+                line.clear();
+            }
+            log
         });
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "it does not listen");
-            std::thread::sleep(Duration::from_millis(20));
+        let mut running = Self { child: Some(child), port: 0, admin_port: None, log: Some(log) };
+        while running.port == 0 {
+            match tells.recv_timeout(Duration::from_secs(20)).expect("it listens") {
+                Listening::Operators(port) => running.admin_port = Some(port),
+                Listening::Everybody(port) => running.port = port,
+            }
         }
-        Self { child: Some(child), port, log: Some(log) }
+        running
+    }
+
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port.expect("it has one"))
     }
 
     pub fn url(&self) -> String {
@@ -68,5 +86,23 @@ impl Drop for Running {
             drop(child.kill());
             drop(child.wait());
         }
+    }
+}
+
+enum Listening {
+    Operators(u16),
+    Everybody(u16),
+}
+
+/// The port that a line of the log tells of, as text or JSON.
+fn listening(line: &str) -> Option<Listening> {
+    let (before, behind) = line.split_once("127.0.0.1:")?;
+    let port = behind.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    if before.contains("listening for operators") {
+        Some(Listening::Operators(port))
+    } else if before.contains("\"listening\"") || before.contains(" listening ") {
+        Some(Listening::Everybody(port))
+    } else {
+        None
     }
 }
