@@ -11,6 +11,7 @@ before them and Prometheus run on loopback. Requests of all kinds are sent, fail
 
 import argparse
 import contextlib
+import http.client
 import json
 import re
 import shutil
@@ -19,7 +20,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -186,19 +186,19 @@ def ask_all(service, stored):
 
 
 def overload(service, stored):
-    """Has a request turned away, since another one holds the only connection."""
+    """Has a request turned away, since another one holds the only connection, and then that one given up by its client."""
     stored.asked_slow.clear()
     stored.go_on.clear()
     slow = {"interface_type": "http", "url": stored.url(at.SLOW)} | CHUNK
-    holder = threading.Thread(target=ask, args=(service, "sum"), kwargs=slow)
-    holder.start()
+    holder = http.client.HTTPConnection(urllib.parse.urlsplit(service).netloc, timeout=30)
+    holder.request("POST", "/v2/sum", json.dumps(slow), {"content-type": "application/json"})
     try:
         if not stored.asked_slow.wait(10):
             sys.exit("the slow object is not asked for")
         status = ask(service, "sum", **slow)
     finally:
+        holder.close()
         stored.go_on.set()
-        holder.join()
     if status != 503:
         sys.exit(f"a request for a connection that is taken was answered with {status}")
 

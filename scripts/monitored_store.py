@@ -1,6 +1,7 @@
 """A web server with one object, which can also be down, or make readers wait."""
 
 import contextlib
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,6 +20,11 @@ class Store(ThreadingHTTPServer):
         self.traceparents = []  # of whoever has read
         self.asked_slow = threading.Event()  # somebody waits for SLOW
         self.go_on = threading.Event()  # and need not wait any more
+
+    def handle_error(self, *connection):
+        """Who has gone needs no answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*connection)
 
     def url(self, path):
         return f"http://127.0.0.1:{self.server_port}{path}"
