@@ -80,10 +80,15 @@ class Client:
         return cbor2.loads(content) if response.status == 200 else f"{response.status}: {content.decode()[:300]}"
 
     def trust(self, chunk):
-        """What is wrong if the service takes a chunk that it has to refuse, or nothing."""
-        answer = self.ask(Request(chunk, "sum"))
-        refused = isinstance(answer, str) and "400: " in answer and "cannot be decoded" in answer
-        return None if refused else f"a damaged chunk gives {str(answer)[:200]}; {json.dumps(chunk.fields())}"
+        """What is wrong if the service takes a chunk of which a bit is wrong for what it was, or nothing. A bit may mean
+        nothing, such as those that fill the last byte of a deflate stream: then all elements have to be right."""
+        request = Request(chunk, "select")
+        answer = self.ask(request)
+        if isinstance(answer, str):
+            problem = None if "400: " in answer and "cannot be decoded" in answer else answer
+        else:
+            problem = wrong(request, answer)
+        return problem and f"a damaged chunk: {problem[:200]}; {json.dumps(chunk.fields())}"
 
     def difference(self, request):
         """What is wrong with an answer, or nothing."""
