@@ -143,7 +143,12 @@ impl FilterPipeline {
             )
             .entered();
             match stage {
-                Stage::Checksum(checksum) => part = checked(checksum, &buffer, part)?,
+                Stage::Checksum(checksum) => {
+                    part = checked(checksum, &buffer, part)?;
+                    if part.len() > room.max() {
+                        return Err(full(checksum.name(), room));
+                    }
+                }
                 Stage::Codec(codec) => {
                     let output = decode_one(
                         codec.as_ref(),
@@ -201,15 +206,22 @@ fn decode_one(
     let mut output = budget.allocate(output_len)?;
     let written = codec.decode(input, output.bytes_mut()).map_err(|fault| {
         let codec = codec.name();
-        match (fault, len) {
-            (Fault::Corrupt(problem), _) => CodecError::Corrupt { codec, problem },
-            (Fault::Unsuited(problem), _) => CodecError::Unsuited { codec, problem },
-            (Fault::Full, DecodedLen::Exactly(expected)) => CodecError::TooLong { codec, expected },
-            (Fault::Full, DecodedLen::AtMost(limit)) => CodecError::AboveLimit { codec, limit },
+        match fault {
+            Fault::Corrupt(problem) => CodecError::Corrupt { codec, problem },
+            Fault::Unsuited(problem) => CodecError::Unsuited { codec, problem },
+            Fault::Full => full(codec, len),
         }
     })?;
     budget.truncate(&mut output, written);
     Ok(output)
+}
+
+/// There is more than the room for it.
+const fn full(codec: &'static str, room: DecodedLen) -> CodecError {
+    match room {
+        DecodedLen::Exactly(expected) => CodecError::TooLong { codec, expected },
+        DecodedLen::AtMost(limit) => CodecError::AboveLimit { codec, limit },
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +265,20 @@ mod tests {
                 let stages = vec![Deflate::Zlib.into(), checksum()];
                 assert_eq!(decode(stages, &encoded, decoded).unwrap(), data, "{len}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_behind_a_checksum_keeps_to_its_room_as_well() {
+        let stages = || vec![Stage::Checksum(Checksum { algorithm: Algorithm::Fletcher32, place: Place::End })];
+        // Zeros, whose checksum is 0: three bytes of them.
+        let encoded = [0; 7];
+        assert_eq!(decode(stages(), &encoded, DecodedLen::Exactly(3)).unwrap(), [0; 3]);
+        for room in [0, 2] {
+            let exactly = decode(stages(), &encoded, DecodedLen::Exactly(room));
+            assert!(matches!(exactly, Err(CodecError::TooLong { codec: "fletcher32", expected }) if expected == room));
+            let at_most = decode(stages(), &encoded, DecodedLen::AtMost(room));
+            assert!(matches!(at_most, Err(CodecError::AboveLimit { codec: "fletcher32", limit }) if limit == room));
         }
     }
 

@@ -45,7 +45,7 @@ const FULL: u32 = 20;
 /// Reads without failure that allow one more repeated one.
 const EARNED_BY: u32 = 10;
 
-/// Stores whose allowances are kept.
+/// Stores whose allowances are kept. Not 0, or it does not compile.
 const STORES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// How often stores may be asked again, in tenths of a read: a store that keeps failing is not asked several times by each
