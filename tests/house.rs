@@ -88,7 +88,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tracing_opentelemetry", &["telemetry/"]),
     ("tracing_subscriber", &["telemetry/"]),
     ("rayon", &["cpu.rs"]),
-    ("clap", &["config.rs", "main.rs"]),
+    ("clap", &["config/", "main.rs"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -1,12 +1,9 @@
 //! Settings: flags and environment variables in, one checked configuration out.
 
-use std::{
-    net::SocketAddr,
-    num::{NonZeroU64, NonZeroUsize},
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+mod memory;
+mod traces;
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use clap::{Parser, builder::BoolishValueParser};
@@ -17,8 +14,11 @@ use crate::{
     request::Defaults,
     resource_manager::ResourceLimits,
     source::{Addressing, Policy, Prefixes, RetryPolicy, S3Settings},
-    telemetry::{self, LogFormat, Protocol, TraceSettings},
+    telemetry::{self, LogFormat},
 };
+
+use memory::available_memory;
+use traces::traces;
 
 /// Reduces storage chunks of climate data next to the store that keeps them.
 ///
@@ -282,22 +282,6 @@ const MOST_S3_CLIENTS: usize = 1 << 16;
 /// Most threads that decode and reduce; more than CPUs make no sense, and no machine has this many.
 const MOST_THREADS: usize = 512;
 
-/// Which requests can be traced: the samplers of the specification that there are here.
-const SAMPLERS: [&str; 6] = [
-    "always_on",
-    "always_off",
-    "traceidratio",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-];
-
-/// Time for one export of traces, as the specification has it.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Memory where the system does not say how much it has.
-const UNKNOWN_MEMORY: usize = 4 << 30;
-
 impl Config {
     /// Checks the settings together.
     ///
@@ -432,80 +416,9 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-/// How to send traces, if at all, by the variables of the OpenTelemetry specification ("Environment Variable Specification",
-/// "OpenTelemetry Protocol Exporter").
-fn traces(is_enabled: bool, variable: impl Fn(&str) -> Option<String>) -> Result<Option<TraceSettings>, ConfigError> {
-    // An empty value is one that is not set.
-    let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let of_exporter = |name: &str| {
-        variable(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
-            .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{name}")))
-    };
-    let is_off = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        || variable("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
-    if is_off || !is_enabled && of_exporter("ENDPOINT").is_none() {
-        return Ok(None);
-    }
-    let protocol = match of_exporter("PROTOCOL").as_deref() {
-        None | Some("http/protobuf") => Protocol::Http,
-        Some("grpc") => Protocol::Grpc,
-        Some(_) => return Err(ConfigError("OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf".to_owned())),
-    };
-    let is_url = |endpoint: &String| ["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme));
-    if !of_exporter("ENDPOINT").as_ref().is_none_or(is_url) {
-        return Err(ConfigError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://".to_owned()));
-    }
-    if variable("OTEL_TRACES_SAMPLER").is_some_and(|sampler| !SAMPLERS.contains(&sampler.as_str())) {
-        return Err(ConfigError(format!("OTEL_TRACES_SAMPLER must be one of {}", SAMPLERS.join(", "))));
-    }
-    let millis = of_exporter("TIMEOUT").map(|millis| millis.parse::<NonZeroU64>()).transpose();
-    let millis = millis.map_err(|_| ConfigError("OTEL_EXPORTER_OTLP_TIMEOUT must be milliseconds".to_owned()))?;
-    let timeout = millis.map_or(EXPORT_TIMEOUT, |millis| Duration::from_millis(millis.get()));
-    Ok(Some(TraceSettings { protocol, timeout }))
-}
-
 fn default_threads() -> NonZeroUsize {
     let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(cpus.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)
-}
-
-/// Bytes of memory that the container or the machine has, whichever is less.
-fn available_memory() -> usize {
-    let own_groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let files = memory_limits(&own_groups).into_iter();
-    let container = files.filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|info| total_memory(&info));
-    container.chain(machine).min().unwrap_or(UNKNOWN_MEMORY)
-}
-
-/// Files that may hold a limit for a process with this `/proc/self/cgroup`: of its control group and of those around it, in
-/// version 2 and in version 1. A container sees its own group as the outermost one.
-fn memory_limits(own_groups: &str) -> Vec<PathBuf> {
-    let group = |line: &str| {
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let (root, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            _ if controllers.split(',').any(|name| name == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-            }
-            _ => return None,
-        };
-        let around = Path::new(path)
-            .strip_prefix("/")
-            .ok()?
-            .ancestors()
-            .map(move |group| Path::new(root).join(group).join(file));
-        Some(around.collect::<Vec<_>>())
-    };
-    let outermost = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].map(PathBuf::from);
-    own_groups.lines().filter_map(group).flatten().chain(outermost).collect()
-}
-
-/// `MemTotal` of `/proc/meminfo`, in bytes.
-fn total_memory(meminfo: &str) -> Option<usize> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
 }
 
 fn size(text: &str) -> Result<usize, String> {
@@ -589,67 +502,5 @@ mod tests {
             let error = config(args).unwrap_err();
             assert!(error.contains(name), "{args:?}: {error}");
         }
-    }
-
-    #[test]
-    fn traces_are_sent_if_somebody_wants_them_and_nobody_forbids_it() {
-        fn chosen(is_enabled: bool, variables: &[(&str, &str)]) -> Result<Option<TraceSettings>, ConfigError> {
-            let find = |name: &str| variables.iter().find(|(found, _)| *found == name);
-            traces(is_enabled, |name| find(name).map(|(_, value)| (*value).to_owned()))
-        }
-        fn protocol(is_enabled: bool, variables: &[(&str, &str)]) -> Option<Protocol> {
-            chosen(is_enabled, variables).unwrap().map(|settings| settings.protocol)
-        }
-        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://jaeger:4317");
-        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-        assert_eq!(protocol(false, &[]), None);
-        assert_eq!(protocol(false, &[grpc]), None);
-        assert_eq!(protocol(false, &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]), None);
-        assert_eq!(protocol(true, &[]), Some(Protocol::Http));
-        assert_eq!(protocol(false, &[endpoint, grpc]), Some(Protocol::Grpc));
-        assert_eq!(
-            protocol(true, &[grpc, ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")]),
-            Some(Protocol::Http)
-        );
-        assert_eq!(protocol(true, &[endpoint, ("OTEL_SDK_DISABLED", "True")]), None);
-        assert_eq!(protocol(true, &[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), None);
-        let timeout = |value| chosen(true, &[("OTEL_EXPORTER_OTLP_TIMEOUT", value)]);
-        assert_eq!(timeout("250").unwrap().unwrap().timeout, Duration::from_millis(250));
-        for (variable, value) in [
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x"),
-            ("OTEL_TRACES_SAMPLER", "sometimes"),
-        ] {
-            let error = chosen(true, &[(variable, value)]).unwrap_err().to_string();
-            assert!(error.contains(variable), "{error}");
-        }
-        let json = chosen(true, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
-        assert!(json.unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL"));
-    }
-
-    #[test]
-    fn limits_of_memory_are_those_of_the_own_group_and_of_all_around_it() {
-        let files = |text| memory_limits(text).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
-        assert_eq!(
-            files("0::/system.slice/reductionist.service\n")[..3],
-            [
-                "/sys/fs/cgroup/system.slice/reductionist.service/memory.max",
-                "/sys/fs/cgroup/system.slice/memory.max",
-                "/sys/fs/cgroup/memory.max",
-            ]
-        );
-        let version_1 = files("12:cpu,cpuacct:/a\n5:memory:/b\n");
-        assert_eq!(version_1[0], "/sys/fs/cgroup/memory/b/memory.limit_in_bytes");
-        assert!(!version_1.iter().any(|file| file.contains("/a")));
-        for text in ["", "0::/\n", "nonsense\n", "0::/../outside\n"] {
-            assert!(files(text).contains(&"/sys/fs/cgroup/memory.max".to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn memory_is_read_from_meminfo() {
-        assert_eq!(total_memory("MemTotal:       24689744 kB\nMemFree: 1 kB\n"), Some(24_689_744 * 1024));
-        assert_eq!(total_memory("nothing"), None);
     }
 }
