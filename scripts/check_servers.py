@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -71,9 +72,12 @@ def process(command, **options):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port on which nothing listens, below those that Linux gives to outgoing connections, so that none takes it."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            port = random.randrange(10_000, 32_768)
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_it_listens(started, port):

@@ -17,6 +17,8 @@ import time
 import uuid
 from pathlib import Path
 
+from check_servers import free_port
+
 ACCESS_KEY, SECRET_KEY = "storekeeper", "not-so-secret"
 BUCKETS = "private", "public", "no-such-bucket"  # that are asked for
 STEP_SECONDS = 60  # for a tool to end, or a server to listen
@@ -96,12 +98,6 @@ def wait_until_it_listens(server, port):
             return
         time.sleep(0.05)
     raise Failure(f"nothing listens on port {port}, exit code: {server.returncode}")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 # --- The stores ----------------------------------------------------------------------------------------------

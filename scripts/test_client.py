@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 import client
+from check_servers import free_port
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = HERE.parent / "examples/quickstart/temperature.nc"
@@ -140,12 +141,6 @@ def service(*flags):
     with process(command, stderr=subprocess.DEVNULL) as started:
         wait_until_it_listens(started, address)
         yield address
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def wait_until_it_listens(started, address):
