@@ -54,6 +54,7 @@ pub struct App {
     /// Whether they are served by a listener of their own.
     pub metrics_are_elsewhere: bool,
     stopping: Arc<AtomicBool>,
+    giving_up: Arc<AtomicBool>,
 }
 
 impl App {
@@ -85,6 +86,7 @@ impl App {
             metrics,
             metrics_are_elsewhere: config.listen.admin_address.is_some(),
             stopping: Arc::default(),
+            giving_up: Arc::default(),
         })
     }
 
@@ -97,6 +99,17 @@ impl App {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Says that what is still in flight is given up.
+    pub fn give_up(&self) {
+        self.giving_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that has been said.
+    #[must_use]
+    pub fn has_given_up(&self) -> bool {
+        self.giving_up.load(Ordering::Relaxed)
     }
 
     /// The same app with connections of its own to stores; everything else is shared.

@@ -1,13 +1,18 @@
-//! Who a request comes from, as the store is told and as turns are taken.
+//! Who a request comes from, as the store is told and as turns are taken; and the operator's files that say who may come.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::admission::ClientId;
 
@@ -82,28 +87,80 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Tokens of those who may use the service.
+/// Tokens of those who may use the service, as a file has them now. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Tokens(Arc<[SecretString]>);
+pub struct Tokens {
+    file: PathBuf,
+    current: Arc<RwLock<Vec<SecretString>>>,
+}
 
 impl Tokens {
     /// Reads a file with one token in each line; empty lines and those that begin with `#` mean nothing.
     ///
     /// # Errors
     /// If it cannot be read, or has none.
-    pub fn load(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map(SecretString::from).map_err(|error| error.to_string())?;
-        let lines = text.expose_secret().lines().map(str::trim);
-        let tokens: Vec<_> =
-            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(SecretString::from).collect();
-        if tokens.is_empty() { Err("has no token in it".to_owned()) } else { Ok(Self(tokens.into())) }
+    pub fn load(file: &Path) -> Result<Self, String> {
+        Ok(Self { file: file.to_owned(), current: Arc::new(RwLock::new(tokens(file)?)) })
     }
 
     /// Whether this is one of them. How long it takes tells nothing but lengths.
     #[must_use]
     pub fn know(&self, token: &[u8]) -> bool {
         let is_equal = |known: &SecretString| known.expose_secret().as_bytes().ct_eq(token);
-        self.0.iter().map(is_equal).fold(Choice::from(0), |any, equal| any | equal).into()
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.iter().map(is_equal).fold(Choice::from(0), |any, equal| any | equal).into()
+    }
+
+    /// Takes what the file has when it changes. Never ends.
+    pub async fn follow(self) {
+        follow("tokens", move || self.reload()).await;
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        let new = tokens(&self.file)?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !current.iter().map(ExposeSecret::expose_secret).eq(new.iter().map(ExposeSecret::expose_secret)) {
+            *current = new;
+            tracing::info!("new tokens are in use");
+        }
+        Ok(())
+    }
+}
+
+fn tokens(file: &Path) -> Result<Vec<SecretString>, String> {
+    let text = fs::read_to_string(file).map(SecretString::from).map_err(|error| error.to_string())?;
+    let lines = text.expose_secret().lines().map(str::trim);
+    let tokens: Vec<_> =
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(SecretString::from).collect();
+    if tokens.is_empty() { Err("has no token in it".to_owned()) } else { Ok(tokens) }
+}
+
+/// How soon new files are noticed.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Has files read again and again, and at once at SIGHUP. Whatever is wrong with them, what was read before stays in use.
+/// Never ends.
+pub async fn follow(what: &'static str, reload: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+    let reload = Arc::new(reload);
+    let mut hangups = signal(SignalKind::hangup()).ok();
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_problem = None;
+    loop {
+        let hung_up = async {
+            match &mut hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = ticks.tick() => {}, _ = hung_up => {} }
+        let reload = Arc::clone(&reload);
+        // A file can be on a network that does not answer.
+        let problem = tokio::task::spawn_blocking(move || reload()).await.ok().and_then(Result::err);
+        if let Some(problem) = problem.as_ref().filter(|_| problem != last_problem) {
+            tracing::warn!(what, problem, "new files cannot be used; the old ones stay");
+        }
+        last_problem = problem;
     }
 }
 

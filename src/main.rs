@@ -1,6 +1,13 @@
 //! Reads the configuration, starts the service, and stops it on a signal.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{
+    io::{Write, stderr},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use clap::Parser;
 use mimalloc::MiMalloc;
@@ -38,7 +45,8 @@ fn main() -> ExitCode {
 
 /// One line says why the service does not run.
 fn stopped(reason: &str) -> ExitCode {
-    eprintln!("reductionist: {reason}");
+    // Nobody may be there to read it.
+    drop(writeln!(stderr(), "reductionist: {reason}"));
     ExitCode::FAILURE
 }
 
@@ -55,8 +63,8 @@ const LAST_EXPORT: Duration = Duration::from_secs(5);
 /// Connections of operators at one time, where they have a listener of their own.
 const OPERATORS: usize = 64;
 
-/// Longest time for one of them to ask: they are few, and none should keep the others waiting.
-const OPERATORS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for one of them to ask: they are near, and none should keep the others waiting.
+const OPERATORS_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -69,11 +77,11 @@ fn run(config: &Config) -> Outcome {
         if config.check_health {
             return Ok(http::check_health(&config.listen).await?);
         }
-        let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
-        let telemetry = Telemetry::start(&config.telemetry, roots.client_config()?)?;
         // Before anybody can see that it runs, and tell it to stop.
         let mut signals = Signals::new()?;
-        let end = serve(config, &mut signals).await;
+        let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
+        let telemetry = Telemetry::start(&config.telemetry, roots.client_config()?)?;
+        let end = serve(config, &telemetry, &mut signals).await;
         if !matches!(end, Ok(End::GivenUp)) {
             tokio::select! { () = telemetry.stop(LAST_EXPORT) => {}, _ = signals.next() => {} }
         }
@@ -92,11 +100,12 @@ enum End {
     GivenUp,
 }
 
-async fn serve(config: &Config, signals: &mut Signals) -> Result<End, Error> {
+async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) -> Result<End, Error> {
     let listen = &config.listen;
     let tls = listen.tls.clone().map(Tls::from_files).transpose()?;
     allow_as_many_files_as_possible();
     let app = App::new(config)?;
+    telemetry.watch_logs(&app.metrics)?;
     let operators = match listen.admin_address {
         Some(address) => Some(bound(&[address], &format!("--admin-address {address}")).await?),
         None => None,
@@ -110,6 +119,13 @@ async fn serve(config: &Config, signals: &mut Signals) -> Result<End, Error> {
     }
     let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
     let _operators = operators.map(|listener| serve_operators(listener, &app));
+    let mut following = JoinSet::new();
+    if let Some(tls) = &tls {
+        following.spawn(tls.clone().follow());
+    }
+    if let Some(tokens) = &app.tokens {
+        following.spawn(tokens.clone().follow());
+    }
     tracing::info!(address = %listener.local_addr()?, https = tls.is_some(), "listening");
     let options = ServeOptions {
         tls,
@@ -118,8 +134,7 @@ async fn serve(config: &Config, signals: &mut Signals) -> Result<End, Error> {
         drain_timeout: listen.shutdown_timeout,
     };
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = http::serve(listener, event_loops, options, async { drop(stopped.await) });
-    tokio::pin!(serving);
+    let serving = http::serve(listener, &event_loops, options, async { drop(stopped.await) });
     let ended = async {
         let delay = signals.next().await.delay(listen.shutdown_delay);
         app.stop();
@@ -129,13 +144,16 @@ async fn serve(config: &Config, signals: &mut Signals) -> Result<End, Error> {
         drop(stop);
         signals.next().await;
     };
-    tokio::select! {
-        () = &mut serving => Ok(End::InOrder),
+    let end = tokio::select! {
+        () = serving => End::InOrder,
         () = ended => {
             tracing::warn!("told to stop once more: requests in flight are given up");
-            Ok(End::GivenUp)
+            End::GivenUp
         }
-    }
+    };
+    app.give_up();
+    event_loops.end().await;
+    Ok(end)
 }
 
 async fn bound(addresses: &[SocketAddr], named: &str) -> Result<TcpListener, Error> {
@@ -154,7 +172,7 @@ fn serve_operators(listener: TcpListener, app: &App) -> JoinSet<()> {
     };
     let event_loop = EventLoops::current(http::admin_router(Arc::new(app.clone())));
     let mut serving = JoinSet::new();
-    serving.spawn(http::serve(listener, event_loop, options, std::future::pending()));
+    serving.spawn(async move { http::serve(listener, &event_loop, options, std::future::pending()).await });
     serving
 }
 
@@ -162,6 +180,8 @@ fn serve_operators(listener: TcpListener, app: &App) -> JoinSet<()> {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Does not end it: whoever follows files reads them again.
+    _hangup: Signal,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,7 +194,11 @@ enum Stop {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) -> Stop {

@@ -87,7 +87,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let event_loops = EventLoops::current(router);
-        let task = tokio::spawn(http::serve(listener, event_loops, options, std::future::pending()));
+        let task =
+            tokio::spawn(async move { http::serve(listener, &event_loops, options, std::future::pending()).await });
         Self { port, certified, app, go_on, waiting, task, _directory: directory }
     }
 

@@ -64,8 +64,7 @@ async fn it_says_that_it_stops_before_it_stops_and_a_second_signal_ends_it_at_on
     let (slow, endless) = (client.clone(), format!("{url}/v1/sum"));
     let in_flight = tokio::spawn(async move { slow.post(&endless, &body).await });
     assert_eq!(client.get(&format!("{url}/readyz")).await.status, 200);
-    let id = running.child.as_ref().unwrap().id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    running.tell("-TERM");
     let deadline = Instant::now() + Duration::from_secs(10);
     let answer = loop {
         let answer = Client::default().get(&format!("{url}/readyz")).await;
@@ -80,6 +79,25 @@ async fn it_says_that_it_stops_before_it_stops_and_a_second_signal_ends_it_at_on
     let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-TERM")).await.unwrap();
     assert!(is_success && start.elapsed() < Duration::from_secs(10), "{log}");
     in_flight.abort();
+}
+
+/// Those who look into the log for lost requests should not be told that the clients left.
+#[tokio::test]
+async fn what_the_service_gives_up_at_its_end_is_not_said_to_be_given_up_by_clients() {
+    let running = Running::start(program().args(["--shutdown-timeout", "1s"]));
+    let (store, listener) = silent_store();
+    let url = running.url();
+    let body = json!({"source": store, "bucket": "bucket", "object": "object", "dtype": "uint8"});
+    let in_flight = tokio::spawn(async move { Client::default().post(&format!("{url}/v1/sum"), &body).await });
+    // It has asked its store, so that it is in flight.
+    let _asked = tokio::task::spawn_blocking(move || listener.accept().unwrap()).await.unwrap();
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(is_success && !log.contains("given up by the client"), "{log}");
+    assert!(
+        log.lines().any(|line| line.contains("given up, as the service ends") && line.contains("/v1/sum")),
+        "{log}"
+    );
+    assert!(in_flight.await.is_err(), "there is no answer");
 }
 
 #[tokio::test]
@@ -103,6 +121,8 @@ fn a_setting_that_makes_no_sense_is_told_in_one_line() {
         ("REDUCTIONIST_FILE_ROOT", "/etc/passwd", "--file-root"),
         ("REDUCTIONIST_CA_BUNDLE", "/no/such/file", "--ca-bundle"),
         ("REDUCTIONIST_CA_BUNDLE", "/etc/passwd", "--ca-bundle"),
+        ("RUST_LOG", "info=loud", "RUST_LOG"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ] {
         let output = program().env(variable, value).output().unwrap();
         let stderr = text(&output.stderr);
@@ -112,6 +132,12 @@ fn a_setting_that_makes_no_sense_is_told_in_one_line() {
     }
     let output = program().args(["--https", "--cert-file", "/nothing", "--key-file", "/nothing"]).output().unwrap();
     assert!(text(&output.stderr).contains("/nothing"), "{output:?}");
+}
+
+#[test]
+fn an_error_that_nobody_can_read_is_one_all_the_same() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(program().arg("--no-such-flag").stderr(full).status().unwrap().code(), Some(1));
 }
 
 #[test]
@@ -203,7 +229,7 @@ async fn stores_signed_by_an_authority_of_the_operators_own_are_believed() {
     let port = listener.local_addr().unwrap().port();
     let (router, tls) = (axum::Router::new().fallback(answer), http::Tls::from_files(files(&bundle, &key)).unwrap());
     let (event_loops, options) = (EventLoops::current(router), support::serve_options(Some(tls)));
-    let store = tokio::spawn(http::serve(listener, event_loops, options, std::future::pending()));
+    let store = tokio::spawn(async move { http::serve(listener, &event_loops, options, std::future::pending()).await });
 
     let believes = Service::start(&["--ca-bundle", bundle.to_str().unwrap()]).await;
     let doubts = Service::start(&["--retries", "0"]).await;
@@ -305,30 +331,55 @@ async fn a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() 
     };
     let cert = put(&first);
     let running = with_https(&cert, &cert.with_file_name("key.pem"), &[]);
-    let id = running.child.as_ref().unwrap().id().to_string();
     let shows = async |certified| {
         asked(secure(running.port, certified, None, b"http/1.1").await, "/livez")
             .await
             .is_ok_and(|line| line.contains("200"))
     };
-    let hang_up = || assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     assert!(shows(&first).await && !shows(&second).await);
 
     directory.put("cert.pem", "no certificate");
-    hang_up();
+    running.tell("-HUP");
     for _ in 0..20 {
         assert!(shows(&first).await, "the old one stays");
     }
 
     put(&second);
-    hang_up();
+    running.tell("-HUP");
     let deadline = Instant::now() + Duration::from_secs(20);
     while !shows(&second).await {
         assert!(Instant::now() < deadline, "the new certificate is not taken");
     }
     assert!(!shows(&first).await);
     let (is_success, log) = running.stop("-INT");
-    assert!(is_success && log.contains("the old one stays") && log.contains("a new certificate is in use"), "{log}");
+    assert!(is_success && log.contains("the old ones stay") && log.contains("a new certificate is in use"), "{log}");
+}
+
+#[tokio::test]
+async fn a_hangup_ends_nothing_and_has_the_tokens_read_again() {
+    let directory = Directory::new("new-tokens");
+    let tokens = directory.put("tokens", "first\n");
+    let running = Running::start(program().arg("--auth-token-file").arg(&tokens));
+    let lets_in = async |token: &str| {
+        let mut request = support::json_request(&format!("{}/v1/sum", running.url()), "{}", None);
+        request.headers_mut().insert("x-reductionist-token", token.parse().unwrap());
+        Client::default().send(request).await.status != 401
+    };
+    directory.put("tokens", "# none left\n");
+    running.tell("-HUP");
+    for _ in 0..20 {
+        assert!(lets_in("first").await, "the old ones stay");
+    }
+    directory.put("tokens", "second\n");
+    running.tell("-HUP");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !lets_in("second").await {
+        assert!(Instant::now() < deadline, "the new token is not taken");
+    }
+    assert!(!lets_in("first").await);
+    let (is_success, log) = running.stop("-INT");
+    assert!(is_success && log.contains("the old ones stay") && log.contains("new tokens are in use"), "{log}");
+    assert!(!log.contains("first") && !log.contains("second"), "{log}");
 }
 
 #[tokio::test]

@@ -11,14 +11,18 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use support::{
     Client, Directory, Fixture, PRIVATE_BUCKET, Service,
     encode::zlib,
     json_request,
-    program::{Running, program},
+    program::{Listening, Running, listening, program, tell},
     tls::certificate,
 };
 use tokio::net::TcpListener;
@@ -183,6 +187,50 @@ async fn a_request_has_a_name_that_the_log_knows() {
     assert!(!log.contains("/livez"), "what goes well is not logged");
 }
 
+/// What reads the log may be slow, or have stopped: a log driver, a terminal. The last line that the pipe takes is not the end
+/// of the service.
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_nothing() {
+    const CLIENTS: usize = 8;
+    // More than what can wait, and what fits the pipe.
+    const REFUSED: usize = 9_000 / CLIENTS;
+    let mut child =
+        program().env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", "0").spawn().expect("it starts");
+    let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let port = loop {
+        if let Some(Listening::Everybody(port)) = listening(&log.next().expect("it listens").expect("a line")) {
+            break port;
+        }
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    let asking: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let url = format!("{url}/v1/sum");
+            tokio::spawn(async move {
+                let client = Client::default();
+                for _ in 0..REFUSED {
+                    assert_eq!(client.send(json_request(&url, "{}", None)).await.status, 400);
+                }
+            })
+        })
+        .collect();
+    for client in asking {
+        client.await.expect("it is answered");
+    }
+    assert!(series(&url).await["reductionist_log_lines_dropped_total"] > 0.0);
+    assert_eq!(Client::default().get(&format!("{url}/livez")).await.status, 200);
+    tell(&child, "-INT");
+    let ended = tokio::task::spawn_blocking(move || child.wait().expect("it was started"));
+    let status = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it ends").expect("no panic");
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn an_empty_filter_of_the_log_is_none() {
+    let (_, log) = Running::start(program().env("RUST_LOG", "")).stop("-INT");
+    assert!(log.contains("--allow-source"), "{log}");
+}
+
 #[tokio::test]
 async fn text_lines_stay_lines_whatever_a_client_sends() {
     let running = Running::start(program().arg("--log-format=text"));
@@ -281,8 +329,7 @@ async fn the_health_check_needs_nothing_but_the_settings() {
     let (is_healthy, told) = check(&[], https.port);
     assert!(!is_healthy && told.lines().count() == 1, "{told}");
     // One that is told to stop is not ready any more, but alive: it must not be replaced before it has finished.
-    let id = plain.child.as_ref().unwrap().id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    plain.tell("-TERM");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while Client::default().get(&format!("{}/readyz", plain.url())).await.status == 200 {
         assert!(std::time::Instant::now() < deadline);

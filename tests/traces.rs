@@ -247,6 +247,10 @@ async fn a_collector_that_is_away_or_silent_delays_nobody() {
             let start = std::time::Instant::now();
             let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
             assert!(is_success && start.elapsed().as_secs() < 10, "{log}");
+            // They are told once, and not for each export.
+            let told: Vec<_> = log.lines().filter(|line| line.contains("traces are lost")).collect();
+            assert!(told.len() == 1 && told[0].contains("reason") && told[0].contains("spans"), "{log}");
+            assert!(log.lines().count() < 10, "{log}");
         }
     }
 }
@@ -258,9 +262,7 @@ async fn a_second_signal_does_not_wait_for_the_last_traces() {
     let store = Recording::start(chunk()).await;
     let running = Running::start(program().env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
     assert_eq!(post_traced(&running.url(), &store.request()).await.status, 200);
-    let id = running.child.as_ref().unwrap().id().to_string();
-    let interrupt = move || std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
-    assert!(interrupt().success());
+    running.tell("-INT");
     // It no longer listens when it is at the traces.
     while std::net::TcpStream::connect(("127.0.0.1", running.port)).is_ok() {
         tokio::task::yield_now().await;
@@ -288,5 +290,40 @@ async fn a_long_state_of_other_tracers_is_not_kept() {
         assert!(head["traceparent"].to_str().unwrap().contains(TRACE_ID));
         let told = head.get("tracestate").map_or("", |state| state.to_str().unwrap());
         assert_eq!(told, if state.len() > 512 { "" } else { &state });
+    }
+}
+
+#[tokio::test]
+async fn who_says_wrongly_which_trace_it_belongs_to_gets_one_of_its_own() {
+    let (store, collector) = (Recording::start(chunk()).await, Collector::http().await);
+    let running = traced(&collector, "http/protobuf");
+    let right = format!("00-{TRACE_ID}-{CLIENT_SPAN}-01");
+    let followed = async |parents: &[&str], states: &[&str]| {
+        let mut request = json_request(&format!("{}/v2/sum", running.url()), store.request().to_string(), None);
+        for (name, values) in [("traceparent", parents), ("tracestate", states)] {
+            for value in values {
+                request.headers_mut().append(name, value.parse().unwrap());
+            }
+        }
+        assert_eq!(Client::default().send(request).await.status, 200);
+        let head = store.heads.lock().unwrap().pop().unwrap();
+        let state = head.get("tracestate").map(|state| state.to_str().unwrap().to_owned());
+        (head["traceparent"].to_str().unwrap()[3..35].to_owned(), state)
+    };
+    assert_eq!(followed(&[&right], &[]).await, (TRACE_ID.to_owned(), None));
+    assert_eq!(followed(&[&right], &["a=1", "b=2"]).await, (TRACE_ID.to_owned(), Some("a=1,b=2".to_owned())));
+    let future = right.replacen("00", "01", 1) + "-more";
+    assert_eq!(followed(&[&future], &[]).await.0, TRACE_ID);
+    for parents in [
+        &[&right[..], &right][..],
+        &["00-1-2-01"],
+        &[&format!("00-+{}-{CLIENT_SPAN}-01", &TRACE_ID[1..])],
+        &[&right.to_uppercase()],
+        &[&format!("00-{}-{CLIENT_SPAN}-01", "0".repeat(32))],
+        &[""],
+    ] {
+        let (trace, state) = followed(parents, &["a=1"]).await;
+        assert!(trace != TRACE_ID && !trace.starts_with("000"), "{trace} of {parents:?}");
+        assert_eq!(state, None);
     }
 }

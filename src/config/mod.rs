@@ -3,7 +3,7 @@
 mod memory;
 mod traces;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use clap::{Parser, builder::BoolishValueParser};
@@ -14,7 +14,7 @@ use crate::{
     request::Defaults,
     resource_manager::ResourceLimits,
     source::{Addressing, Policy, Prefixes, RetryPolicy, S3Settings},
-    telemetry::{self, LogFormat},
+    telemetry::{self, LogFilter, LogFormat},
 };
 
 use memory::available_memory;
@@ -332,6 +332,7 @@ impl Config {
             check_health: args.check_health,
             telemetry: telemetry::Settings {
                 log_format: args.log_format,
+                log_filter: log_filter(std::env::var_os("RUST_LOG"))?,
                 traces: traces(args.enable_jaeger, |name| std::env::var(name).ok())?,
             },
             use_rayon: args.use_rayon,
@@ -414,6 +415,12 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
         "json" => Ok(LogFormat::Json),
         _ => Err("must be auto, text or json".to_owned()),
     }
+}
+
+/// Not set and empty are the same, as a deployment's template may always set it.
+fn log_filter(variable: Option<OsString>) -> Result<LogFilter, ConfigError> {
+    let Some(text) = variable.filter(|text| !text.is_empty()) else { return Ok(LogFilter::default()) };
+    LogFilter::parse(&text.to_string_lossy()).map_err(|error| ConfigError(format!("RUST_LOG: {error}")))
 }
 
 fn default_threads() -> NonZeroUsize {

@@ -1,12 +1,13 @@
 //! Threads that serve connections: one event loop for each, and nothing that a request has to share with another thread.
 
-use std::{io, num::NonZeroUsize, sync::Arc, thread};
+use std::{io, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use axum::Router;
 use tokio::{
     net::TcpStream,
     runtime::{self, Handle},
     sync::oneshot,
+    time::timeout,
 };
 
 use super::router;
@@ -20,9 +21,19 @@ struct EventLoop {
     router: Router,
     /// One reference for each connection, beside this one.
     connections: Arc<()>,
-    /// Ends the thread when it is dropped; None if the loop is not ours to end.
-    _thread: Option<oneshot::Sender<()>>,
+    /// None if the loop is not ours to end.
+    thread: Option<Thread>,
 }
+
+struct Thread {
+    /// Ends it when this is dropped.
+    stop: oneshot::Sender<()>,
+    /// Dropped with everything that was in flight.
+    ended: oneshot::Receiver<()>,
+}
+
+/// Longest time for threads to let go of what is in flight.
+const END: Duration = Duration::from_secs(1);
 
 impl EventLoops {
     /// Starts `count` threads. They share `app`, but for connections to stores: those are driven by the loop that made
@@ -59,23 +70,42 @@ impl EventLoops {
             drop(counted);
         });
     }
+
+    /// Ends the threads, and with them what is still in flight.
+    pub async fn end(self) {
+        let (stops, ends): (Vec<_>, Vec<_>) = self
+            .0
+            .into_iter()
+            .filter_map(|event_loop| event_loop.thread)
+            .map(|thread| (thread.stop, thread.ended))
+            .unzip();
+        drop(stops);
+        let ended = async {
+            for ended in ends {
+                drop(ended.await);
+            }
+        };
+        drop(timeout(END, ended).await);
+    }
 }
 
 impl EventLoop {
-    fn new(handle: Handle, router: Router, thread: Option<oneshot::Sender<()>>) -> Self {
-        Self { handle, router, connections: Arc::default(), _thread: thread }
+    fn new(handle: Handle, router: Router, thread: Option<Thread>) -> Self {
+        Self { handle, router, connections: Arc::default(), thread }
     }
 
     fn start(index: usize, router: Router) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
+        let (ends, ended) = oneshot::channel();
         thread::Builder::new().name(format!("serve-{index}")).spawn(move || {
             drop(runtime.block_on(stopped));
             // Nobody waits any more for what is still in flight.
             runtime.shutdown_background();
+            drop::<oneshot::Sender<()>>(ends);
         })?;
-        Ok(Self::new(handle, router, Some(stop)))
+        Ok(Self::new(handle, router, Some(Thread { stop, ended })))
     }
 }
 
@@ -118,7 +148,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, event_loops, OPTIONS, stopped));
+        let server = tokio::spawn(async move { serve(listener, &event_loops, OPTIONS, stopped).await });
         let mut connections = Vec::new();
         for _ in 0..4 {
             connections.push(ask(TcpStream::connect(address).await.expect("it listens")).await);

@@ -59,11 +59,12 @@ pub fn router(app: Arc<App>) -> Router {
             .flatten()
             .unzip();
     let tokens = middleware::from_fn_with_state(Arc::clone(&app), tokens::check);
+    let trace = middleware::from_fn_with_state(Arc::clone(&app), trace::trace);
     let routes = operations
         .into_iter()
         .fold(Router::new(), Router::merge)
         .route_layer(tokens)
-        .route_layer(middleware::from_fn(trace::trace))
+        .route_layer(trace)
         .merge(openapi::router(&described))
         .merge(pages());
     let routes = if app.metrics_are_elsewhere { routes } else { routes.merge(metrics()) };

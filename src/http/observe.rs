@@ -19,7 +19,12 @@ use crate::{app::App, error::ActiveStorageError, resource_manager::AdmissionErro
 const UNMATCHED: &str = "unmatched";
 
 /// Told to nobody: the client closed the connection before there was an answer. The number is nginx's.
-pub(super) const GIVEN_UP: u16 = 499;
+const GIVEN_UP: u16 = 499;
+
+/// The status of a request that gets no answer: nobody else's fault but the client's, as long as the service goes on.
+pub(super) fn without_answer(app: &App) -> u16 {
+    if app.has_given_up() { 503 } else { GIVEN_UP }
+}
 
 /// Routes that are asked again and again, by those who see the answer.
 const UNLOGGED: &[&str] = &["/readyz"];
@@ -66,7 +71,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     response
 }
 
-/// A request that has no answer yet. If it never gets one, it is noted as given up.
+/// A request that has no answer yet. If it never gets one, it is noted as given up, by the client or by the service at its end.
 struct Observed {
     app: Arc<App>,
     method: &'static str,
@@ -110,6 +115,9 @@ impl Observed {
         let (caused_by, millis) = (caused_by.as_deref(), time.as_secs_f64() * 1e3);
         match status {
             GIVEN_UP => tracing::info!(request_id, method, path, status, millis, "given up by the client"),
+            503 if !self.is_answered => {
+                tracing::warn!(request_id, method, path, status, millis, "given up, as the service ends");
+            }
             // Overload shows in the metrics, and has no time for more.
             ..500 | 503 => {
                 tracing::info!(request_id, method, path, status, millis, error, caused_by, "request refused");
@@ -122,7 +130,7 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.note(GIVEN_UP, None);
+            self.note(without_answer(&self.app), None);
         }
     }
 }

@@ -34,17 +34,11 @@ pub struct ServeOptions {
 /// and returns, the drain timeout later at the latest.
 pub async fn serve(
     listener: TcpListener,
-    event_loops: EventLoops,
+    event_loops: &EventLoops,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) {
     let (drain, draining) = watch::channel(false);
-    let follow_files = async {
-        match &options.tls {
-            Some(tls) => tls.follow_files().await,
-            None => std::future::pending().await,
-        }
-    };
     let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
     let accept = async {
         loop {
@@ -55,7 +49,7 @@ pub async fn serve(
             event_loops.serve(stream, async move |stream, router| connection.serve(stream, router, tls).await);
         }
     };
-    tokio::select! { () = accept => {}, () = follow_files => {}, () = shutdown => {} }
+    tokio::select! { () = accept => {}, () = shutdown => {} }
     drop((listener, draining));
     drain.send_replace(true);
     if tokio::time::timeout(options.drain_timeout, drain.closed()).await.is_err() {

@@ -5,14 +5,9 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
 
-use tokio::{
-    net::TcpStream,
-    signal::unix::{SignalKind, signal},
-    time::{MissedTickBehavior, interval},
-};
+use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     client::TlsStream,
@@ -25,13 +20,10 @@ use tokio_rustls::{
     },
 };
 
-use crate::credentials::TlsFiles;
+use crate::credentials::{TlsFiles, follow};
 
 /// The name of HTTP/2 in a TLS handshake.
 pub(super) const HTTP_2: &[u8] = b"h2";
-
-/// How soon new files are noticed.
-const PERIOD: Duration = Duration::from_secs(10);
 
 /// What the files held when they were read last.
 type Contents = Vec<Vec<u8>>;
@@ -86,30 +78,9 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).1))
     }
 
-    /// Takes new files for new connections, soon after they were written, or at SIGHUP. Whatever is wrong with them, the
-    /// old ones stay until they are right. Never ends.
-    pub(super) async fn follow_files(&self) {
-        let mut hangups = signal(SignalKind::hangup()).ok();
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last_problem = None;
-        loop {
-            let hung_up = async {
-                match &mut hangups {
-                    Some(hangups) => hangups.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! { _ = ticks.tick() => {}, _ = hung_up => {} }
-            let tls = self.clone();
-            // A file can be on a network that does not answer.
-            let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await;
-            let problem = reloaded.ok().and_then(Result::err).map(|error| error.to_string());
-            if let Some(problem) = problem.as_ref().filter(|_| problem != last_problem) {
-                tracing::warn!(problem, "the new certificate cannot be used; the old one stays");
-            }
-            last_problem = problem;
-        }
+    /// Takes new files for new connections when they change. Never ends.
+    pub async fn follow(self) {
+        follow("certificate", move || self.reload().map_err(|error| error.to_string())).await;
     }
 
     /// Reads the files, and takes what they hold if that is new.

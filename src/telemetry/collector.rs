@@ -1,6 +1,10 @@
-//! The way to an OTLP collector over HTTP.
+//! The way to an OTLP collector, and what becomes of spans that it does not take.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,11 +15,78 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    trace::{SpanData, SpanExporter},
+};
 use tokio::runtime::Handle;
 use tokio_rustls::rustls::ClientConfig;
 
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 64 << 10;
+
+/// How often it is said that spans are lost.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// An exporter that says why spans are lost, once a minute, however many they are.
+#[derive(Debug)]
+pub(super) struct Exporter<E> {
+    pub(super) exporter: E,
+    pub(super) complaints: Arc<Complaints>,
+}
+
+impl<E: SpanExporter> SpanExporter for Exporter<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        if let Err(error) = self.exporter.export(batch).await {
+            self.complaints.complain(spans, &error);
+        }
+        // Whoever hears of an error says so each time.
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+/// Spans that were lost since it was said last, and why.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(Mutex<Lost>);
+
+#[derive(Debug, Default)]
+struct Lost {
+    spans: usize,
+    /// What the exporter does not tell.
+    reason: Option<String>,
+    said: Option<Instant>,
+}
+
+impl Complaints {
+    /// Notes why the next spans will be lost, if they will.
+    fn note(&self, reason: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reason = Some(reason);
+    }
+
+    fn complain(&self, spans: usize, error: &dyn Error) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.spans = lost.spans.saturating_add(spans);
+        let reason = lost.reason.take().unwrap_or_else(|| error.to_string());
+        if lost.said.is_none_or(|said| said.elapsed() >= PERIOD) {
+            tracing::warn!(spans = lost.spans, reason, "traces are lost: the collector does not take them");
+            *lost = Lost { said: Some(Instant::now()), ..Lost::default() };
+        }
+    }
+}
 
 /// Sends what a thread of its own has collected, on the runtime that made it.
 #[derive(Debug)]
@@ -23,12 +94,14 @@ pub(super) struct Collector {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Handle,
     timeout: Duration,
+    complaints: Arc<Complaints>,
 }
 
 impl Collector {
-    pub(super) fn new(tls: ClientConfig, timeout: Duration) -> Self {
+    pub(super) fn new(tls: ClientConfig, timeout: Duration, complaints: Arc<Complaints>) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), runtime: Handle::current(), timeout }
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, runtime: Handle::current(), timeout, complaints }
     }
 }
 
@@ -43,9 +116,7 @@ impl HttpClient for Collector {
         };
         let outcome = self.runtime.spawn(async move { tokio::time::timeout(timeout, exchange).await? }).await?;
         // The exporter says that it failed, and not why.
-        outcome.inspect_err(|error: &HttpError| {
-            tracing::warn!(error = chain(error.as_ref()), "no answer of the collector");
-        })
+        outcome.inspect_err(|error: &HttpError| self.complaints.note(chain(error.as_ref())))
     }
 }
 

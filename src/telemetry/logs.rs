@@ -1,8 +1,21 @@
 //! Log lines on standard error.
 
-use std::{backtrace::Backtrace, io::IsTerminal, panic::PanicHookInfo};
+use std::{
+    backtrace::Backtrace,
+    io::{IsTerminal, stderr},
+    panic::PanicHookInfo,
+};
 
+use prometheus::{
+    IntCounter,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+/// Lines that wait to be written; more are lost. What reads standard error may be slow, or stop: requests go on.
+const LINES: usize = 8192;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +31,90 @@ pub enum LogFormat {
 impl LogFormat {
     fn is_text(self) -> bool {
         match self {
-            Self::Auto => std::io::stderr().is_terminal(),
+            Self::Auto => stderr().is_terminal(),
             Self::Text => true,
             Self::Json => false,
         }
     }
 }
 
-/// What writes them. `RUST_LOG` chooses what is logged; without it, this service's own lines from level info.
-pub(super) fn layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,reductionist=info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    if format.is_text() {
-        lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed()
-    } else {
-        lines.json().flatten_event(true).with_current_span(false).with_filter(filter).boxed()
+/// Which lines are logged, in the words of `RUST_LOG`. By default the service's own from level info, and warnings of others,
+/// without those of the exporter of traces: what they say is told in one line a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// Takes the value of `RUST_LOG`.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        EnvFilter::try_new(text).map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("warn,reductionist=info,opentelemetry-otlp=off".to_owned())
+    }
+}
+
+/// Writes lines from a thread of its own, in the order in which they come.
+#[derive(Debug)]
+pub(super) struct Lines {
+    writer: NonBlocking,
+    /// Writes what is left when it is dropped, for about a second.
+    _worker: WorkerGuard,
+}
+
+impl Lines {
+    pub(super) fn start() -> Self {
+        let builder = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(LINES).lossy(true);
+        let (writer, worker) = builder.finish(stderr());
+        Self { writer, _worker: worker }
+    }
+
+    /// What makes lines of events.
+    pub(super) fn layer(&self, format: LogFormat, filter: &LogFilter) -> Box<dyn Layer<Registry> + Send + Sync> {
+        let filter = EnvFilter::new(&filter.0);
+        let lines = tracing_subscriber::fmt::layer().with_writer(self.writer.clone());
+        if format.is_text() {
+            lines.with_ansi(stderr().is_terminal()).with_filter(filter).boxed()
+        } else {
+            lines.json().flatten_event(true).with_current_span(false).with_filter(filter).boxed()
+        }
+    }
+
+    /// The series of those that are lost.
+    ///
+    /// # Errors
+    /// If there cannot be one: a defect.
+    pub(super) fn lost(&self) -> prometheus::Result<LostLines> {
+        Ok(LostLines { lost: self.writer.error_counter(), none: lost_lines()? })
+    }
+}
+
+fn lost_lines() -> prometheus::Result<IntCounter> {
+    let help = "Log lines that were lost because standard error was not read fast enough";
+    IntCounter::new("reductionist_log_lines_dropped_total", help)
+}
+
+/// Counts lines that are lost.
+pub(super) struct LostLines {
+    lost: ErrorCounter,
+    /// Says what the series is; its value is made when somebody looks.
+    none: IntCounter,
+}
+
+impl Collector for LostLines {
+    fn desc(&self) -> Vec<&Desc> {
+        self.none.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(series) = lost_lines() else { return Vec::new() };
+        series.inc_by(u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX));
+        series.collect()
     }
 }
 

@@ -226,6 +226,11 @@ impl Metrics {
         })))
     }
 
+    /// Adds a series that is kept elsewhere.
+    pub(super) fn add(&self, series: impl Collector + 'static) -> Result<(), Error> {
+        self.0.registry.register(Box::new(series))
+    }
+
     /// Notes a request. `path` must be the matched route, of which there are few.
     pub fn request(&self, method: &str, path: &str) {
         self.0.requests.incoming.with_label_values(&[method, path]).inc();

@@ -1,6 +1,6 @@
 //! Traces for Jaeger and whatever else takes OTLP.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hyper::{HeaderMap, header::HeaderValue};
 use opentelemetry::{
@@ -20,10 +20,16 @@ use tracing::{Level, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-use super::{BUILD, collector::Collector};
+use super::{
+    BUILD,
+    collector::{Collector, Complaints, Exporter},
+};
 
 /// What the service calls itself, where `OTEL_SERVICE_NAME` does not say.
 const NAME: &str = env!("CARGO_PKG_NAME");
+
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
 
 /// Longest state of other tracing systems that is handed on, in bytes: what W3C Trace Context asks for. It is kept with each
 /// span.
@@ -54,14 +60,16 @@ pub(super) struct Tracing {
 
 impl Tracing {
     pub(super) fn start(settings: &TraceSettings, tls: ClientConfig) -> Result<Self, String> {
+        let complaints = Arc::<Complaints>::default();
         let exporter = match settings.protocol {
             Protocol::Grpc => SpanExporter::builder().with_tonic().with_timeout(settings.timeout).build(),
             Protocol::Http => {
-                let collector = Collector::new(tls, settings.timeout);
+                let collector = Collector::new(tls, settings.timeout, Arc::clone(&complaints));
                 SpanExporter::builder().with_http().with_http_client(collector).with_timeout(settings.timeout).build()
             }
         };
         let exporter = exporter.map_err(|error| format!("traces cannot be sent (OTEL_EXPORTER_OTLP_…): {error}"))?;
+        let exporter = Exporter { exporter, complaints };
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         Ok(Self { provider })
     }
@@ -117,21 +125,49 @@ pub fn follow(span: &Span, headers: &HeaderMap) {
     if span.is_disabled() {
         return;
     }
-    let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-    let parent = context.span().span_context().clone();
-    let states = headers.get_all("tracestate").iter().map(HeaderValue::len);
-    let state = if states.sum::<usize>() > MAX_STATE { TraceState::NONE } else { parent.trace_state().clone() };
-    let parent = SpanContext::new(parent.trace_id(), parent.span_id(), parent.trace_flags(), true, state);
-    if parent.is_valid() {
-        // Without traces there is nothing to follow.
-        drop(span.set_parent(Context::new().with_remote_span_context(parent)));
+    let Some(parent) = parent(headers) else { return };
+    // Without traces there is nothing to follow.
+    drop(span.set_parent(Context::new().with_remote_span_context(parent)));
+}
+
+/// The span of the client, if it says so once, in the form of the specification.
+fn parent(headers: &HeaderMap) -> Option<SpanContext> {
+    let mut parents = headers.get_all(TRACE_PARENT).iter();
+    let (Some(parent), None) = (parents.next(), parents.next()) else { return None };
+    if !has_ids(parent.as_bytes()) {
+        return None;
     }
+    let extracted = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    let parent = extracted.span().span_context().clone();
+    let state = state(headers).unwrap_or(TraceState::NONE);
+    let parent = SpanContext::new(parent.trace_id(), parent.span_id(), parent.trace_flags(), true, state);
+    parent.is_valid().then_some(parent)
+}
+
+/// Whether the ids are as long as they should be, and in lower case: others would be taken for something else.
+fn has_ids(parent: &[u8]) -> bool {
+    let is_hex = |id: Option<&[u8]>, len| {
+        id.is_some_and(|id| id.len() == len && id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+    };
+    let mut fields = parent.split(|&byte| byte == b'-');
+    is_hex(fields.next(), 2) && is_hex(fields.next(), 32) && is_hex(fields.next(), 16) && is_hex(fields.next(), 2)
+}
+
+/// What other tracing systems have to say, which may stand in several headers; None if it cannot be read or kept.
+fn state(headers: &HeaderMap) -> Option<TraceState> {
+    let states: Result<Vec<_>, _> = headers.get_all(TRACE_STATE).iter().map(HeaderValue::to_str).collect();
+    let state = states.ok()?.join(",");
+    (state.len() <= MAX_STATE).then(|| state.parse().ok()).flatten()
 }
 
 /// Tells who is asked which span asks, if traces are made.
 pub fn propagate(headers: &mut HeaderMap) {
     let span = Span::current();
-    if !span.is_disabled() {
-        TraceContextPropagator::new().inject_context(&span.context(), &mut HeaderInjector(headers));
+    if span.is_disabled() {
+        return;
+    }
+    TraceContextPropagator::new().inject_context(&span.context(), &mut HeaderInjector(headers));
+    if headers.get(TRACE_STATE).is_some_and(HeaderValue::is_empty) {
+        headers.remove(TRACE_STATE);
     }
 }

@@ -111,7 +111,7 @@ impl Service {
         let (shutdown, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let event_loops = EventLoops::current(http::router(Arc::clone(&app)));
-        let task = tokio::spawn(http::serve(listener, event_loops, serve_options(None), stopped));
+        let task = tokio::spawn(async move { http::serve(listener, &event_loops, serve_options(None), stopped).await });
         Self { address, app, shutdown: Some(shutdown), task }
     }
 

@@ -29,7 +29,7 @@ pub struct Running {
     pub port: u16,
     /// The port for operators, if they have one of their own.
     pub admin_port: Option<u16>,
-    /// Everything that it writes to standard error: a full pipe would stop it.
+    /// Everything that it writes to standard error.
     log: Option<JoinHandle<String>>,
 }
 
@@ -70,12 +70,15 @@ impl Running {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Sends a signal.
+    pub fn tell(&self, signal: &str) {
+        tell(self.child.as_ref().unwrap(), signal);
+    }
+
     /// Sends a signal and waits for the end: whether it was a success, and the log.
     pub fn stop(mut self, signal: &str) -> (bool, String) {
-        let mut child = self.child.take().unwrap();
-        let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-        let is_success = child.wait().unwrap().success();
+        self.tell(signal);
+        let is_success = self.child.take().unwrap().wait().unwrap().success();
         (is_success, self.log.take().unwrap().join().unwrap())
     }
 }
@@ -89,13 +92,19 @@ impl Drop for Running {
     }
 }
 
-enum Listening {
+/// Sends a signal.
+pub fn tell(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+pub enum Listening {
     Operators(u16),
     Everybody(u16),
 }
 
 /// The port that a line of the log tells of, as text or JSON.
-fn listening(line: &str) -> Option<Listening> {
+pub fn listening(line: &str) -> Option<Listening> {
     let (before, behind) = line.split_once("127.0.0.1:")?;
     let port = behind.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
     if before.contains("listening for operators") {
