@@ -323,6 +323,37 @@ async fn logs_hold_no_secret_of_http_2() {
 }
 
 #[tokio::test]
+async fn what_came_of_a_body_that_is_given_up_is_not_taken_for_all_of_it() {
+    let (directory, certified) = (Directory::new("h2-begun"), certificate());
+    let cert = directory.put("cert.pem", certified.cert.pem());
+    let key = directory.put("key.pem", certified.signing_key.serialize_pem());
+    let running = with_https(&cert, &key, &[]);
+    let (mut sender, connection) =
+        h2::client::handshake(secure(running.port, &certified, None, b"h2").await.unwrap()).await.unwrap();
+    drop(tokio::spawn(connection));
+    let request = hyper::Request::post("https://localhost/v1/sum").header("content-type", "application/json");
+    let request = request.header("content-length", 100).body(()).unwrap();
+    let (_answer, mut body) = sender.send_request(request, false).unwrap();
+    body.send_data(Bytes::from_static(br#"{"source": "http://a.example""#), false).unwrap();
+    // Whoever answers this has read that.
+    let request = hyper::Request::get("https://localhost/livez").body(()).unwrap();
+    assert_eq!(sender.send_request(request, true).unwrap().0.await.unwrap().status(), 200);
+    body.send_reset(h2::Reason::NO_ERROR);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut asking = http2(running.port, &certified, &mut builder()).await;
+    while {
+        let request = hyper::Request::get("https://localhost/metrics").body(Full::<Bytes>::default()).unwrap();
+        let metrics = asking.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        !text(&metrics).contains(r#"outgoing_response{http_method="POST",path="/v1/sum""#)
+    } {
+        assert!(Instant::now() < deadline, "it is still waited for");
+    }
+    let (_, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(log.contains("given up by the client") || log.contains("the request body could not be read"), "{log}");
+    assert!(!log.contains("is not a JSON object"), "{log}");
+}
+
+#[tokio::test]
 async fn a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
     let (directory, [first, second]) = (Directory::new("reload"), [certificate(), certificate()]);
     let put = |certified: Trusted<'_>| {

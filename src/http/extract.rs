@@ -65,7 +65,7 @@ impl JsonBody {
             BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(),
             other => ActiveStorageError::UnreadableBody(other.body_text()),
         })?;
-        // Of HTTP/2, hyper takes what was given up for an end.
+        // Where a stream of HTTP/2 is given up without an error, hyper takes that for the end.
         if declared.is_some_and(|declared| declared != bytes.len()) {
             return Err(ActiveStorageError::UnreadableBody("it ends before the length that it says it has".to_owned()));
         }
