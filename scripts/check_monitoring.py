@@ -4,6 +4,7 @@ Run it through scripts/check-monitoring. A service (HTTP, with an admin listener
 before them and Prometheus run on loopback. Requests of all kinds are sent, failing ones too, and then
 
 - Prometheus must have scraped all of them, with the configuration in deployment/prometheus and other targets;
+- it must know the Alertmanager that it is told of;
 - every series in a rule or panel must be one that is really exposed, and every series be in docs/monitoring.md;
 - every expression of the dashboard and of docs/how-to/monitoring.md, and every recording rule, must give numbers; every
   alert must be one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are
@@ -36,6 +37,7 @@ GUIDE = Path("docs/how-to/monitoring.md")
 OBJECT = Path("examples/quickstart/temperature.nc")
 DEADLINE_SECONDS = 25  # for all expressions to give numbers
 WINDOW = "15s"  # of Grafana's $__rate_interval
+ALERTMANAGER = "alertmanager.invalid:9093"  # that Prometheus is told of; nobody listens
 STAGES = "queue", "fetch", "decode", "reduce", "encode"
 
 # What `promtool check metrics` may say: these names were there before the rules for names.
@@ -126,6 +128,7 @@ def everything(program, directory):
         "reductionist": [{"targets": [f"127.0.0.1:{ports['admin']}"]},
                          {"targets": [f"127.0.0.1:{ports['secure']}"], "labels": {"__scheme__": "https"}}],
         "haproxy": [{"targets": [f"127.0.0.1:{ports['exporter']}"]}],
+        "alertmanager": [{"targets": [ALERTMANAGER]}],
     })  # fmt: skip
     haproxy = [find("haproxy"), "-db", "-f", directory / "haproxy.cfg"]
     prometheus = [find("prometheus"), f"--config.file={directory}/prometheus/prometheus.yml", "--log.level=warn",
@@ -356,6 +359,13 @@ def check_targets(prometheus):
     print("scraped:", *(target["scrapeUrl"] for target in targets), flush=True)
 
 
+def check_alertmanager(prometheus):
+    """Whether Prometheus sends alerts where it is told to."""
+    known = json.loads(get(f"{prometheus}/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
+    if [urllib.parse.urlsplit(found["url"]).netloc for found in known] != [ALERTMANAGER]:
+        yield f"alerts go to {known}"
+
+
 def problems(program, directory):
     yield from check_files()
     with everything(program, directory) as (urls, stored):
@@ -387,6 +397,7 @@ def problems(program, directory):
         print(f"{len(alerts)} alerts, {len(recorded)} recorded series, {len(expressions)} expressions of panels, pages;",
               f"{len(asked)} expressions that must give numbers", flush=True)  # fmt: skip
         yield from check_numbers(urls["prometheus"], asked, ask_again)
+        yield from check_alertmanager(urls["prometheus"])
         for where, expression in looked_at:
             numbers(urls["prometheus"], expression)  # it has to be one; whether it gives data, time will tell
 
