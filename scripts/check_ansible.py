@@ -84,6 +84,7 @@ def hosts(scratch, program):
         "certificates_authority": str(scratch / "authority"),
         "haproxy_admin_port": free_port(),
         "haproxy_names": ["reductionist.example"],
+        "prometheus_alertmanagers": ["alertmanager.example:9093"],
         "prometheus_directory": str(scratch / "monitor"),
         "reductionist_admin_host": "127.0.0.1",
         "reductionist_admin_port": 9090,
@@ -220,13 +221,16 @@ def check_running(scratch, everybody, told):
             wait_until_ready(balancer["haproxy_port"], "reductionist.example", authority)
 
 
-def check_prometheus(directory, told):
-    """Whether it would take what it is given, and look where the instances are."""
+def check_prometheus(directory, told, everybody):
+    """Whether it would take what it is given, look where the instances are, and tell whom it should."""
     run("promtool", "check", "config", directory / "prometheus.yml")
     targets = (directory / "targets/reductionist.yml").read_text()
     for name in INSTANCES:
         if f"- 127.0.0.1:{told[name]['reductionist_admin_port']}\n" not in targets:
             raise Failure(f"{name} is not among the targets:\n{targets}")
+    alertmanagers = (directory / "targets/alertmanager.yml").read_text()
+    if not alertmanagers.endswith(f"- targets: {json.dumps(everybody['prometheus_alertmanagers'])}\n"):
+        raise Failure(f"alerts go elsewhere:\n{alertmanagers}")
 
 
 def check(program, scratch):
@@ -243,7 +247,7 @@ def check(program, scratch):
     done("the playbook, twice and once in vain")
     check_unit(scratch / INSTANCES[0] / "reductionist.service")
     check_modes(scratch / INSTANCES[0])
-    check_prometheus(scratch / "monitor", told)
+    check_prometheus(scratch / "monitor", told, everybody)
     check_running(scratch, everybody, told)
     done("what it has written")
 

@@ -11,8 +11,21 @@ import yaml
 
 CHART = Path("deployment/helm/reductionist")
 README = Path("deployment/README.md")
+RULES = Path("deployment/prometheus/rules.yml")
+SETTINGS, MONITORING = Path("docs/settings.md"), Path("docs/monitoring.md")
+# A row of that page: flag, variable, and the default if it is one.
+SETTING = re.compile(r"^\| `--(\S+?)(?: \S+)?` \| `(REDUCTIONIST_\w+)` \| (?:`(.*?)`)?", re.MULTILINE)
 VERSIONS = "1.25", kubernetes_validate.latest_version()  # of Kubernetes: the oldest in Chart.yaml, and the newest known
 RELEASE = "release"
+
+# Values, and the ports that pods reach: DNS, the allowed sources, and where the credentials of a role come from.
+REACHED = {
+    "settings.allow-source={http://store:9000}": {53, 9000},
+    "settings.allow-source={http://store:9000},s3OwnCredentials.sources={http://store:9000/own}": {53, 9000, 80, 443},
+    "settings.allow-source={http://store:9000},s3OwnCredentials.sources={http://store:9000/own},"
+    "s3OwnCredentials.secretName=keys": {53, 9000},
+    "settings.keepdims=true": {53, 80, 443},
+}
 
 # Values, and the word that the refusal has to have in it.
 REFUSED = {
@@ -20,6 +33,10 @@ REFUSED = {
     "image.pullPolicy=Sometimes": "pullPolicy",
     "settings.port=80": "settings",
     "settings.MAX_QUEUE=8": "settings",
+    "settings.allow-sources=https://store.example": "settings",
+    "settings.keepdim=true": "settings",
+    "settings.request-timeout=61": "shutdown.timeoutSeconds",
+    "settings.request-timeout=1m 1s": "shutdown.timeoutSeconds",
     "settings.keepdims=": "keepdims",
     "settings.allow-source={store.example}": "allow-source",
     "shutdown.timeoutSeconds=0": "timeoutSeconds",
@@ -39,7 +56,10 @@ def groups(settings):
     yield "helm lint", lint()
     yield "values", claims_about_values()
     yield "refused values", refusals()
+    yield "settings", claims_about_settings()
+    yield "ports that pods reach", claims_about_ports()
     yield "the README's commands", commands()
+    yield "what Prometheus needs", claims_about_monitoring()
     defaults = render()
     yield "rendered, defaults", claims_about_objects(defaults, settings)
     everything = render("--values", CHART / "ci/everything.yaml")
@@ -82,6 +102,47 @@ def commands():
         arguments = ["-" if word.endswith(".yaml") else word for word in shlex.split(command)]
         done = helm("template", *arguments, input=values)
         yield None if done.returncode == 0 else f"{command}: {done.stderr}"
+
+
+def claims_about_settings():
+    """The schema takes the service's own settings and no others, but for those that the chart itself sets."""
+    rows = SETTING.findall(SETTINGS.read_text())
+    taken = set(re.findall(r"REDUCTIONIST_[A-Z0-9_]+", (CHART / "templates/deployment.yaml").read_text()))
+    # Pods are reached from outside of them.
+    own = {flag for flag, variable, _ in rows if variable in taken} | {"host"}
+    right = {flag for flag, _, _ in rows} - own
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    known = set(schema["properties"]["settings"]["propertyNames"]["enum"])
+    yield None if rows and known == right else f"the schema and the service differ in {known ^ right}"
+    # Requests in flight are finished, however long these two are.
+    default = {flag: default for flag, _, default in rows}["request-timeout"]
+    for shorter, fits in ((0, True), (1, False)):
+        seconds = int(default.removesuffix("s")) - shorter
+        done = helm("template", RELEASE, CHART, "--set", f"shutdown.timeoutSeconds={seconds}")
+        yield None if (done.returncode == 0) == fits else f"shutdown.timeoutSeconds={seconds}: {done.stderr}"
+    for text in ("60s", "1min", "60000ms", "60 seconds"):
+        done = helm("template", RELEASE, CHART, "--set-string", f"settings.request-timeout={text}")
+        yield None if done.returncode == 0 else f"settings.request-timeout={text}: {done.stderr}"
+
+
+def claims_about_ports():
+    for values, expected in REACHED.items():
+        (policy,) = of_kind(render("--set", values), "NetworkPolicy")
+        ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        yield None if ports == expected else f"{values}: pods reach the ports {ports}"
+
+
+def claims_about_monitoring():
+    """The chart's rules are those of Prometheus, and the name that the page has for DNS is one of pods."""
+    copy = CHART / "files/rules.yml"
+    yield None if copy.read_bytes() == RULES.read_bytes() else f"{copy} is not a copy of {RULES}: copy it there"
+    (rule,) = of_kind(render("--set", "prometheusRule.enabled=true"), "PrometheusRule")
+    yield None if rule["spec"] == yaml.safe_load(RULES.read_text()) else "the PrometheusRule has other rules"
+    page = re.search(r"names: \[([\w-]+)\.NAMESPACE\.svc\]\s+type: A\s+port: (\d+)", MONITORING.read_text())
+    services = of_kind(yaml.safe_load_all(helm("template", "reductionist", CHART).stdout), "Service")
+    of_pods = {(service["metadata"]["name"], str(port["port"])) for service in services
+               if service["spec"].get("clusterIP") == "None" for port in service["spec"]["ports"]}  # fmt: skip
+    yield None if page and page.groups() in of_pods else f"{MONITORING} names {page and page[0]}, there are {of_pods}"
 
 
 # --- Values --------------------------------------------------------------------------------------------------
@@ -194,7 +255,7 @@ def claims_about_the_pod(pod, container):
         yield None if where.get(name) == value else f"{name} is {where.get(name)}"
     yield None if "memory" in container["resources"]["limits"] else "memory has no limit"
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
-    right = {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+    right = {"startup": "/livez", "liveness": "/livez", "readiness": "/livez"}
     yield None if paths == right else f"probes ask for {paths}"
     mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
     volumes = {volume["name"] for volume in pod.get("volumes", [])}

@@ -21,12 +21,15 @@ def settings_of_the_service():
 
 
 def versions():
-    """The version stands in three files."""
+    """The version stands in three files, and on pages."""
     version = tomllib.loads(Path("Cargo.toml").read_text())["package"]["version"]
     chart = yaml.safe_load((check_chart.CHART / "Chart.yaml").read_text())["appVersion"]
     yield None if chart == version else f"appVersion of the chart is {chart}, version in Cargo.toml {version}"
     image = re.search(r"^ARG VERSION=(\S+)", Path("Dockerfile").read_text(), re.MULTILINE)[1]
     yield None if image == version else f"VERSION in the Dockerfile is {image}, version in Cargo.toml {version}"
+    for page in (check_chart.README, *Path("docs/how-to").glob("*.md")):
+        others = set(re.findall(r"\breductionist:(\d[\w.]*)", page.read_text())) - {version}
+        yield f"{page} has images of {others}, version in Cargo.toml {version}" if others else None
 
 
 def dockerfile():

@@ -4,9 +4,11 @@ Run it through scripts/check-monitoring. A service (HTTP, with an admin listener
 before them and Prometheus run on loopback. Requests of all kinds are sent, failing ones too, and then
 
 - Prometheus must have scraped all of them, with the configuration in deployment/prometheus and other targets;
+- it must know the Alertmanager that it is told of;
 - every series in a rule or panel must be one that is really exposed, and every series be in docs/monitoring.md;
-- every expression of the dashboard, and every recording rule, must give numbers; every alert must be one that the
-  runbook explains, that a test makes fire, and whose series are there.
+- every expression of the dashboard and of docs/how-to/monitoring.md, and every recording rule, must give numbers; every
+  alert must be one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are
+  there.
 """
 
 import argparse
@@ -31,9 +33,11 @@ from check_servers import free_port, process, wait_until_it_listens
 from monitored_store import store
 
 PROMETHEUS, GRAFANA, RUNBOOK = Path("deployment/prometheus"), Path("deployment/grafana"), Path("docs/monitoring.md")
+GUIDE = Path("docs/how-to/monitoring.md")
 OBJECT = Path("examples/quickstart/temperature.nc")
 DEADLINE_SECONDS = 25  # for all expressions to give numbers
 WINDOW = "15s"  # of Grafana's $__rate_interval
+ALERTMANAGER = "alertmanager.invalid:9093"  # that Prometheus is told of; nobody listens
 STAGES = "queue", "fetch", "decode", "reduce", "encode"
 
 # What `promtool check metrics` may say: these names were there before the rules for names.
@@ -124,6 +128,7 @@ def everything(program, directory):
         "reductionist": [{"targets": [f"127.0.0.1:{ports['admin']}"]},
                          {"targets": [f"127.0.0.1:{ports['secure']}"], "labels": {"__scheme__": "https"}}],
         "haproxy": [{"targets": [f"127.0.0.1:{ports['exporter']}"]}],
+        "alertmanager": [{"targets": [ALERTMANAGER]}],
     })  # fmt: skip
     haproxy = [find("haproxy"), "-db", "-f", directory / "haproxy.cfg"]
     prometheus = [find("prometheus"), f"--config.file={directory}/prometheus/prometheus.yml", "--log.level=warn",
@@ -218,13 +223,19 @@ def dashboard_expressions():
             yield f"panel {title.replace('$stage', stage)} {letter}", expression.replace("$stage", stage)
 
 
+def guide_expressions():
+    """The expressions that the guide has people look at."""
+    cells = re.findall(r"^\| `(.+?)` \|", GUIDE.read_text(), re.MULTILINE)
+    return [(f"{GUIDE}, {cell}", cell.replace("[5m]", f"[{WINDOW}]")) for cell in cells]
+
+
 def rules(prometheus):
     groups = json.loads(get(f"{prometheus}/api/v1/rules"))["data"]["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 SELECTOR = re.compile(r"""(?<![\w:"$])([a-zA-Z_][\w:]*) \s* (\{[^}]*\})? (?=[\s\[)]|$)""", re.VERBOSE)
-WORDS = {"and", "by", "count", "group_left", "ignoring", "offset", "on", "or", "sum", "unless", "without"}
+WORDS = {"and", "by", "count", "group_left", "ignoring", "max", "offset", "on", "or", "sum", "unless", "without"}
 
 
 def selectors(expression):
@@ -280,6 +291,28 @@ def check_names(known, expressions):
             yield f"{where}: nobody exposes {', '.join(sorted(unknown))}"
 
 
+OF_REQUESTS = re.compile(r"rate\((incoming_requests|outgoing_response|response_time\w*)(\{[^}]*\})?")
+
+
+def check_operations(expressions):
+    """Whether rates of requests are those of operations: probes and scrapes would hide what happens to them."""
+    for where, expression in expressions:
+        for name, braces in OF_REQUESTS.findall(expression):
+            if 'path=~"/v[12]/.+"' not in braces:
+                yield f"{where}: {name}{braces} has probes and scrapes in it"
+
+
+def check_firing(alerts, expressions):
+    """Whether the dashboard shows each alert, asking as a test in rules_test.yml does."""
+    asked = dict(expressions)["panel Firing alerts A"]
+    if asked not in (PROMETHEUS / "rules_test.yml").read_text():
+        yield f"panel Firing alerts: no test asks for {asked}"
+    shown = re.search(r'alertname=~"([^"]*)"', asked)
+    for alert in alerts:
+        if not shown or not re.fullmatch(shown[1], alert["name"]):
+            yield f"panel Firing alerts: {alert['name']} is not shown"
+
+
 def check_runbook(alerts, metrics):
     """Whether each alert and series is explained, and each alert has been seen firing."""
     runbook, tests = RUNBOOK.read_text(), (PROMETHEUS / "rules_test.yml").read_text()
@@ -326,6 +359,13 @@ def check_targets(prometheus):
     print("scraped:", *(target["scrapeUrl"] for target in targets), flush=True)
 
 
+def check_alertmanager(prometheus):
+    """Whether Prometheus sends alerts where it is told to."""
+    known = json.loads(get(f"{prometheus}/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
+    if [urllib.parse.urlsplit(found["url"]).netloc for found in known] != [ALERTMANAGER]:
+        yield f"alerts go to {known}"
+
+
 def problems(program, directory):
     yield from check_files()
     with everything(program, directory) as (urls, stored):
@@ -338,12 +378,14 @@ def problems(program, directory):
         recorded = [(rule["name"], rule["query"]) for rule in known if rule["type"] == "recording"]
         alerts = [rule for rule in known if rule["type"] == "alerting"]
         looked_at = [(f"alert {alert['name']}", alert["query"]) for alert in alerts]
-        expressions = list(dashboard_expressions())
+        expressions = [*dashboard_expressions(), *guide_expressions()]
         names = exposed(metrics) | exposed(get(f"{urls['exporter']}/metrics"))
         names |= {name for name, _ in recorded} | {"up", "ALERTS"}
 
         yield from check_words(metrics)
         yield from check_names(names, [*expressions, *recorded, *looked_at])
+        yield from check_operations([*expressions, *recorded, *looked_at])
+        yield from check_firing(alerts, expressions)
         yield from check_runbook(alerts, metrics)
 
         def ask_again():
@@ -352,9 +394,10 @@ def problems(program, directory):
             overload(plain, stored)
 
         asked = wanted([*expressions, *((name, name) for name, _ in recorded)], looked_at)
-        print(f"{len(alerts)} alerts, {len(recorded)} recorded series, {len(expressions)} expressions of panels;",
+        print(f"{len(alerts)} alerts, {len(recorded)} recorded series, {len(expressions)} expressions of panels, pages;",
               f"{len(asked)} expressions that must give numbers", flush=True)  # fmt: skip
         yield from check_numbers(urls["prometheus"], asked, ask_again)
+        yield from check_alertmanager(urls["prometheus"])
         for where, expression in looked_at:
             numbers(urls["prometheus"], expression)  # it has to be one; whether it gives data, time will tell
 

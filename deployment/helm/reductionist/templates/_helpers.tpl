@@ -43,6 +43,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* Whole seconds of a duration such as 300, 90s or 1m 30s. One that makes no sense is for the service to refuse. */}}
+{{- define "reductionist.seconds" -}}
+{{- $units := dict "" 1 "s" 1 "m" 60 "h" 3600 "d" 86400 }}
+{{- $seconds := 0 }}
+{{- range regexFindAll "[0-9]+ *[a-z]*" (include "reductionist.setting" .) -1 }}
+{{- $unit := regexFind "[a-z]+" . }}
+{{- $unit = ternary $unit (trunc 1 $unit) (regexMatch "^m(s|il|ic|o)" $unit) }}
+{{- $seconds = add $seconds (mul (int64 (regexFind "[0-9]+" .)) (get $units $unit | default 0)) }}
+{{- end }}
+{{- $seconds }}
+{{- end }}
+
+{{/* How long Kubernetes waits for a pod to stop. */}}
+{{- define "reductionist.gracePeriod" -}}
+{{- $longest := index .Values.settings "request-timeout" | default "60s" }}
+{{- if lt (int .Values.shutdown.timeoutSeconds) (int (include "reductionist.seconds" $longest)) }}
+{{- fail (printf "shutdown.timeoutSeconds (%v) has to be at least settings.request-timeout (%v)" .Values.shutdown.timeoutSeconds $longest) }}
+{{- end }}
+{{- add .Values.shutdown.delaySeconds .Values.shutdown.timeoutSeconds 10 }}
+{{- end }}
+
 {{/* Ports that the pods reach: of the allowed sources and of the receiver of traces, and those that are named. */}}
 {{- define "reductionist.egressPorts" -}}
 {{- $allowed := include "reductionist.setting" (index .Values.settings "allow-source" | default "") | splitList "," }}
@@ -52,7 +73,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) }}
 {{- $ports = append $ports (int (default (ternary 80 443 (eq $url.scheme "http")) $port)) }}
 {{- end }}
-{{- if not (index .Values.settings "allow-source") }}
+{{- $role := and .Values.s3OwnCredentials.sources (not .Values.s3OwnCredentials.secretName) }}
+{{- if or $role (not (index .Values.settings "allow-source")) }}
+{{- /* A role's credentials come from the node or the agent on it (80), or from the cloud's token service (443). */}}
 {{- $ports = concat $ports (list 80 443) }}
 {{- end }}
 {{- range .Values.networkPolicy.extraPorts }}
