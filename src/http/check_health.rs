@@ -21,7 +21,8 @@ use crate::config::Listen;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks the service that listens so for `/livez`: where operators are served on their own, if they are. Not whether it is
-/// ready: who is asked by health checks is replaced if it fails, and one that is full or about to stop should not be.
+/// ready: who is asked by health checks is replaced if it fails, and one with a full queue or about to stop should not be.
+/// Where operators have no listener of their own, it waits like any client for a connection to be accepted.
 ///
 /// # Errors
 /// If it does not answer, or not so.
