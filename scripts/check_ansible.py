@@ -29,6 +29,7 @@ HERE = Path("deployment/ansible")
 INSTANCES = "reductionist-1", "reductionist-2"
 RUN = f"balancer,{INSTANCES[0]},monitor"  # the other instance is only known to these
 USER = "daemon"  # instead of one of its own: this machine is not to be changed
+FILE_ROOT = str(Path("examples").resolve())
 EXPOSURE = 2.0  # at most, by `systemd-analyze security`
 STEP_SECONDS = 180  # for a program to end
 READY_SECONDS = 15
@@ -87,11 +88,10 @@ def hosts(scratch, program):
         "prometheus_directory": str(scratch / "monitor"),
         "reductionist_admin_host": "127.0.0.1",
         "reductionist_admin_port": 9090,
-        "reductionist_file_root": str(Path("examples").resolve()),
+        "reductionist_file_root": FILE_ROOT,
         "reductionist_group": USER,
         "reductionist_host": "127.0.0.1",
         "reductionist_https": True,
-        "reductionist_memory_limit": "256MiB",
         "reductionist_memory_max": "400M",
         "reductionist_port": 8080,
         "reductionist_program": str(program),
@@ -121,9 +121,9 @@ def write(scratch, program):
     said, changed = play(inventory, "--limit", RUN)
     if changed:
         raise Failure(f"a second run changes {changed} things:\n{said}")
-    said, _ = play(inventory, "--limit", INSTANCES[0], "-e", "reductionist_memory_limit=", fails=True)
-    if "Set reductionist_memory_limit" not in said:
-        raise Failure(f"a limit of memory for systemd alone is refused with other words:\n{said}")
+    said, _ = play(inventory, "--limit", INSTANCES[0], "-e", '{"reductionist_settings": {"TWO": "a\\nb"}}', fails=True)
+    if "No setting may have more than one line" not in said:
+        raise Failure(f"a setting of two lines is refused with other words:\n{said}")
     children = wanted["all"]["children"]
     return wanted["all"]["vars"], {name: host for group in children.values() for name, host in group["hosts"].items()}
 
@@ -143,6 +143,8 @@ def check_unit(unit):
     said = run("systemd-analyze", "verify", "--man=no", unit)
     if unit.name in said:
         raise Failure(f"systemd-analyze verify: {said}")
+    if f"\nRequiresMountsFor={FILE_ROOT}\n" not in unit.read_text():
+        raise Failure("the service would not wait for the mount of its files")
     threshold = f"--threshold={EXPOSURE * 10:.0f}"
     rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
     print("exposure of the unit:", re.search(r"Overall exposure level.*: ([\d.]+)", rating)[1], flush=True)
