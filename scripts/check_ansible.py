@@ -1,10 +1,10 @@
 """Runs deployment/ansible into a scratch directory, as far as that needs no machine of its own, and starts the result.
 
-Run it through scripts/check-ansible, which installs Ansible. An instance, a balancer and a monitor are this machine,
-each with directories of its own. What is checked: lint and syntax; that a second run changes nothing; that systemd
-understands the unit and finds the service well confined; that the program starts with the rendered settings, as another
-user and without rights; that HAProxy with the rendered configuration reaches it over HTTPS; that Prometheus would take
-what it is given.
+Run it through scripts/check-ansible, which installs Ansible. An instance, balancers and a monitor are this machine,
+each with directories of its own. What is checked: lint and syntax; that balancers are taken one after another; that a
+second run changes nothing; that systemd understands the unit and finds the service well confined; that the program
+starts with the rendered settings, as another user and without rights; that HAProxy with the rendered configuration
+reaches it over HTTPS, and is not root; that an update finds both; that Prometheus would take what it is given.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -27,8 +26,11 @@ from check_servers import free_port, process, wait_until_it_listens
 
 HERE = Path("deployment/ansible")
 INSTANCES = "reductionist-1", "reductionist-2"
-RUN = f"balancer,{INSTANCES[0]},monitor"  # the other instance is only known to these
+BALANCERS = "balancer-1", "balancer-2"
+ALERTMANAGERS = ["alertmanager.example:9093"]
+RUN = ",".join([*BALANCERS, INSTANCES[0], "monitor"])  # the other instance is only known to these
 USER = "daemon"  # instead of one of its own: this machine is not to be changed
+FILE_ROOT = str(Path("examples").resolve())
 EXPOSURE = 2.0  # at most, by `systemd-analyze security`
 STEP_SECONDS = 180  # for a program to end
 READY_SECONDS = 15
@@ -59,12 +61,16 @@ def tool(name):
 
 def hosts(scratch, program):
     """The inventory: all hosts are this machine, with ports and directories of their own."""
-    balancer = {
-        "haproxy_directory": str(scratch / "balancer"),
-        "haproxy_environment_file": str(scratch / "balancer/environment"),
-        "haproxy_port": free_port(),
-        "haproxy_local_port": free_port(),
-        "haproxy_admin_host": "127.0.0.1",
+    balancers = {
+        name: {
+            "haproxy_directory": str(scratch / name),
+            "haproxy_environment_file": str(scratch / name / "environment"),
+            "haproxy_port": free_port(),
+            "haproxy_local_port": free_port(),
+            "haproxy_admin_host": "127.0.0.2",
+            "haproxy_admin_port": free_port(),
+        }
+        for name in BALANCERS
     }
     instances = {
         name: {
@@ -82,17 +88,16 @@ def hosts(scratch, program):
         "ansible_host": "127.0.0.1",
         "ansible_python_interpreter": "/usr/bin/python3",
         "certificates_authority": str(scratch / "authority"),
-        "haproxy_admin_port": free_port(),
+        "haproxy_admin_port": 8405,
         "haproxy_names": ["reductionist.example"],
-        "prometheus_alertmanagers": ["alertmanager.example:9093"],
+        "prometheus_alertmanagers": ALERTMANAGERS,
         "prometheus_directory": str(scratch / "monitor"),
         "reductionist_admin_host": "127.0.0.1",
         "reductionist_admin_port": 9090,
-        "reductionist_file_root": str(Path("examples").resolve()),
+        "reductionist_file_root": FILE_ROOT,
         "reductionist_group": USER,
         "reductionist_host": "127.0.0.1",
         "reductionist_https": True,
-        "reductionist_memory_limit": "256MiB",
         "reductionist_memory_max": "400M",
         "reductionist_port": 8080,
         "reductionist_program": str(program),
@@ -100,13 +105,13 @@ def hosts(scratch, program):
         "reductionist_shutdown_delay": 1,
         "reductionist_user": USER,
     }
-    groups = {"reductionist": instances, "haproxy": {"balancer": balancer}, "prometheus": {"monitor": {}}}
+    groups = {"reductionist": instances, "haproxy": balancers, "prometheus": {"monitor": {}}}
     return {"all": {"vars": everybody, "children": {name: {"hosts": each} for name, each in groups.items()}}}
 
 
-def play(inventory, *arguments, **expected):
+def play(inventory, *arguments, tags=("--skip-tags", "system"), **expected):
     """What the playbook says, and how many tasks have changed something."""
-    command = (tool("ansible-playbook"), "-i", inventory, "--skip-tags", "system", *arguments, HERE / "site.yml")
+    command = (tool("ansible-playbook"), "-i", inventory, *tags, *arguments, HERE / "site.yml")
     said = run(*command, env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"}, **expected)
     return said, sum(map(int, re.findall(r"changed=(\d+)", said)))
 
@@ -116,17 +121,29 @@ def write(scratch, program):
     wanted = hosts(scratch, program)
     inventory = scratch / "hosts.yml"
     inventory.write_text(json.dumps(wanted))  # JSON is YAML
-    for name in (*INSTANCES, "balancer", "monitor"):
+    for name in (*INSTANCES, *BALANCERS, "monitor"):
         (scratch / name).mkdir()
-    play(inventory, "--limit", RUN)
+    said, _ = play(inventory, "--limit", RUN)
+    if said.count("PLAY [Balancers") != len(BALANCERS):
+        raise Failure(f"all balancers are taken at one time:\n{said}")
     said, changed = play(inventory, "--limit", RUN)
     if changed:
         raise Failure(f"a second run changes {changed} things:\n{said}")
-    said, _ = play(inventory, "--limit", INSTANCES[0], "-e", "reductionist_memory_limit=", fails=True)
-    if "Set reductionist_memory_limit" not in said:
-        raise Failure(f"a limit of memory for systemd alone is refused with other words:\n{said}")
     children = wanted["all"]["children"]
-    return wanted["all"]["vars"], {name: host for group in children.values() for name, host in group["hosts"].items()}
+    return inventory, {name: host for group in children.values() for name, host in group["hosts"].items()}
+
+
+def check_refused(scratch, inventory):
+    """What would not start is refused, and what is there stays as it is."""
+    wrong = {
+        INSTANCES[0]: ({"reductionist_settings": {"RUST_LOG": "a\nb"}}, "No setting may have more than one line"),
+        BALANCERS[0]: ({"haproxy_settings": {"HAPROXY_BUFSIZE": "many"}}, "failed to validate"),
+    }
+    for host, (variables, complaint) in wrong.items():
+        before = (scratch / host / "environment").read_bytes()
+        said, _ = play(inventory, "--limit", host, "-e", json.dumps(variables), fails=True)
+        if complaint not in said or (scratch / host / "environment").read_bytes() != before:
+            raise Failure(f"{variables} are not refused, or with other words:\n{said}")
 
 
 def check_words():
@@ -144,6 +161,8 @@ def check_unit(unit):
     said = run("systemd-analyze", "verify", "--man=no", unit)
     if unit.name in said:
         raise Failure(f"systemd-analyze verify: {said}")
+    if f"\nRequiresMountsFor={FILE_ROOT}\n" not in unit.read_text():
+        raise Failure("the service would not wait for the mount of its files")
     threshold = f"--threshold={EXPOSURE * 10:.0f}"
     rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
     print("exposure of the unit:", re.search(r"Overall exposure level.*: ([\d.]+)", rating)[1], flush=True)
@@ -199,29 +218,49 @@ def wait_until_ready(port, name, authority):
         time.sleep(0.05)
 
 
-def check_running(scratch, everybody, told):
-    """Starts an instance and the balancer, and asks both."""
+@contextlib.contextmanager
+def balancer(place, told):
+    """HAProxy as Debian's unit starts it, with a master that is root."""
+    environment = place / "environment"
+    extra = re.search(r'EXTRAOPTS="(.*)"', environment.read_text())[1].split()
+    command = ["haproxy", "-Ws", "-f", place / "haproxy.cfg", *extra[extra.index("-f") :]]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with process(with_environment(environment, *command), **silent) as master:
+        wait_until_it_listens(master, told["haproxy_admin_port"], told["haproxy_admin_host"])
+        yield master
+
+
+def check_workers(master):
+    """Whether what talks to clients may do nothing else."""
+    for line in run("ps", "-o", "user=,pid=", "--ppid", master.pid).splitlines():
+        user, worker = line.split()
+        root = os.readlink(f"/proc/{worker}/root")
+        if (user, root) != ("haproxy", "/var/lib/haproxy"):
+            raise Failure(f"a worker of HAProxy runs as {user}, and sees {root}")
+
+
+def check_running(scratch, inventory, told):
+    """Starts an instance and the balancers, and asks all."""
     directory, port = scratch / INSTANCES[0], told[INSTANCES[0]]["reductionist_port"]
     authority = directory / "ca.pem"
     tricky = run(*with_environment(directory / "environment", "printenv", "TRICKY")).rstrip("\n")
     if tricky != TRICKY:
         raise Failure(f"a setting has become {tricky!r}")
-    balancer, place = told["balancer"], scratch / "balancer"
-    extra = re.search(r'EXTRAOPTS="(.*)"', (place / "environment").read_text())[1].split()
-    files = ["-f", place / "haproxy.cfg", *extra[extra.index("-f") :]]
-    haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/bin") or "haproxy"
-    run(*with_environment(place / "environment", haproxy, "-c", *files))
-    with instance(directory, port) as started:
+    with contextlib.ExitStack() as stack:
+        started = stack.enter_context(instance(directory, port))
         wait_until_ready(port, INSTANCES[0], authority)
         started.send_signal(signal.SIGHUP)
         wait_until_ready(port, INSTANCES[0], authority)
-        with process(with_environment(place / "environment", haproxy, "-db", *files),
-                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as before:  # fmt: skip
-            wait_until_it_listens(before, everybody["haproxy_admin_port"])
-            wait_until_ready(balancer["haproxy_port"], "reductionist.example", authority)
+        for name in BALANCERS:
+            master = stack.enter_context(balancer(scratch / name, told[name]))
+            for number in (0, signal.SIGUSR2):  # as it starts, and as its unit reloads it
+                master.send_signal(number)
+                wait_until_ready(told[name]["haproxy_port"], "reductionist.example", authority)
+                check_workers(master)
+        play(inventory, "--limit", INSTANCES[0], tags=("--tags", "wait"))
 
 
-def check_prometheus(directory, told, everybody):
+def check_prometheus(directory, told):
     """Whether it would take what it is given, look where the instances are, and tell whom it should."""
     run("promtool", "check", "config", directory / "prometheus.yml")
     targets = (directory / "targets/reductionist.yml").read_text()
@@ -229,7 +268,7 @@ def check_prometheus(directory, told, everybody):
         if f"- 127.0.0.1:{told[name]['reductionist_admin_port']}\n" not in targets:
             raise Failure(f"{name} is not among the targets:\n{targets}")
     alertmanagers = (directory / "targets/alertmanager.yml").read_text()
-    if not alertmanagers.endswith(f"- targets: {json.dumps(everybody['prometheus_alertmanagers'])}\n"):
+    if not alertmanagers.endswith(f"- targets: {json.dumps(ALERTMANAGERS)}\n"):
         raise Failure(f"alerts go elsewhere:\n{alertmanagers}")
 
 
@@ -243,12 +282,14 @@ def check(program, scratch):
 
     check_words()
     done("lint and syntax")
-    everybody, told = write(scratch, program)
-    done("the playbook, twice and once in vain")
+    inventory, told = write(scratch, program)
+    done("the playbook, twice")
+    check_refused(scratch, inventory)
+    done("twice in vain")
     check_unit(scratch / INSTANCES[0] / "reductionist.service")
     check_modes(scratch / INSTANCES[0])
-    check_prometheus(scratch / "monitor", told, everybody)
-    check_running(scratch, everybody, told)
+    check_prometheus(scratch / "monitor", told)
+    check_running(scratch, inventory, told)
     done("what it has written")
 
 

@@ -21,11 +21,13 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import chunked_object
+import monitored_store
 from bench_cases import Case
 from bench_load import memory_store
 from chunked_object import homes, one_by_one, received
@@ -81,6 +83,9 @@ def files(check, verdict):
         command = [installed("haproxy", "haproxy"), "-c", "-q", "-f", FILES / "haproxy.cfg", "-f", listed]
         told = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
         verdict.check(f"haproxy -c, {name}", told.returncode == 0 and not told.stderr, told.stderr)
+    times = dict(re.findall(r"--(queue|request)-timeout[ `]+\(?(\d+) ?s", (FILES / "README.md").read_text()))
+    server = int(re.search(r"timeout server (\d+)s", (FILES / "haproxy.cfg").read_text())[1])
+    verdict.check("HAProxy waits longer than an instance", server > sum(map(int, times.values())), (server, times))
 
 
 # --- heads ---------------------------------------------------------------------------------------------------
@@ -282,9 +287,62 @@ def filled(instance):
         yield wait_until(lambda: ask(get("/readyz"), instance.url)[0] == 503, 5)
 
 
+# --- slow ----------------------------------------------------------------------------------------------------
+
+PLAN = Path("docs/scaling.md")
+ASKED, LIMIT, READ_SECONDS = 20, 4, 1
+QUEUE_SECONDS = 2.5  # the reads of the first, the second and the third second are in time
+
+
+def slow(check, verdict):
+    """Where the store is slow, limits do what docs/scaling.md says, and its plan has enough."""
+    check_plan(verdict)
+    for limit, in_time in [(ASKED, ASKED), (LIMIT, LIMIT * (1 + int(QUEUE_SECONDS / READ_SECONDS)))]:
+        came = statuses_of_slow_reads(check, limit)
+        right = came == Counter({200: in_time, 503: ASKED - in_time})
+        verdict.check(f"{limit} connections, {ASKED} requests at one time", right, came)
+    settings = {"HAPROXY_MAXCONN": 5000, "HAPROXY_SERVER_MAXCONN": 2000}
+    with echo() as instance, haproxy([instance], settings=settings) as proxy:
+        _, _, text = ask(get("/metrics"), proxy.admin)
+        most = int(re.search(rb"^haproxy_process_max_connections (\d+)", text, re.MULTILINE)[1])
+        seen = {"HAPROXY_MAXCONN": most, "HAPROXY_SERVER_MAXCONN": int(proxy.column("slim")[0])}
+        verdict.check("HAProxy has as many connections as it is told", seen == settings, seen)
+
+
+def check_plan(verdict):
+    """Whether the plan's settings bear the requests in flight that it has when a read takes 1 s, with one node away."""
+    text = PLAN.read_text().partition("## A plan")[2]
+    number = lambda pattern: float(re.search(pattern, text)[1].replace(",", ""))
+    in_flight, nodes = number(r"\| requests in flight .* 1 s: ([\d,]+) "), number(r"\*\*(\d+) \+ 1\*\*")
+    mib_of_each = number(r"\*\*mean\*\*.*\*\*([\d.]+) MiB\*\* \|\n")
+    bounds = {
+        "memory": number(r"--memory-limit (\d+)GiB") * 1024 / mib_of_each,
+        "connections": number(r"--s3-connection-limit (\d+)"),
+        "server": number(r"HAPROXY_SERVER_MAXCONN=(\d+)"),
+        "HAProxy": number(r"HAPROXY_MAXCONN=(\d+)") / nodes,
+    }
+    verdict.check("the plan bears a slow store", min(bounds.values()) > in_flight / nodes, (in_flight / nodes, bounds))
+
+
+def statuses_of_slow_reads(check, limit):
+    """How often each status is the answer to requests that come at one time and have to share so many connections."""
+    flags = f"--s3-connection-limit={limit}", f"--queue-timeout={QUEUE_SECONDS}s"
+    instance = Service(check.programs, (*AT_ONCE, *flags))
+    instance.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(instance.stop)
+        store = stack.enter_context(monitored_store.store(bytes(ASKED)))
+        store.slow_seconds = READ_SECONDS
+        threads = stack.enter_context(ThreadPoolExecutor(ASKED))
+        fields = {"interface_type": "s3", "url": store.url(monitored_store.SLOW)}
+        fields |= {"dtype": "uint8", "shape": [1], "size": 1}
+        asked = [Asked("slow", "/v2/max", json.dumps(fields | {"offset": offset})) for offset in range(ASKED)]
+        return Counter(status for status, *_ in threads.map(lambda each: ask(each, instance.url), asked))
+
+
 # --- The rest ------------------------------------------------------------------------------------------------
 
-PARTS = {"files": files, "heads": heads, "routes": routes, "full": full}
+PARTS = {"files": files, "heads": heads, "routes": routes, "full": full, "slow": slow}
 
 
 def certificate(directory):

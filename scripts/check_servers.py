@@ -80,10 +80,10 @@ def free_port():
             return port
 
 
-def wait_until_it_listens(started, port):
+def wait_until_it_listens(started, port, host="127.0.0.1"):
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up and started.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
             return
         time.sleep(0.05)
     sys.exit(f"{Path(started.args[0]).name} does not listen: exit code {started.poll()}")

@@ -65,14 +65,15 @@ def servers(instances, options=""):
 
 
 @contextlib.contextmanager
-def haproxy(instances, pem=None, pinned=(), configuration=FILES / "haproxy.cfg"):
+def haproxy(instances, pem=None, pinned=(), configuration=FILES / "haproxy.cfg", settings=()):
     """A `Proxy` before instances of the service, which has found that they are ready.
 
-    `pem` is certificate and key, for HTTPS on another port; `pinned` what the command begins with.
+    `pem` is certificate and key, for HTTPS on another port; `pinned` what the command begins with; `settings` are more
+    environment variables.
     """
     program, ports = installed("haproxy", "haproxy"), [free_port() for _ in range(3)]
     urls = [f"127.0.0.1:{port}" for port in ports]
-    settings = {"HAPROXY_BIND": urls[0], "HAPROXY_ADMIN_BIND": urls[1]}
+    settings = dict(settings) | {"HAPROXY_BIND": urls[0], "HAPROXY_ADMIN_BIND": urls[1]}
     if pem:
         settings |= {"HAPROXY_TLS_BIND": urls[2], "HAPROXY_TLS_PEM": pem}
     environment = ["env", *(f"{name}={value}" for name, value in settings.items())]

@@ -13,6 +13,8 @@ class Store(ThreadingHTTPServer):
     """Everything that the path of a request can bring about, for S3 clients without credentials as well."""
 
     daemon_threads = True
+    request_queue_size = 128  # connections that come at one time
+    slow_seconds = 30  # that SLOW takes at most
 
     def __init__(self, content):
         super().__init__(("127.0.0.1", 0), Answer)
@@ -39,7 +41,7 @@ class Answer(BaseHTTPRequestHandler):
             return self._reply(FAILURES[self.path], b"")
         if self.path == SLOW:
             self.server.asked_slow.set()
-            self.server.go_on.wait(30)
+            self.server.go_on.wait(self.server.slow_seconds)
         first, last = map(int, self.headers["range"].removeprefix("bytes=").split("-"))
         content = self.server.content
         place = f"bytes {first}-{last}/{len(content)}"
