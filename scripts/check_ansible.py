@@ -230,13 +230,23 @@ def balancer(place, told):
         yield master
 
 
-def check_workers(master):
-    """Whether what talks to clients may do nothing else."""
-    for line in run("ps", "-o", "user=,pid=", "--ppid", master.pid).splitlines():
+def workers(master):
+    """User and root of each process that talks to clients."""
+    listed = subprocess.run(["ps", "-o", "user=,pid=", "--ppid", str(master.pid)], capture_output=True, text=True)
+    for line in listed.stdout.splitlines():
         user, worker = line.split()
-        root = os.readlink(f"/proc/{worker}/root")
-        if (user, root) != ("haproxy", "/var/lib/haproxy"):
-            raise Failure(f"a worker of HAProxy runs as {user}, and sees {root}")
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            yield user, os.readlink(f"/proc/{worker}/root")
+
+
+def check_workers(master):
+    """Whether what talks to clients may do nothing else, as soon as it is set up."""
+    give_up, seen = time.monotonic() + READY_SECONDS, None
+    while seen != {("haproxy", "/var/lib/haproxy")}:
+        if time.monotonic() > give_up:
+            raise Failure(f"workers of HAProxy run as users, and see: {seen}")
+        time.sleep(0.05)
+        seen = set(workers(master))
 
 
 def check_running(scratch, inventory, told):
