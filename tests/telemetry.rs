@@ -287,6 +287,18 @@ async fn operators_have_a_listener_of_their_own_where_they_want_one() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--admin-address"), "{output:?}");
 }
 
+/// Probes give up after some seconds, and then the service is replaced.
+#[tokio::test]
+async fn operators_do_not_wait_for_connections_that_say_nothing() {
+    let running = Running::start(program().args(["--admin-address", "127.0.0.1:0"]));
+    let port = running.admin_port.unwrap();
+    let silent: Vec<_> = (0..130).map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    let (client, url) = (Client::default(), format!("{}/livez", running.admin_url()));
+    let answer = tokio::time::timeout(Duration::from_secs(5), client.get(&url)).await;
+    assert_eq!(answer.expect("in time").status, 200);
+    drop(silent);
+}
+
 #[tokio::test]
 async fn a_server_says_which_one_it_is() {
     let service = Service::start(&[]).await;
