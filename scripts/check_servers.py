@@ -23,6 +23,8 @@ PRIVATE, PUBLIC = "private", "public"  # buckets
 
 START_SECONDS = STOP_SECONDS = 20
 
+PORTS = random.sample(range(10_000, 32_768), 32_768 - 10_000)
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -72,10 +74,10 @@ def process(command, **options):
 
 
 def free_port():
-    """A port on which nothing listens, below those that Linux gives to outgoing connections, so that none takes it."""
+    """A port on which nothing listens, another one each time, below those that Linux gives to outgoing connections."""
     while True:
         with contextlib.suppress(OSError), socket.socket() as listener:
-            port = random.randrange(10_000, 32_768)
+            port = PORTS.pop()
             listener.bind(("127.0.0.1", port))
             return port
 

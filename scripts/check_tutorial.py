@@ -19,7 +19,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ STOP_SECONDS = 10
 PORTS = re.compile(r"\b(8080|8081|8443|9000)\b")
 SETTING = re.compile(r"\bREDUCTIONIST_[A-Z0-9_]+")
 NAMED_FILE = re.compile(r"(?<![\w/.-])(?:deployment|examples|scripts)/[\w./-]*[\w/]")
-GIVEN, GIVEN_LOCK = set(), threading.Lock()  # ports
 MARK = "----- block {} -----\n"
 
 
@@ -159,7 +157,7 @@ def syntax_error(command):
 def wrong_outputs(found, options):
     steps = list(expectations(found))
     script = "".join(f"printf -- '{MARK.format(number)}'\n{block.command}" for number, (block, _) in enumerate(steps))
-    ports = free_ports(PORTS.findall(script))
+    ports = {name: str(free_port()) for name in PORTS.findall(script)}
     with tempfile.TemporaryDirectory(prefix="tutorial-") as name:
         directory = Path(name)
         environment = checkout(directory, options)
@@ -171,19 +169,6 @@ def wrong_outputs(found, options):
     if code:
         last = steps[len(printed) - 1][0].line if printed else 0
         yield f"line {last}: exit code {code}; the last errors:\n{errors[-3000:]}"
-
-
-def free_ports(names):
-    """A port for each name, which no page has been given before."""
-    with GIVEN_LOCK:
-        ports = {}
-        for name in names:
-            while name not in ports:
-                port = str(free_port())
-                if port not in GIVEN:
-                    ports[name] = port
-                    GIVEN.add(port)
-        return ports
 
 
 def with_ports(text, ports):

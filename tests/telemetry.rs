@@ -14,6 +14,7 @@ mod support;
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
+    os::fd::OwnedFd,
     time::Duration,
 };
 
@@ -187,16 +188,20 @@ async fn a_request_has_a_name_that_the_log_knows() {
     assert!(!log.contains("/livez"), "what goes well is not logged");
 }
 
-/// What reads the log may be slow, or have stopped: a log driver, a terminal. The last line that the pipe takes is not the end
-/// of the service.
+/// What reads the log may be slow, or have stopped: a log driver, a terminal. The last line that it takes is not the end of
+/// the service. Where it is a journal, standard output is the same.
 #[tokio::test]
 async fn a_log_that_nobody_reads_stops_nothing() {
     const CLIENTS: usize = 8;
-    // More than what can wait, and what fits the pipe.
-    const REFUSED: usize = 9_000 / CLIENTS;
-    let mut child =
-        program().env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", "0").spawn().expect("it starts");
-    let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    // More than what can wait, and what fits the socket.
+    const REFUSED: usize = 10_000 / CLIENTS;
+    let (log, journal) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    let mut command = program();
+    command.env("REDUCTIONIST_HOST", "127.0.0.1").env("REDUCTIONIST_PORT", "0");
+    command.stdout(OwnedFd::from(journal.try_clone().expect("a socket"))).stderr(OwnedFd::from(journal));
+    let mut child = command.spawn().expect("it starts");
+    drop(command);
+    let mut log = BufReader::new(log).lines();
     let port = loop {
         if let Some(Listening::Everybody(port)) = listening(&log.next().expect("it listens").expect("a line")) {
             break port;

@@ -247,10 +247,14 @@ async fn a_collector_that_is_away_or_silent_delays_nobody() {
             let start = std::time::Instant::now();
             let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
             assert!(is_success && start.elapsed().as_secs() < 10, "{log}");
-            // They are told once, and not for each export.
+            // They are told once a minute and at the end, and not for each export.
             let told: Vec<_> = log.lines().filter(|line| line.contains("traces are lost")).collect();
-            assert!(told.len() == 1 && told[0].contains("reason") && told[0].contains("spans"), "{log}");
-            assert!(log.lines().count() < 10, "{log}");
+            assert!((1..=2).contains(&told.len()) && log.lines().count() < 10, "{log}");
+            let lost = told.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()).map(|line| {
+                assert!(!line["reason"].as_str().unwrap().is_empty(), "{line}");
+                line["spans"].as_u64().unwrap()
+            });
+            assert_eq!(lost.sum::<u64>(), 20 * 8, "{log}");
         }
     }
 }

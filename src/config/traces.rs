@@ -38,7 +38,7 @@ pub(super) fn traces(
 ) -> Result<Option<TraceSettings>, ConfigError> {
     // An empty value is one that is not set.
     let variables = Variables(|name: &str| variable(name).filter(|value| !value.trim().is_empty()));
-    let is_off = variables.get("OTEL_SDK_DISABLED")?.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let is_off = variables.is_off()?;
     let exporter = variables.get("OTEL_TRACES_EXPORTER")?;
     let endpoint = variables.of_exporter("ENDPOINT")?;
     if is_off || exporter.as_deref() == Some("none") || !is_enabled && endpoint.is_none() {
@@ -50,6 +50,7 @@ pub(super) fn traces(
     if let Some((name, endpoint)) = endpoint {
         check_endpoint(&name, &endpoint)?;
     }
+    variables.check_headers()?;
     variables.check_sampler()?;
     for (name, most) in BATCHES {
         variables.number(name, most)?;
@@ -94,6 +95,24 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             }
         }
         Ok(None)
+    }
+
+    fn is_off(&self) -> Result<bool, ConfigError> {
+        match self.get("OTEL_SDK_DISABLED")?.map(|value| value.to_ascii_lowercase()).as_deref() {
+            Some("true") => Ok(true),
+            None | Some("false") => Ok(false),
+            Some(_) => Err(ConfigError("OTEL_SDK_DISABLED must be true or false".to_owned())),
+        }
+    }
+
+    /// They may be secrets, and are not shown.
+    fn check_headers(&self) -> Result<(), ConfigError> {
+        match self.of_exporter("HEADERS")? {
+            Some((name, headers)) if !headers.split(',').all(|header| header.contains('=')) => {
+                Err(ConfigError(format!("{name} must be name=value, separated by commas")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn protocol(&self) -> Result<Protocol, ConfigError> {
@@ -181,6 +200,9 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@collector"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://me:a secret@collector"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://secret@collector"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization: a secret"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=1,a secret"),
+            ("OTEL_SDK_DISABLED", "1"),
             ("OTEL_TRACES_EXPORTER", "console"),
             ("OTEL_TRACES_SAMPLER", "sometimes"),
             ("OTEL_TRACES_SAMPLER", " always_off "),

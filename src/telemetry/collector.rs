@@ -47,6 +47,7 @@ impl<E: SpanExporter> SpanExporter for Exporter<E> {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.complaints.end();
         self.exporter.shutdown_with_timeout(timeout)
     }
 
@@ -80,11 +81,26 @@ impl Complaints {
     fn complain(&self, spans: usize, error: &dyn Error) {
         let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lost.spans = lost.spans.saturating_add(spans);
-        let reason = lost.reason.take().unwrap_or_else(|| error.to_string());
+        lost.reason.get_or_insert_with(|| error.to_string());
         if lost.said.is_none_or(|said| said.elapsed() >= PERIOD) {
-            tracing::warn!(spans = lost.spans, reason, "traces are lost: the collector does not take them");
-            *lost = Lost { said: Some(Instant::now()), ..Lost::default() };
+            lost.say();
         }
+    }
+
+    /// Says what has not been said yet.
+    fn end(&self) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.spans > 0 {
+            lost.say();
+        }
+    }
+}
+
+impl Lost {
+    fn say(&mut self) {
+        let Self { spans, reason, .. } = std::mem::take(self);
+        self.said = Some(Instant::now());
+        tracing::warn!(spans, reason, "traces are lost: the collector does not take them");
     }
 }
 

@@ -4,6 +4,9 @@ use std::{
     backtrace::Backtrace,
     io::{IsTerminal, stderr},
     panic::PanicHookInfo,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use prometheus::{
@@ -59,19 +62,22 @@ impl Default for LogFilter {
     }
 }
 
+/// Longest time to write what is left at the end: a little more than the worker takes for it.
+const END: Duration = Duration::from_millis(1500);
+
 /// Writes lines from a thread of its own, in the order in which they come.
 #[derive(Debug)]
 pub(super) struct Lines {
     writer: NonBlocking,
-    /// Writes what is left when it is dropped, for about a second.
-    _worker: WorkerGuard,
+    /// Writes what is left when it is dropped.
+    worker: Option<WorkerGuard>,
 }
 
 impl Lines {
     pub(super) fn start() -> Self {
         let builder = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(LINES).lossy(true);
         let (writer, worker) = builder.finish(stderr());
-        Self { writer, _worker: worker }
+        Self { writer, worker: Some(worker) }
     }
 
     /// What makes lines of events.
@@ -91,6 +97,21 @@ impl Lines {
     /// If there cannot be one: a defect.
     pub(super) fn lost(&self) -> prometheus::Result<LostLines> {
         Ok(LostLines { lost: self.writer.error_counter(), none: lost_lines()? })
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let Some(worker) = self.worker.take() else { return };
+        // It complains on standard output if it cannot write: which nobody may read either.
+        let (ended, ends) = mpsc::channel::<()>();
+        let end = move || {
+            drop(worker);
+            drop(ended);
+        };
+        if thread::Builder::new().name("log-end".to_owned()).spawn(end).is_ok() {
+            _ = ends.recv_timeout(END);
+        }
     }
 }
 
