@@ -1032,6 +1032,8 @@ def main():
     options, rest = parser.parse_known_args()
     PROGRAMS = options.programs.resolve()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Ignored in the background of a shell, which whatever is started here would take over.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unittest.main(argv=[sys.argv[0], *rest])
 
 
