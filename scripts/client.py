@@ -20,15 +20,18 @@ Exit status: 0 if there is a result, 1 if there is none, 2 if the command line m
 
 import argparse
 import base64
+import contextlib
 import json
 import math
 import os
 import re
+import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from urllib.parse import unquote, urlsplit
 
 import cbor2
@@ -602,12 +605,25 @@ def ask_about_chunks(service, asked, options):
     try:
         with tqdm(total=len(asked), desc=options.operation, unit="chunk", disable=hidden) as bar:
             futures = [pool.submit(ask_about_chunk, service, index, *pair) for index, pair in enumerate(asked)]
-            for future in as_completed(futures):
+            for future in as_they_end(futures):
                 future.result()
                 bar.update()
         return [future.result() for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def as_they_end(futures):
+    """The futures in the order in which they end."""
+    ended = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    for _ in futures:
+        while True:
+            # Python does not see an interrupt that comes just before it begins to wait.
+            with contextlib.suppress(Empty):
+                yield ended.get(timeout=0.2)
+                break
 
 
 def ask_about_chunk(service, index, request, chunk):
@@ -742,10 +758,15 @@ def main():
     except BrokenPipeError:  # nobody reads on; Python would complain when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        os._exit(130)  # requests that are under way are not waited for
     return 0
 
 
+def end_when_interrupted():
+    """Ends at once at SIGINT, unless it is to be ignored: requests that are under way are not waited for."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
+
 if __name__ == "__main__":
+    end_when_interrupted()
     sys.exit(main())
