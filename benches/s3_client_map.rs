@@ -6,16 +6,16 @@ use std::{hint::black_box, num::NonZeroUsize, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use reductionist::{
     credentials::Credentials,
-    source::{Addressing, Prefixes, Roots, S3ClientMap, S3Location, S3Settings},
+    source::{Addressing, PerStore, Prefixes, Roots, S3ClientMap, S3Location, S3Settings},
 };
 
 fn map(max_clients: usize) -> S3ClientMap {
     let settings = S3Settings {
-        region: "us-east-1".to_owned(),
+        region: PerStore::new("us-east-1".into()),
         connect_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(20),
         max_clients: NonZeroUsize::new(max_clients).expect("not 0"),
-        addressing: Addressing::Path,
+        addressing: PerStore::new(Addressing::Path),
         own_credentials: Prefixes::default(),
     };
     S3ClientMap::new(&settings, &Roots::load(None).expect("the system's certificates"))

@@ -18,8 +18,8 @@ use crate::{
     request::Defaults,
     resource_manager::{Connection, ResourceManager},
     source::{
-        AddressPolicy, Allowances, Counted, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots,
-        S3ClientMap, S3Source, Sources,
+        AddressPolicy, Counted, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap,
+        S3Source, Sources, Stores,
     },
     telemetry::{Metrics, StoreMetrics},
 };
@@ -147,18 +147,18 @@ fn sources(
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
     let file = file.transpose().map_err(|error| format!("--file-root: {error}"))?;
-    let allowances = Arc::<Allowances>::default();
+    let stores = Arc::<Stores>::default();
     Ok(Sources {
         s3: Retry {
             source: limited(s3, Connection::S3, resources, metrics.store("s3")),
             policy: config.retry,
-            allowances: Arc::clone(&allowances),
+            stores: Arc::clone(&stores),
             metrics: metrics.store("s3"),
         },
         http: Retry {
             source: limited(http, Connection::Http, resources, metrics.store("http")),
             policy: config.retry,
-            allowances,
+            stores,
             metrics: metrics.store("http"),
         },
         file: file.map(|source| Counted { source, metrics: metrics.store("file") }),

@@ -22,7 +22,72 @@ pub struct Caller {
     /// With whose requests it waits in one line.
     pub client: ClientId,
     /// What the store is told, if anything.
-    pub credentials: Option<Credentials>,
+    pub authorization: Option<Authorization>,
+    /// Who pays an S3 store for the reads.
+    pub payer: Payer,
+}
+
+/// What a store is told of who asks. No `Debug` shows a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Authorization {
+    /// User name and password, or access key and secret key.
+    Basic(Credentials),
+    /// A token that says everything; for web servers.
+    Bearer(BearerToken),
+}
+
+impl Authorization {
+    /// User name and password, or access key and secret key, if it is these.
+    #[must_use]
+    pub const fn credentials(&self) -> Option<&Credentials> {
+        match self {
+            Self::Basic(credentials) => Some(credentials),
+            Self::Bearer(_) => None,
+        }
+    }
+}
+
+/// Who pays for what is read from a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Payer {
+    /// Whose bucket it is.
+    #[default]
+    Owner,
+    /// Who sends the request.
+    Requester,
+}
+
+/// A token that is as good as a name and a password. It is wiped from memory when it is dropped, and no `Debug` shows it.
+#[derive(Clone, Debug)]
+pub struct BearerToken(SecretString);
+
+impl BearerToken {
+    /// Takes the token over.
+    #[must_use]
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into().into())
+    }
+
+    /// The token itself, for the one who sends it.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl PartialEq for BearerToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.secret() == other.secret()
+    }
+}
+
+impl Eq for BearerToken {}
+
+impl std::hash::Hash for BearerToken {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        // Maps of them are few and small; the secret has no need to travel through a hash.
+        self.secret().len().hash(state);
+    }
 }
 
 /// User name and password, or access key and secret key. The secret is wiped from memory when it is

@@ -35,8 +35,14 @@ pub enum ActiveStorageError {
     )]
     Token,
     /// The credentials are not HTTP Basic.
-    #[error("the Authorization header must be HTTP Basic: user name (access key) and password (secret key)")]
+    #[error(
+        "the Authorization header must be HTTP Basic: user name (access key) and password (secret key); for web servers it \
+         may be Bearer and a token"
+    )]
     Authorization,
+    /// Nobody else pays than the owner of a bucket, or the client.
+    #[error("x-amz-request-payer must be requester, or be left out")]
+    RequestPayer,
     /// The session token cannot be used.
     #[error(
         "x-amz-security-token must be one token of visible characters, beside the HTTP Basic credentials it is for"

@@ -13,8 +13,8 @@ mod support;
 
 use clap::CommandFactory;
 use reductionist::config::Args;
-use serde_json::Value;
-use support::{Answer, Fixture, PUBLIC_BUCKET};
+use serde_json::{Value, json};
+use support::{Answer, Fixture, PUBLIC_BUCKET, merged};
 
 const API: &str = include_str!("../docs/api.md");
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
@@ -74,7 +74,7 @@ async fn every_request_of_the_api_page_is_answered_as_it_says() {
 }
 
 #[tokio::test]
-async fn the_refused_request_of_the_api_page_is_refused_as_it_says() {
+async fn the_refused_requests_of_the_api_page_are_refused_as_it_says() {
     let fixture = Fixture::start(&[]).await;
     let blocks = blocks(API);
     let block = |words: &str| {
@@ -83,6 +83,10 @@ async fn the_refused_request_of_the_api_page_is_refused_as_it_says() {
     };
     let answer = fixture.post("sum", &block("json refused sum")).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (400, block("json refusal")));
+    fixture.s3.store.put(PUBLIC_BUCKET, "temperature.nc", NETCDF);
+    let body = merged(block("json changed sum"), json!({"source": fixture.s3.url()}));
+    let answer = fixture.post("sum", &body).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (412, block("json change")));
 }
 
 /// The page of all settings, made of the flags themselves.

@@ -22,92 +22,16 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use support::{Answer, Client, Service, contract::Interface, merged, numbers};
+use support::{
+    Answer, Client, Service,
+    contract::Interface,
+    faulty::{FaultyStore, Reply, response, whole_answer},
+    merged, numbers,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
 };
-
-/// What a faulty store does with one request, whose head it has read.
-type Script = Arc<dyn Fn(usize, String) -> Reply + Send + Sync>;
-
-/// Bytes to send, and what to do then.
-enum Reply {
-    /// Close the connection.
-    Close(Vec<u8>),
-    /// Send nothing more, but stay.
-    Stall(Vec<u8>),
-}
-
-/// A store that answers its n-th request as scripted: a fault that no real store makes on demand.
-struct FaultyStore {
-    url: String,
-    requests: Arc<AtomicUsize>,
-    task: JoinHandle<()>,
-}
-
-impl FaultyStore {
-    async fn start(script: impl Fn(usize, String) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let (counter, script): (_, Script) = (Arc::clone(&requests), Arc::new(script));
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                drop(tokio::spawn(answer(stream, Arc::clone(&counter), Arc::clone(&script))));
-            }
-        });
-        Self { url, requests, task }
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for FaultyStore {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn answer(mut stream: TcpStream, counter: Arc<AtomicUsize>, script: Script) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
-    }
-    let number = counter.fetch_add(1, Ordering::SeqCst);
-    match script(number, String::from_utf8_lossy(&head).into_owned()) {
-        Reply::Close(bytes) => stream.write_all(&bytes).await?,
-        Reply::Stall(bytes) => {
-            stream.write_all(&bytes).await?;
-            tokio::time::sleep(Duration::from_secs(3600)).await;
-        }
-    }
-    stream.shutdown().await
-}
-
-fn response(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
-    for header in headers {
-        head.push_str(header);
-        head.push_str("\r\n");
-    }
-    if !headers.iter().any(|header| header.to_lowercase().starts_with("content-length")) {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    [head.as_bytes(), b"\r\n", body].concat()
-}
-
-fn whole_answer(
-    status: &'static str,
-    headers: &'static [&'static str],
-    body: &[u8],
-) -> impl Fn(usize, String) -> Reply + use<> {
-    let bytes = response(status, headers, body);
-    move |_, _| Reply::Close(bytes.clone())
-}
 
 const DATA: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
@@ -256,10 +180,10 @@ async fn transient_failures_are_retried_and_others_are_not() {
 
 #[tokio::test]
 async fn a_store_that_keeps_failing_is_a_502() {
-    for failure in ["429 Slow", "500 Oops", "503 Busy"] {
-        let xml = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    for failure in ["500 Oops", "503 Busy"] {
+        let xml = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>";
         let faulty = Faulty::start(Interface::S3V1, whole_answer(failure, &[], xml)).await;
-        assert_status(&faulty.sum().await, 502, "SlowDown: Please reduce your request rate.");
+        assert_status(&faulty.sum().await, 502, "InternalError: We encountered an internal error.");
         assert_eq!(faulty.store.requests(), 3, "{failure}");
     }
     let faulty = Faulty::start(Interface::Http, whole_answer("503 Busy", &[], b"come back later")).await;
@@ -267,7 +191,7 @@ async fn a_store_that_keeps_failing_is_a_502() {
     assert_eq!(faulty.store.requests(), 3);
     let elsewhere = &["Location: http://127.0.0.1:1/"];
     let faulty = Faulty::start(Interface::Http, whole_answer("301 Moved Permanently", elsewhere, b"")).await;
-    assert_status(&faulty.sum().await, 502, "leads to http://127.0.0.1:1");
+    assert_status(&faulty.sum().await, 502, "the store cannot be reached");
     let faulty = Faulty::start(Interface::S3, whole_answer("301 Moved Permanently", elsewhere, b"")).await;
     assert_status(&faulty.sum().await, 502, "301");
     for way in WAYS {
@@ -399,7 +323,7 @@ async fn what_stores_say_in_their_own_words_comes_out_as_the_table_says() {
 async fn bytes_that_are_not_those_of_the_object_are_refused() {
     let headers = &["Content-Range: bytes 2-5/10", "Content-Encoding: gzip"];
     let faulty = Faulty::start(Interface::Http, whole_answer("206 Partial Content", headers, &DATA[2..6])).await;
-    assert_status(&faulty.sum().await, 502, "encoded");
+    assert_status(&faulty.sum().await, 502, "compressed as a whole");
     // Several ranges, each with a head of its own.
     let headers = &["Content-Type: multipart/byteranges; boundary=x"];
     for way in WAYS {
@@ -682,5 +606,103 @@ async fn a_hiccup_of_a_store_costs_none_of_many_requests_at_that_time() {
     let asked: Vec<_> = (0..60).map(ask).collect();
     for answer in asked {
         assert_sum(&answer.await.unwrap(), 55, "read again");
+    }
+}
+
+/// A store that answers so many reads in each second, and refuses the others like this.
+async fn throttling_store(allowed: usize, refusal: Vec<u8>) -> FaultyStore {
+    let window = std::sync::Mutex::new((Instant::now(), 0));
+    FaultyStore::start(move |_, _| {
+        let mut window = window.lock().unwrap();
+        if window.0.elapsed() >= Duration::from_secs(1) {
+            *window = (Instant::now(), 0);
+        }
+        window.1 += 1;
+        Reply::Close(if window.1 <= allowed { response("200 OK", &[], DATA) } else { refusal.clone() })
+    })
+    .await
+}
+
+/// The ways in which stores say that they are asked too often.
+fn refusals() -> Vec<Vec<u8>> {
+    let slow_down = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    vec![
+        response("429 Too Many Requests", &[], b""),
+        response("429 Too Many Requests", &["Retry-After: 1"], b""),
+        response("503 Slow Down", &[], slow_down),
+        response("503 Service Unavailable", &["Retry-After: 1"], b""),
+    ]
+}
+
+#[tokio::test]
+async fn a_store_that_throttles_costs_no_request_while_there_is_time() {
+    let tries = refusals().into_iter().map(async |refusal| {
+        let (store, service) = (throttling_store(30, refusal.clone()).await, Service::start(&[]).await);
+        let (next, refused) = (AtomicUsize::new(0), String::from_utf8_lossy(&refusal).into_owned());
+        let start = Instant::now();
+        let ask = async || {
+            while next.fetch_add(1, Ordering::SeqCst) < 150 {
+                let url = format!("{}/bucket/object", store.url);
+                let body = json!({"interface_type": "http", "url": url, "dtype": "uint8"});
+                assert_sum(&Client::default().post(&format!("{}/v2/sum", service.url()), &body).await, 55, &refused);
+            }
+        };
+        support::side_by_side((0..16).map(|_| ask())).await;
+        assert!(start.elapsed() < Duration::from_secs(20), "{refused}: {:?}", start.elapsed());
+        assert!(store.requests() < 300, "{refused}: 150 answers took {} reads", store.requests());
+        let metrics = Client::default().get(&format!("{}/metrics", service.url())).await;
+        let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+        assert!(metrics.contains("reductionist_throttling_stores 1"), "{metrics}");
+        assert!(metrics.contains("kind=\"throttled\"") || metrics.contains("kind=\"unavailable\""), "{metrics}");
+    });
+    support::side_by_side(tries).await;
+}
+
+#[tokio::test]
+async fn a_store_that_throttles_beyond_the_deadline_is_a_503_that_says_when_to_come_back() {
+    for way in WAYS {
+        let start = Instant::now();
+        let faulty = Faulty::start(way, whole_answer("429 Too Many", &["Retry-After: 30"], b"")).await;
+        let answer = faulty.sum().await;
+        assert_status(&answer, 503, "429");
+        assert!(["29", "30"].contains(&answer.header("retry-after")), "{:?}", answer.headers);
+        assert!(start.elapsed() < Duration::from_secs(2), "there is nothing to wait for");
+        assert_eq!(faulty.sum().await.status, 503);
+        assert_eq!(faulty.store.requests(), 1, "it does not want to be asked");
+        let faulty = Faulty::start(way, whole_answer("429 Too Many", &[], b"")).await;
+        let answer = faulty.sum().await;
+        assert_status(&answer, 503, "asked less often");
+        assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{:?}", answer.headers);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_more_headers_than_can_be_read_is_told_as_that() {
+    let headers: Vec<String> = (0..150).map(|number| format!("X-Header-{number}: value")).collect();
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let answer = response("200 OK", &headers, DATA);
+    for way in WAYS {
+        let answer = answer.clone();
+        let faulty = Faulty::start(way, move |_, _| Reply::Close(answer.clone())).await;
+        assert_status(&faulty.sum().await, 502, "more than 100 headers");
+        assert_eq!(faulty.store.requests(), 1, "it will have as many the next time");
+    }
+}
+
+#[tokio::test]
+async fn encodings_that_change_nothing_are_none() {
+    for harmless in ["", "identity", "aws-chunked", "AWS-Chunked, identity", " , aws-chunked"] {
+        let encoding = format!("Content-Encoding: {harmless}");
+        let answer = response("206 Partial Content", &[&encoding, "Content-Range: Bytes 2-5/10"], &DATA[2..6]);
+        for way in WAYS {
+            let answer = answer.clone();
+            let faulty = Faulty::start(way, move |_, _| Reply::Close(answer.clone())).await;
+            assert_sum(&faulty.sum().await, 18, harmless);
+        }
+    }
+    for encoding in ["Content-Encoding: gzip", "Content-Encoding: aws-chunked,gzip", "Content-Encoding: br"] {
+        let answer = response("206 Partial Content", &[encoding, "Content-Range: bytes 2-5/10"], &DATA[2..6]);
+        let faulty = Faulty::start(Interface::Http, move |_, _| Reply::Close(answer.clone())).await;
+        assert_status(&faulty.sum().await, 502, "store it without Content-Encoding");
     }
 }

@@ -43,7 +43,7 @@ fn s3(url: &str) -> Option<Location> {
     assert_eq!(location.endpoint.path(), "/", "the path of the URL is bucket and key");
     let again = S3Location::endpoint(location.endpoint.as_str()).expect("it was right before");
     assert_eq!(again, location.endpoint);
-    assert!(!location.bucket.is_empty(), "extra slashes before the bucket mean nothing");
+    assert!(location.bucket.as_ref().is_none_or(|bucket| !bucket.is_empty()), "extra slashes before the bucket mean nothing");
     Some(Location::S3(location))
 }
 
@@ -94,7 +94,12 @@ fn begins_with(location: &Location, prefix: &str) -> bool {
     let (url, path): (&Url, Vec<u8>) = match location {
         Location::S3(S3Location { endpoint, bucket, key }) => (
             endpoint,
-            [&*unescaped(endpoint.path().trim_end_matches('/')), bucket.as_bytes(), key.as_bytes()].join(&b'/'),
+            [unescaped(endpoint.path().trim_end_matches('/')).into_owned()]
+                .into_iter()
+                .chain(bucket.iter().map(|bucket| bucket.as_bytes().to_vec()))
+                .chain([key.as_bytes().to_vec()])
+                .collect::<Vec<_>>()
+                .join(&b'/'),
         ),
         Location::Http(HttpLocation { url }) => (url, unescaped(url.path()).into_owned()),
         Location::File(_) => return false,

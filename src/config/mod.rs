@@ -3,7 +3,7 @@
 mod memory;
 mod traces;
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use bytesize::ByteSize;
 use clap::{Parser, builder::BoolishValueParser};
@@ -13,7 +13,7 @@ use crate::{
     plan::SizeLimits,
     request::Defaults,
     resource_manager::ResourceLimits,
-    source::{Addressing, Policy, Prefixes, RetryPolicy, S3Settings},
+    source::{Addressing, PerStore, Policy, Prefixes, RetryPolicy, S3Settings},
     telemetry::{self, LogFilter, LogFormat},
 };
 
@@ -137,13 +137,27 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_FILE_READ_LIMIT", value_name = "COUNT", default_value = "32")]
     file_read_limit: NonZeroUsize,
 
-    /// Region that S3 requests are signed for
-    #[arg(long, env = "REDUCTIONIST_S3_REGION", value_name = "REGION", default_value = "us-east-1")]
-    s3_region: String,
+    /// Region that S3 requests are signed for where neither the host's name nor the store itself says it, or URL=REGION for
+    /// one store or bucket; may be repeated (comma-separated in the environment)
+    #[arg(
+        long,
+        env = "REDUCTIONIST_S3_REGION",
+        value_name = "[URL=]REGION",
+        value_delimiter = ',',
+        default_value = "us-east-1"
+    )]
+    s3_region: Vec<String>,
 
-    /// Where the bucket stands in a URL: before the key (path), or before the host (virtual)
-    #[arg(long, env = "REDUCTIONIST_S3_ADDRESSING", value_name = "STYLE", default_value = "path", value_parser = addressing)]
-    s3_addressing: Addressing,
+    /// Where the bucket stands in a URL: before the key (path), or before the host (virtual); or URL=STYLE for one store or
+    /// bucket; may be repeated (comma-separated in the environment)
+    #[arg(
+        long,
+        env = "REDUCTIONIST_S3_ADDRESSING",
+        value_name = "[URL=]STYLE",
+        value_delimiter = ',',
+        default_value = "path"
+    )]
+    s3_addressing: Vec<String>,
 
     /// URL prefix of S3 sources that requests without credentials read with this server's own, from where AWS's tools
     /// look for them; may be repeated (comma-separated in the environment) [default: none]
@@ -305,9 +319,10 @@ impl Config {
                 "--memory-limit {memory} is less than {LEAST_MEMORY} bytes, which no chunk fits"
             )));
         }
-        if args.s3_region.is_empty() || !args.s3_region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            return Err(ConfigError("--s3-region must be a name such as us-east-1".to_owned()));
-        }
+        let region = PerStore::parse(&args.s3_region, "us-east-1".into(), region);
+        let region = region.map_err(|problem| ConfigError(format!("--s3-region: {problem}")))?;
+        let addressing = PerStore::parse(&args.s3_addressing, Addressing::Path, addressing);
+        let addressing = addressing.map_err(|problem| ConfigError(format!("--s3-addressing: {problem}")))?;
         if args.s3_clients.get() > MOST_S3_CLIENTS {
             return Err(ConfigError(format!("--s3-clients must be at most {MOST_S3_CLIENTS}")));
         }
@@ -340,11 +355,11 @@ impl Config {
             max_body_size: args.max_body_size,
             request_timeout: args.request_timeout,
             s3: S3Settings {
-                region: args.s3_region,
+                region,
                 connect_timeout: args.connect_timeout,
                 read_timeout: args.read_timeout,
                 max_clients: args.s3_clients,
-                addressing: args.s3_addressing,
+                addressing,
                 own_credentials: prefixes("--s3-own-credentials", &args.s3_own_credentials)?,
             },
             ca_bundle: args.ca_bundle,
@@ -398,6 +413,11 @@ fn tls_files(
 
 fn prefixes(setting: &str, urls: &[String]) -> Result<Prefixes, ConfigError> {
     Prefixes::parse(urls).map_err(|error| ConfigError(format!("{setting}: {error}")))
+}
+
+fn region(text: &str) -> Result<Arc<str>, String> {
+    let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if is_name { Ok(text.into()) } else { Err("must be a name such as us-east-1".to_owned()) }
 }
 
 fn addressing(text: &str) -> Result<Addressing, String> {

@@ -15,12 +15,12 @@ use axum::{
 };
 use headers::{
     ContentType, HeaderMapExt,
-    authorization::{Authorization, Basic},
+    authorization::{Authorization as AuthorizationHeader, Basic, Bearer},
 };
 
 use crate::{
     admission::ClientId,
-    credentials::{Caller, Credentials},
+    credentials::{Authorization, BearerToken, Caller, Credentials, Payer},
     error::ActiveStorageError,
     resource_manager::BodyPermit,
 };
@@ -29,6 +29,9 @@ use super::handler::Shared;
 
 /// Where the session token of temporary S3 credentials stands, as in requests to S3 itself.
 pub(super) const SESSION_TOKEN: &str = "x-amz-security-token";
+
+/// Whether the client pays for what is read from a bucket, as in requests to S3 itself.
+pub(super) const REQUEST_PAYER: &str = "x-amz-request-payer";
 
 /// The bytes of a body that says that it is JSON.
 pub(super) struct JsonBody {
@@ -94,43 +97,66 @@ impl Peer {
     }
 }
 
-/// Who sends a request: HTTP Basic credentials, and with them the session token of temporary ones, for the store; an
-/// empty user name with an empty password means none. Turns are taken by user and network.
+/// Who sends a request: HTTP Basic credentials, and with them the session token of temporary ones, or a bearer token, for
+/// the store; an empty user name with an empty password means none. Turns are taken by user and network.
 pub(super) struct FromCaller(pub(super) Caller);
 
 impl FromRequestParts<Shared> for FromCaller {
     type Rejection = ActiveStorageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ActiveStorageError> {
-        let (basic, token) = (basic(&parts.headers)?, session_token(&parts.headers)?);
-        let credentials = match (basic, token) {
-            (Some(basic), None) => Some(Credentials::new(basic.username(), basic.password())),
-            (Some(basic), Some(token)) => {
-                Some(Credentials::new(basic.username(), basic.password()).with_session_token(token))
+        let authorization = match (authorization(&parts.headers)?, session_token(&parts.headers)?) {
+            (Some(Authorization::Basic(credentials)), Some(token)) => {
+                Some(Authorization::Basic(credentials.with_session_token(token)))
             }
-            (None, Some(_)) => return Err(ActiveStorageError::SessionToken),
-            (None, None) => None,
+            (_, Some(_)) => return Err(ActiveStorageError::SessionToken),
+            (authorization, None) => authorization,
         };
-        let client = client_id(&app.client_ids, parts.extensions.get().copied(), credentials.as_ref());
-        Ok(Self(Caller { client, credentials }))
+        let payer = payer(&parts.headers)?;
+        let client = client_id(&app.client_ids, parts.extensions.get().copied(), authorization.as_ref());
+        Ok(Self(Caller { client, authorization, payer }))
     }
 }
 
-fn client_id(ids: &RandomState, peer: Option<Peer>, credentials: Option<&Credentials>) -> ClientId {
-    let user = credentials.map(|credentials| credentials.user.as_str());
+fn client_id(ids: &RandomState, peer: Option<Peer>, authorization: Option<&Authorization>) -> ClientId {
+    let user = authorization.map(|authorization| match authorization {
+        Authorization::Basic(credentials) => credentials.user.as_str(),
+        Authorization::Bearer(token) => token.secret(),
+    });
     ClientId(ids.hash_one((peer.map(Peer::network), user)))
 }
 
-fn basic(headers: &HeaderMap) -> Result<Option<Basic>, ActiveStorageError> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return Ok(None);
+fn authorization(headers: &HeaderMap) -> Result<Option<Authorization>, ActiveStorageError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(_), None) = (values.next(), values.next()) else {
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Err(ActiveStorageError::Authorization)
+        } else {
+            Ok(None)
+        };
+    };
+    if let Some(AuthorizationHeader(bearer)) = headers.typed_get::<AuthorizationHeader<Bearer>>() {
+        let token = Some(bearer.token()).filter(|token| is_token(token)).ok_or(ActiveStorageError::Authorization)?;
+        return Ok(Some(Authorization::Bearer(BearerToken::new(token))));
     }
-    let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
-    let basic = headers.typed_try_get::<Authorization<Basic>>().ok().flatten();
-    let basic = basic.filter(|Authorization(basic)| is_one && !basic.username().contains(char::is_control));
-    let Authorization(basic) = basic.ok_or(ActiveStorageError::Authorization)?;
+    let basic = headers.typed_get::<AuthorizationHeader<Basic>>();
+    let basic = basic.filter(|AuthorizationHeader(basic)| !basic.username().contains(char::is_control));
+    let AuthorizationHeader(basic) = basic.ok_or(ActiveStorageError::Authorization)?;
     let is_empty = basic.username().is_empty() && basic.password().is_empty();
-    Ok((!is_empty).then_some(basic))
+    Ok((!is_empty).then(|| Authorization::Basic(Credentials::new(basic.username(), basic.password()))))
+}
+
+/// Whether this is one word (RFC 6750, section 2.1, but for the signs that some issuers use beside).
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn payer(headers: &HeaderMap) -> Result<Payer, ActiveStorageError> {
+    match headers.get(REQUEST_PAYER) {
+        None => Ok(Payer::Owner),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"requester") => Ok(Payer::Requester),
+        Some(_) => Err(ActiveStorageError::RequestPayer),
+    }
 }
 
 fn session_token(headers: &HeaderMap) -> Result<Option<&str>, ActiveStorageError> {
@@ -150,8 +176,8 @@ mod tests {
     fn a_client_is_a_user_in_a_network() {
         let ids = RandomState::new();
         let id = |peer: &str, user: Option<&str>| {
-            let credentials = user.map(|user| Credentials::new(user, "secret"));
-            client_id(&ids, Some(Peer(peer.parse().expect("an address"))), credentials.as_ref())
+            let authorization = user.map(|user| Authorization::Basic(Credentials::new(user, "secret")));
+            client_id(&ids, Some(Peer(peer.parse().expect("an address"))), authorization.as_ref())
         };
         assert_eq!(id("10.0.0.1", None), id("::ffff:10.0.0.1", None));
         assert_eq!(id("2001:db8::1", Some("a")), id("2001:db8::ffff:1", Some("a")));

@@ -7,6 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     operation::{Operation, OperationResult, Task},
     plan::Plan,
     request::{Dialect, ReplyForm, Request},
-    source::Source,
+    source::{Fetched, Read, Source},
     telemetry::{Metrics, Stage, attribute},
 };
 
@@ -44,12 +45,18 @@ pub(super) async fn operation_handler<O: Operation>(
     tracing::Span::current()
         .record("dtype", request.task.dtype.name())
         .record("interface", request.location.interface());
-    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller));
+    let deadline = Instant::now() + app.request_timeout;
+    let answer = timeout_at(deadline, execute::<O>(&app, request, caller, deadline));
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
 /// Reads, decodes and reduces the chunk, and writes the answer.
-async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> Result<Response, ActiveStorageError> {
+async fn execute<O: Operation>(
+    app: &App,
+    request: Request,
+    caller: Caller,
+    deadline: Instant,
+) -> Result<Response, ActiveStorageError> {
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
     let mut queueing = app.metrics.queueing();
@@ -57,13 +64,13 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
     queueing.pause();
-    let (mut encoded, meter) = if request.fill_value.is_some() {
-        (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None)
+    let (mut encoded, version, meter) = if request.fill_value.is_some() {
+        (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None, None)
     } else {
-        let encoded = fetch(app, &request, &plan, &caller, &mut budget).await?;
+        let Fetched { bytes: encoded, version } = fetch(app, &request, &plan, &caller, deadline, &mut budget).await?;
         let meter = app.metrics.chunk(request.location.interface(), request.pipeline.compression());
         meter.fetched(encoded.bytes().len());
-        (encoded, Some(meter))
+        (encoded, version, Some(meter))
     };
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
@@ -78,7 +85,8 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
             let chunk = decode(&metrics, &request.pipeline, encoded, plan.decoded_len, &mut budget)?;
             let decoded_len = chunk.bytes().len();
             let result = operate::<O>(&metrics, &request.task, chunk, &mut budget)?;
-            let response = write(&metrics, request.reply, result, &mut budget)?;
+            let mut response = write(&metrics, request.reply, result, &mut budget)?;
+            reply::set_version(&mut response, version.as_ref());
             if let Some(meter) = meter {
                 meter.answered(decoded_len, reply::len(&response).unwrap_or_default());
             }
@@ -87,25 +95,28 @@ async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> R
         .await?
 }
 
-/// The encoded chunk.
+/// The encoded chunk, and the version of the object that it is of.
 async fn fetch(
     app: &App,
     request: &Request,
     plan: &Plan,
     caller: &Caller,
+    deadline: Instant,
     budget: &mut Budget,
-) -> Result<Buffer, ActiveStorageError> {
+) -> Result<Fetched, ActiveStorageError> {
     let _timer = app.metrics.timer(Stage::Fetch);
-    let fetch = app.sources.fetch(&request.location, request.range, plan.max_encoded_len, caller, budget);
+    let Request { location, range, version, .. } = request;
+    let read = Read { range: *range, max_len: plan.max_encoded_len, version: version.as_ref(), caller, deadline };
+    let fetch = app.sources.fetch(location, &read, budget);
     let span = tracing::debug_span!(
         "download",
         otel.kind = "client",
         server.address = request.location.server(),
         bytes = Empty,
     );
-    let encoded = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
-    span.record("bytes", attribute(encoded.bytes().len()));
-    Ok(encoded)
+    let fetched = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
+    span.record("bytes", attribute(fetched.bytes.bytes().len()));
+    Ok(fetched)
 }
 
 /// The chunk without its codecs, if there are any.
@@ -154,7 +165,7 @@ fn write(
 
 /// The Prometheus page.
 pub(super) async fn metrics(State(app): State<Shared>) -> Response {
-    match app.metrics.text(app.resources.usages(), app.sources.s3_clients()) {
+    match app.metrics.text(app.resources.usages(), app.sources.now()) {
         Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

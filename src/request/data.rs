@@ -97,6 +97,8 @@ pub struct RequestData {
     /// written, whose elements are all the `fill_value`.
     #[schema(minimum = 0)]
     pub size: Option<u64>,
+    /// Version that the object must have: its `ETag`, as whoever looked up the offset got it.
+    pub etag: Option<String>,
     /// Length of each dimension; one dimension of as many elements as there are if absent.
     #[schema(schema_with = schema::shape)]
     #[validate(custom(function = rules::shape))]
@@ -199,6 +201,7 @@ impl RequestData {
             byte_order: fields.take("byte_order"),
             offset: fields.take("offset"),
             size: fields.take("size"),
+            etag: fields.take("etag"),
             shape: fields.take("shape"),
             order: fields.take("order"),
             selection: fields.take("selection"),

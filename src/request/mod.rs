@@ -16,7 +16,7 @@ use crate::{
     array::{DType, Number, Slice, Storage},
     codec::{DecodedLen, FilterPipeline},
     operation::{Task, Traits},
-    source::{ByteRange, Location},
+    source::{ByteRange, Location, Version},
 };
 
 use encoding::Encoding;
@@ -55,6 +55,8 @@ pub enum ReplyForm {
 pub struct Request {
     /// The object that holds the chunk.
     pub location: Location,
+    /// The version that it must have; any if None.
+    pub version: Option<Version>,
     /// The part of the object that is the chunk.
     pub range: ByteRange,
     /// What its elements are, if it was never written: then there is nothing to read.
@@ -75,7 +77,7 @@ pub struct Problem {
 }
 
 /// Longest text that one problem has, whatever a client wrote.
-const MAX_PROBLEM_CHARS: usize = 300;
+const MAX_PROBLEM_CHARS: usize = 400;
 
 /// Most problems that one answer tells.
 const MAX_PROBLEMS: usize = 64;
@@ -155,6 +157,8 @@ impl Request {
     ) -> Option<Self> {
         let reply = place.reply_form();
         let location = place.location(problems);
+        let version = data.etag.as_deref().map(Version::parse).transpose();
+        let version = noted(problems, "etag", version);
         let shape = data.shape.as_ref().map(|shape| shape.iter().map(|&len| usize::try_from(len)).collect());
         let shape = noted(problems, "shape", shape.transpose().map_err(|_| "is too large".to_owned()))?;
 
@@ -185,6 +189,7 @@ impl Request {
         task.storage.shuffled = joins_rows && pipeline.leave_shuffled(task.dtype.size());
         Some(Self {
             location: location?,
+            version: version?,
             range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size.filter(|_| !is_unwritten) },
             fill_value: data.fill_value.filter(|_| is_unwritten),
             pipeline,

@@ -48,8 +48,9 @@ impl Place {
         match self {
             Self::V1(PlaceV1 { source, bucket, object }) => {
                 let endpoint = noted(problems, "source", S3Location::endpoint(source.as_deref()?));
-                let bucket = bucket?.trim_matches('/').to_owned();
-                Some(Location::S3(S3Location { endpoint: endpoint?, bucket, key: object? }))
+                let bucket = Some(bucket?.trim_matches('/').to_owned());
+                let location = S3Location { endpoint: endpoint?, bucket, key: object? };
+                noted(problems, "bucket", location.check()).map(|()| Location::S3(location))
             }
             Self::V2(PlaceV2 { interface_type, url, .. }) => {
                 let (interface_type, url) = (interface_type?, url?);
@@ -64,11 +65,12 @@ fn location_of(interface_type: InterfaceType, url: &str) -> Result<Location, Str
     match interface_type {
         InterfaceType::S3 => {
             let location = S3Location::from_url(url)?;
-            rules::bucket_name(&location.bucket).and(rules::object(&location.key)).map_err(|error| {
+            let bucket = location.bucket.as_deref().map_or(Ok(()), rules::bucket_name);
+            bucket.and(rules::object(&location.key)).map_err(|error| {
                 let problem = error.message.unwrap_or_default();
                 format!("{} {problem}: the path of the URL is /bucket/key", error.code)
             })?;
-            Ok(Location::S3(location))
+            location.check().map(|()| Location::S3(location))
         }
         InterfaceType::Http => HttpLocation::from_url(url).map(Location::Http),
         InterfaceType::File => FileLocation::from_url(url).map(Location::File),

@@ -10,6 +10,7 @@ use super::data::{MissingData, RequestData};
 use crate::{
     array::{DType, Element, MAX_DIMENSIONS, Missing, Number, Order, Packing, dtype::with_dtype},
     operation::Traits,
+    source,
 };
 
 /// What the rules need to know beside the body.
@@ -50,7 +51,9 @@ pub(super) fn bucket_name(name: &str) -> Checked {
     match name {
         "" => broken("bucket", "must not be empty"),
         "." | ".." => broken("bucket", "must be the name of a bucket"),
-        name if name.contains('/') => broken("bucket", "must not have a slash in it; the rest belongs to object"),
+        name if name.contains('/') && !source::is_arn(name) => {
+            broken("bucket", "must not have a slash in it; the rest belongs to object")
+        }
         name if name.len() > MAX_BUCKET_BYTES => broken("bucket", "is longer than any bucket's name"),
         name => without_control_characters("bucket", name),
     }

@@ -1,13 +1,10 @@
 //! Every kind of source under one roof.
 
 use super::{
-    ByteRange, Counted, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Retry, S3Location, S3Source,
+    Counted, Fetched, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Read, Retry, S3Location, S3Source,
     Source, SourceError, SourceErrorKind,
 };
-use crate::{
-    array::{Budget, Buffer},
-    credentials::Caller,
-};
+use crate::{array::Budget, telemetry::StoresNow};
 
 /// An object, and how it is reached.
 #[derive(Clone, Debug)]
@@ -65,10 +62,12 @@ impl Sources {
         sources
     }
 
-    /// S3 clients that are kept.
+    /// What operators want to know of stores.
     #[must_use]
-    pub fn s3_clients(&self) -> usize {
-        self.s3.source.source.source.clients.len()
+    pub fn now(&self) -> StoresNow {
+        // S3 stores and web servers share what is known of stores.
+        let (throttling, throttled) = self.s3.stores.throttling();
+        StoresNow { s3_clients: self.s3.source.source.source.clients.len(), throttling, throttled }
     }
 }
 
@@ -83,19 +82,12 @@ impl Source for Sources {
         }
     }
 
-    async fn fetch(
-        &self,
-        location: &Location,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
-        budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
+    async fn fetch(&self, location: &Location, read: &Read<'_>, budget: &mut Budget) -> Result<Fetched, SourceError> {
         match location {
-            Location::S3(location) => self.s3.fetch(location, range, max_len, caller, budget).await,
-            Location::Http(location) => self.http.fetch(location, range, max_len, caller, budget).await,
+            Location::S3(location) => self.s3.fetch(location, read, budget).await,
+            Location::Http(location) => self.http.fetch(location, read, budget).await,
             Location::File(location) => match &self.file {
-                Some(file) => file.fetch(location, range, max_len, caller, budget).await,
+                Some(file) => file.fetch(location, read, budget).await,
                 None => Err(SourceError::new(
                     SourceErrorKind::Forbidden,
                     "this server reads no files; its operator can let it (--file-root)",

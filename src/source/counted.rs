@@ -1,11 +1,7 @@
 //! A source whose failures are counted.
 
-use super::{ByteRange, Source, SourceError};
-use crate::{
-    array::{Budget, Buffer},
-    credentials::Caller,
-    telemetry::StoreMetrics,
-};
+use super::{Fetched, Read, Source, SourceError};
+use crate::{array::Budget, telemetry::StoreMetrics};
 
 /// Counts the reads that fail, by kind.
 #[derive(Clone, Debug)]
@@ -26,13 +22,11 @@ impl<S: Source> Source for Counted<S> {
     async fn fetch(
         &self,
         location: &S::Location,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
+        read: &Read<'_>,
         budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
+    ) -> Result<Fetched, SourceError> {
         let mut given_up = Outcome { metrics: &self.metrics, failure: Some("given_up") };
-        let outcome = self.source.fetch(location, range, max_len, caller, budget).await;
+        let outcome = self.source.fetch(location, read, budget).await;
         given_up.failure = outcome.as_ref().err().map(|error| error.kind.name());
         outcome
     }

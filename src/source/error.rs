@@ -1,8 +1,16 @@
 //! What is wrong with a read, in the same words whatever it was read from.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
-use super::ByteRange;
+use hyper::{HeaderMap, header};
+
+use super::{ByteRange, http_client::text};
+
+/// Told where a store limits how often it is asked.
+pub(super) const THROTTLED: &str = "the store wants to be asked less often; ask again later";
 
 /// What a caller can do about a failed read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +21,8 @@ pub enum SourceErrorKind {
     AccessDenied,
     /// The operator does not let anybody read this.
     Forbidden,
+    /// The object is not of the version that was asked for.
+    OtherVersion,
     /// The range is not inside the object.
     OutsideObject,
     /// The store calls the request itself wrong.
@@ -21,6 +31,8 @@ pub enum SourceErrorKind {
     TooLarge,
     /// The store could not be reached, or failed; it may work the next time.
     Unavailable,
+    /// The store wants to be asked less often.
+    Throttled,
     /// The store took too long.
     TimedOut,
     /// The store's answer makes no sense.
@@ -39,10 +51,12 @@ impl SourceErrorKind {
             Self::NotFound => "not_found",
             Self::AccessDenied => "access_denied",
             Self::Forbidden => "forbidden",
+            Self::OtherVersion => "other_version",
             Self::OutsideObject => "outside_object",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
             Self::TimedOut => "timed_out",
             Self::Nonsense => "nonsense",
             Self::Busy => "busy",
@@ -63,18 +77,20 @@ pub struct SourceError {
     pub causes: Vec<String>,
     /// The status that the store answered with, if it answered.
     pub status: Option<u16>,
+    /// How long the store wants not to be asked, if it says so.
+    pub retry_after: Option<Duration>,
 }
 
 impl SourceError {
     /// An error without causes.
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), status: None }
+        Self { kind, message: message.into(), causes: Vec::new(), status: None, retry_after: None }
     }
 
     /// True if the same read may succeed a moment later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self.kind, SourceErrorKind::Unavailable | SourceErrorKind::TimedOut)
+        matches!(self.kind, SourceErrorKind::Unavailable | SourceErrorKind::Throttled | SourceErrorKind::TimedOut)
     }
 }
 
@@ -84,10 +100,21 @@ pub(super) fn kind_of_status(status: u16) -> SourceErrorKind {
         401 | 403 => SourceErrorKind::AccessDenied,
         404 | 410 => SourceErrorKind::NotFound,
         416 => SourceErrorKind::OutsideObject,
-        429 | 500 | 502..=504 => SourceErrorKind::Unavailable,
+        429 => SourceErrorKind::Throttled,
+        500 | 502..=504 => SourceErrorKind::Unavailable,
         400..=499 => SourceErrorKind::Refused,
         _ => SourceErrorKind::Nonsense,
     }
+}
+
+/// How long a server wants not to be asked (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text(headers, &header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// The message for a person.
@@ -105,6 +132,7 @@ pub(super) fn message_of_kind(
         SourceErrorKind::Forbidden => "this server does not connect to the address of this source".to_owned(),
         SourceErrorKind::NotFound => "the store has no such object".to_owned(),
         SourceErrorKind::OutsideObject => range.outside(None).message,
+        SourceErrorKind::Throttled => THROTTLED.to_owned(),
         SourceErrorKind::TimedOut => "the store did not answer in time".to_owned(),
         SourceErrorKind::Unavailable if status.is_none() => "the store cannot be reached".to_owned(),
         SourceErrorKind::Unavailable => "the store failed".to_owned(),

@@ -1,7 +1,7 @@
 //! Files below one directory of the operator.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -13,10 +13,9 @@ use cap_std::{
     fs::{Dir, OpenOptions, OpenOptionsExt},
 };
 
-use super::{ByteRange, Source, SourceError, SourceErrorKind, range::Part, s3::percent_decoded};
+use super::{Fetched, Read, Source, SourceError, SourceErrorKind, Version, range::Part, s3::percent_decoded};
 use crate::{
     array::{Budget, Buffer},
-    credentials::Caller,
     resource_manager::{Connection, ConnectionPermit, ResourceManager},
 };
 
@@ -109,28 +108,32 @@ impl Source for FileSource {
     async fn fetch(
         &self,
         location: &FileLocation,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
+        read: &Read<'_>,
         budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
-        let permit = self.resources.connection(caller.client, Connection::File).await;
+    ) -> Result<Fetched, SourceError> {
+        let permit = self.resources.connection(read.caller.client, Connection::File).await;
         let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
         let permit = Arc::new(permit);
         let (root, path) = (Arc::clone(&self.root), self.relative(location));
-        let (file, len) = Self::on_a_thread(&permit, move || open(&root, &path)).await??;
-        let part = range.locate(None, Some(len))?;
-        let mut buffer = buffer(part, max_len, budget)?;
-        let read = move || {
-            let outcome = file.read_exact_at(buffer.bytes_mut(), part.skip);
+        let (file, metadata) = Self::on_a_thread(&permit, move || open(&root, &path)).await??;
+        let version = Version::of_file(&metadata);
+        let part = read.range.locate(None, Some(metadata.len()))?;
+        let mut buffer = buffer(part, read.max_len, budget)?;
+        let read_all = move || {
+            let outcome = file.read_exact_at(buffer.bytes_mut(), part.skip).and_then(|()| file.metadata());
             (buffer, outcome)
         };
-        let (buffer, outcome) = Self::on_a_thread(&permit, read).await?;
+        let (buffer, outcome) = Self::on_a_thread(&permit, read_all).await?;
+        let outcome = outcome.map_err(|error| failed(&error)).and_then(|metadata| match read.version {
+            // It may have been written to while it was read, as well as before.
+            Some(expected) => expected.check(Some(&version)).and(expected.check(Some(&Version::of_file(&metadata)))),
+            None => Ok(()),
+        });
         match outcome {
-            Ok(()) => Ok(buffer),
+            Ok(()) => Ok(Fetched { bytes: buffer, version: Some(version) }),
             Err(error) => {
                 budget.reclaim(buffer);
-                Err(failed(&error))
+                Err(error)
             }
         }
     }
@@ -141,14 +144,14 @@ fn buffer(part: Part, max_len: usize, budget: &mut Budget) -> Result<Buffer, Sou
     budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))
 }
 
-/// The file and its length.
-fn open(root: &Dir, path: &Path) -> Result<(File, u64), SourceError> {
+/// The file and what is known of it.
+fn open(root: &Dir, path: &Path) -> Result<(File, Metadata), SourceError> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(WITHOUT_WAITING);
     let file = root.open_with(path, &options).map_err(|error| failed(&error))?.into_std();
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if metadata.is_file() {
-        Ok((file, metadata.len()))
+        Ok((file, metadata))
     } else {
         Err(SourceError::new(SourceErrorKind::Refused, "the path names something that is not a file"))
     }

@@ -1,26 +1,25 @@
 //! Objects on web servers, by plain GET requests.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use headers::{Authorization, HeaderMapExt};
+use headers::{Authorization as AuthorizationHeader, HeaderMapExt};
 use http_body_util::Empty;
-use hyper::{Request, Response, Uri, body::Incoming, header};
+use hyper::{HeaderMap, Request, Response, Uri, body::Incoming, header};
 use url::{Position, Url};
 
 use super::{
-    ByteRange, HttpClient, Location, Policy, Source, SourceError, SourceErrorKind,
-    body::Body,
-    error::{kind_of_status, message_of_kind},
-    http_client::{USER_AGENT, content_range, text},
+    Fetched, HttpClient, Location, Policy, Read, Source, SourceError, SourceErrorKind,
+    answer::{fetched, other_version},
+    error::{kind_of_status, message_of_kind, retry_after},
+    http_client::{USER_AGENT, text},
+    redirects::Redirects,
+    s3_error::refused,
 };
-use crate::{
-    array::{Budget, Buffer},
-    credentials::{Caller, Credentials},
-};
+use crate::{array::Budget, credentials::Authorization};
 
-/// Redirects that are followed within one server.
-const MAX_REDIRECTS: usize = 4;
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
 
 /// An object on a web server.
 #[derive(Clone, Debug)]
@@ -49,34 +48,43 @@ impl HttpLocation {
     }
 }
 
-/// Reads from web servers.
+/// Reads from web servers. Redirects are followed to wherever the operator lets clients go themselves.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     pub(super) client: HttpClient,
     read_timeout: Duration,
     /// Where redirects may lead.
     policy: Policy,
+    redirects: Arc<Redirects>,
 }
 
 impl HttpSource {
     /// Reads with a client, and waits no longer than `read_timeout` for the next bytes.
     #[must_use]
-    pub const fn new(client: HttpClient, read_timeout: Duration, policy: Policy) -> Self {
-        Self { client, read_timeout, policy }
+    pub fn new(client: HttpClient, read_timeout: Duration, policy: Policy) -> Self {
+        Self { client, read_timeout, policy, redirects: Arc::default() }
     }
 
-    /// The answer to a GET, after the redirects that stay where the operator lets requests go.
-    async fn get(
-        &self,
-        location: &HttpLocation,
-        range: ByteRange,
-        credentials: Option<&Credentials>,
-    ) -> Result<Response<Incoming>, SourceError> {
-        let mut location = location.clone();
+    /// The answer to a GET, after the redirects that lead where the operator lets requests go.
+    async fn get(&self, location: &HttpLocation, read: &Read<'_>) -> Result<Response<Incoming>, SourceError> {
+        let authorization = read.caller.authorization.as_ref();
+        if let Some(target) = self.redirects.target(&location.url, authorization) {
+            let answer = self.get_once(location, &target, read).await?;
+            if !has_expired(&answer) && redirect(&answer).is_none() {
+                return Ok(answer);
+            }
+            self.redirects.forget(&location.url, authorization);
+        }
+        let mut url = location.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.get_once(&location, range, credentials).await?;
-            let Some(target) = redirect(&answer) else { return Ok(answer) };
-            location = self.follow(&location, target)?;
+            let answer = self.get_once(location, &url, read).await?;
+            let Some(target) = redirect(&answer) else {
+                if url != location.url && answer.status().is_success() {
+                    self.redirects.keep(&location.url, authorization, url);
+                }
+                return Ok(answer);
+            };
+            url = self.follow(&url, target)?;
         }
         Err(SourceError::new(
             SourceErrorKind::Nonsense,
@@ -84,51 +92,69 @@ impl HttpSource {
         ))
     }
 
+    /// The answer to a GET of a URL on the way from a location, whose origin alone is told who asks.
     async fn get_once(
         &self,
         location: &HttpLocation,
-        range: ByteRange,
-        credentials: Option<&Credentials>,
+        url: &Url,
+        read: &Read<'_>,
     ) -> Result<Response<Incoming>, SourceError> {
-        let request = request(location, range, credentials)?;
-        self.client.send(request).await.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))
+        let authorization = read.caller.authorization.as_ref().filter(|_| url.origin() == location.url.origin());
+        let request = request(url, read, authorization)?;
+        let answer = self.client.send(request).await;
+        answer.map_err(|no_answer| no_answer.for_read(read.range, read.caller.authorization.is_some()))
     }
 
-    /// The location that a redirect names: on the same server, and allowed.
-    fn follow(&self, from: &HttpLocation, target: &str) -> Result<HttpLocation, SourceError> {
-        let refused = |cause: String| SourceError {
+    /// Where a redirect leads, if it may: checked as the URL of a client would be.
+    fn follow(&self, from: &Url, target: &str) -> Result<Url, SourceError> {
+        let refused = |kind, cause: String| SourceError {
             causes: vec![cause],
-            ..SourceError::new(SourceErrorKind::Nonsense, "the server redirects elsewhere: ask there yourself")
+            ..SourceError::new(kind, "the server redirects to where this server does not follow")
         };
-        let target = from.url.join(target).map_err(|error| refused(format!("the redirect is no URL: {error}")))?;
-        if target.origin() != from.url.origin() {
-            return Err(refused(format!("the redirect leads to {}", target.origin().ascii_serialization())));
+        let nonsense = |cause: String| refused(SourceErrorKind::Nonsense, cause);
+        let mut target = from.join(target).map_err(|error| nonsense(format!("the redirect is no URL: {error}")))?;
+        // It is the business of browsers.
+        target.set_fragment(None);
+        if from.scheme() == "https" && target.scheme() == "http" {
+            return Err(nonsense("it leads from https to http, where everybody can read along".to_owned()));
         }
         let location =
-            HttpLocation::from_url(target.as_str()).map_err(|problem| refused(format!("the redirect {problem}")))?;
-        self.policy.check(&Location::Http(location.clone())).map_err(|error| refused(error.to_string()))?;
-        Ok(location)
+            HttpLocation::from_url(target.as_str()).map_err(|problem| nonsense(format!("the redirect {problem}")))?;
+        let location = Location::Http(location);
+        self.policy.check(&location).map_err(|error| refused(SourceErrorKind::Forbidden, error.to_string()))?;
+        Ok(target)
     }
 }
 
 fn request(
-    location: &HttpLocation,
-    range: ByteRange,
-    credentials: Option<&Credentials>,
+    url: &Url,
+    read: &Read<'_>,
+    authorization: Option<&Authorization>,
 ) -> Result<Request<Empty<Bytes>>, SourceError> {
     let refused = |cause: String| SourceError {
         causes: vec![cause],
         ..SourceError::new(SourceErrorKind::Refused, "the server cannot be asked for this object")
     };
-    let uri: Uri = location.url.as_str().parse().map_err(|error| refused(format!("{error}")))?;
+    let uri: Uri = url.as_str().parse().map_err(|error| refused(format!("{error}")))?;
     let mut request =
         Request::get(uri).header(header::ACCEPT_ENCODING, "identity").header(header::USER_AGENT, USER_AGENT);
-    if let Some(range) = range.header() {
+    if let Some(range) = read.range.header() {
         request = request.header(header::RANGE, range);
     }
+    if let Some(version) = read.version.and_then(super::Version::if_match) {
+        request = request.header(header::IF_MATCH, version);
+    }
     let mut request = request.body(Empty::new()).map_err(|error| refused(error.to_string()))?;
-    if let Some(credentials) = credentials {
-        request.headers_mut().typed_insert(Authorization::basic(&credentials.user, credentials.secret()));
+    let headers = request.headers_mut();
+    match authorization {
+        None => {}
+        Some(Authorization::Basic(credentials)) => {
+            headers.typed_insert(AuthorizationHeader::basic(&credentials.user, credentials.secret()));
+        }
+        Some(Authorization::Bearer(token)) => {
+            let bearer = AuthorizationHeader::bearer(token.secret());
+            headers.typed_insert(bearer.map_err(|error| refused(format!("the bearer token: {error}")))?);
+        }
     }
     Ok(request)
 }
@@ -137,6 +163,11 @@ fn request(
 fn redirect(answer: &Response<Incoming>) -> Option<&str> {
     let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     text(answer.headers(), &header::LOCATION).filter(|_| is_redirect)
+}
+
+/// Whether this may mean that a URL which somebody signed for a while is no longer valid.
+fn has_expired(answer: &Response<Incoming>) -> bool {
+    matches!(answer.status().as_u16(), 400 | 401 | 403 | 404 | 410)
 }
 
 impl Source for HttpSource {
@@ -149,23 +180,27 @@ impl Source for HttpSource {
     async fn fetch(
         &self,
         location: &HttpLocation,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
+        read: &Read<'_>,
         budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
-        let credentials = caller.credentials.as_ref();
-        let answer = self.get(location, range, credentials).await?;
-        check_status(&answer, range, credentials.is_some())?;
-        let content_length = text(answer.headers(), &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());
-        let part = range.locate(content_range(answer.headers()), content_length)?;
-        let body = Body { body: answer.into_body(), read_timeout: self.read_timeout };
-        body.read(range, part, max_len, budget).await
+    ) -> Result<Fetched, SourceError> {
+        let answer = self.get(location, read).await?;
+        if answer.status() == 503 {
+            return Err(unavailable(answer, read, self.read_timeout).await);
+        }
+        check_status(&answer, read)?;
+        fetched(answer, read, self.read_timeout, budget).await
     }
 }
 
+/// What a server means that is not available. Many are S3 stores, and say more in the body.
+async fn unavailable(answer: Response<Incoming>, read: &Read<'_>, timeout: Duration) -> SourceError {
+    let status = answer.status();
+    let refusal = refused(answer, timeout, read.range, read.caller.authorization.is_some()).await;
+    SourceError { causes: vec![format!("the server answered with status {status}")], ..refusal.error }
+}
+
 /// Lets those answers pass whose body holds bytes of the object as they are.
-fn check_status(answer: &Response<Incoming>, range: ByteRange, has_credentials: bool) -> Result<(), SourceError> {
+fn check_status(answer: &Response<Incoming>, read: &Read<'_>) -> Result<(), SourceError> {
     let nonsense = |cause: String| SourceError {
         causes: vec![cause],
         ..SourceError::new(SourceErrorKind::Nonsense, "the store's answer makes no sense")
@@ -175,22 +210,43 @@ fn check_status(answer: &Response<Incoming>, range: ByteRange, has_credentials: 
         206 if !headers.contains_key(header::CONTENT_RANGE) => {
             Err(nonsense("it is a part of the object and does not say which: 206 without Content-Range".to_owned()))
         }
-        200 | 206 => match headers.get(header::CONTENT_ENCODING) {
-            Some(encoding) if encoding != "identity" => {
-                Err(nonsense(format!("it is encoded ({encoding:?}), which nobody asked for")))
-            }
-            _ => Ok(()),
-        },
+        200 | 206 => check_encoding(headers),
+        412 if let Some(error) = other_version(headers, read) => Err(error),
         status => {
             let kind = match kind_of_status(status) {
                 _ if status < 300 => SourceErrorKind::Nonsense,
                 kind => kind,
             };
+            let has_credentials = read.caller.authorization.is_some();
             Err(SourceError {
                 causes: vec![format!("the server answered with status {}", answer.status())],
                 status: Some(status),
-                ..SourceError::new(kind, message_of_kind(kind, Some(status), range, has_credentials))
+                retry_after: retry_after(headers),
+                ..SourceError::new(kind, message_of_kind(kind, Some(status), read.range, has_credentials))
             })
         }
+    }
+}
+
+/// Lets bodies pass that no encoding has changed. `aws-chunked` is what S3 clients upload with, and some leave it as a mark
+/// on the object.
+fn check_encoding(headers: &HeaderMap) -> Result<(), SourceError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encodings = encodings.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let is_harmless = |encoding: &[u8]| {
+        encoding.is_empty()
+            || encoding.eq_ignore_ascii_case(b"identity")
+            || encoding.eq_ignore_ascii_case(b"aws-chunked")
+    };
+    match encodings.map(|encoding| (encoding, is_harmless(encoding))).find(|(_, is_harmless)| !is_harmless) {
+        None => Ok(()),
+        Some((encoding, _)) => Err(SourceError {
+            causes: vec![format!("Content-Encoding is {}", encoding.escape_ascii())],
+            ..SourceError::new(
+                SourceErrorKind::Nonsense,
+                "the store holds, or sends, the object compressed as a whole, so that a range of it is no chunk: store it \
+                 without Content-Encoding, or ask for it by the interface s3",
+            )
+        }),
     }
 }

@@ -98,21 +98,35 @@ impl HttpClient {
         telemetry::propagate(request.headers_mut());
         match tokio::time::timeout(self.head_timeout, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(NoAnswer { kind: kind_of(&error), causes: causes(&error) }),
+            Ok(Err(error)) => Err(NoAnswer { kind: kind_of(&error), causes: causes_of(&error) }),
             Err(_) => Err(NoAnswer { kind: SourceErrorKind::TimedOut, causes: Vec::new() }),
         }
     }
+}
+
+/// What led to it, in words for people.
+fn causes_of(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    let is_too_large = |error: &hyper::Error| error.is_parse_too_large();
+    if chain.any(|error| error.downcast_ref().is_some_and(is_too_large)) {
+        // What hyper reads of an answer, and what fits the buffer.
+        return vec![format!("it has more than 100 headers, or more than {} KiB of them", READ_LEN >> 10)];
+    }
+    causes(error)
 }
 
 /// What it means that there is no connection, or that it broke.
 fn kind_of(error: &(dyn Error + 'static)) -> SourceErrorKind {
     let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
-    let kind = chain.find_map(|error| match (error.is::<OffLimits>(), error.downcast_ref::<io::Error>()) {
-        (true, _) => Some(SourceErrorKind::Forbidden),
-        (_, Some(error)) if is_timeout(error) => Some(SourceErrorKind::TimedOut),
-        _ => None,
-    });
+    let kind =
+        chain.find_map(|error| match (error.downcast_ref::<hyper::Error>(), error.downcast_ref::<io::Error>()) {
+            _ if error.is::<OffLimits>() => Some(SourceErrorKind::Forbidden),
+            // It is no HTTP, or has more than a hundred headers, or longer ones than can be of use.
+            (Some(error), _) if error.is_parse() => Some(SourceErrorKind::Nonsense),
+            (_, Some(error)) if is_timeout(error) => Some(SourceErrorKind::TimedOut),
+            _ => None,
+        });
     kind.unwrap_or(SourceErrorKind::Unavailable)
 }
 

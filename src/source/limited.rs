@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ByteRange, Source, SourceError, SourceErrorKind};
+use super::{Fetched, Read, Source, SourceError, SourceErrorKind};
 use crate::{
-    array::{Budget, Buffer},
-    credentials::Caller,
+    array::Budget,
     resource_manager::{AdmissionError, Connection, ResourceManager},
 };
 
@@ -30,13 +29,11 @@ impl<S: Source> Source for Limited<S> {
     async fn fetch(
         &self,
         location: &S::Location,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
+        read: &Read<'_>,
         budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
+    ) -> Result<Fetched, SourceError> {
         let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
-        let _permit = self.resources.connection(caller.client, self.connection).await.map_err(busy)?;
-        self.source.fetch(location, range, max_len, caller, budget).await
+        let _permit = self.resources.connection(read.caller.client, self.connection).await.map_err(busy)?;
+        self.source.fetch(location, read, budget).await
     }
 }

@@ -23,7 +23,7 @@ pub struct Policy {
 pub struct PolicyError(String);
 
 #[derive(Clone, Debug)]
-struct Prefix {
+pub(super) struct Prefix {
     endpoint: Endpoint,
     /// Its bytes, which need not be UTF-8.
     path: Vec<u8>,
@@ -88,6 +88,9 @@ impl Prefixes {
     /// Whether an object is below one of the prefixes, beyond doubt.
     #[must_use]
     pub fn cover(&self, location: &Location) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
         let Some((endpoint, path)) = address(location) else { return false };
         self.0.iter().any(|prefix| prefix.covers(&endpoint, &path))
     }
@@ -97,7 +100,9 @@ impl Prefixes {
 fn address(location: &Location) -> Option<(Endpoint, Vec<u8>)> {
     let (url, path) = match location {
         Location::S3(S3Location { endpoint, bucket, key }) => {
-            (endpoint, [directory(endpoint.path()).as_slice(), bucket.as_bytes(), key.as_bytes()].join(&b'/'))
+            let before = directory(endpoint.path());
+            let segments = [Some(before.as_slice()), bucket.as_ref().map(String::as_bytes), Some(key.as_bytes())];
+            (endpoint, segments.into_iter().flatten().collect::<Vec<_>>().join(&b'/'))
         }
         // An escaped slash is a part of a name for some servers, and none for others.
         Location::Http(HttpLocation { url }) if has_escaped_slash(url.path()) => return None,
@@ -118,7 +123,8 @@ fn has_escaped_slash(path: &str) -> bool {
 fn shown(location: &Location) -> String {
     match location {
         Location::S3(S3Location { endpoint, bucket, key }) => {
-            format!("{}/{bucket}/{key}", endpoint.as_str().trim_end_matches('/'))
+            let bucket = bucket.as_ref().map(|bucket| format!("/{bucket}")).unwrap_or_default();
+            format!("{}{bucket}/{key}", endpoint.as_str().trim_end_matches('/'))
         }
         Location::Http(HttpLocation { url }) => url[..Position::AfterPath].to_owned(),
         Location::File(FileLocation { path }) => path.clone(),
@@ -141,7 +147,7 @@ fn directory(path: &str) -> Vec<u8> {
 }
 
 impl Prefix {
-    fn parse(prefix: &str) -> Result<Self, String> {
+    pub(super) fn parse(prefix: &str) -> Result<Self, String> {
         let url = Url::parse(prefix).map_err(|error| format!("{prefix:?} is not a URL: {error}"))?;
         let has_more =
             !url.username().is_empty() || url.password().is_some() || url.query().or(url.fragment()).is_some();
@@ -149,6 +155,16 @@ impl Prefix {
             return Err(format!("{prefix:?} is not a plain http or https URL"));
         }
         Ok(Self { endpoint: (&url).into(), path: directory(url.path()) })
+    }
+
+    /// Whether an object is below it, beyond doubt.
+    pub(super) fn covers_location(&self, location: &Location) -> bool {
+        address(location).is_some_and(|(endpoint, path)| self.covers(&endpoint, &path))
+    }
+
+    /// How much of a path it determines, in bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.path.len()
     }
 
     /// A prefix ends where a segment of the path ends.
@@ -170,7 +186,7 @@ mod tests {
     fn allows(prefix: &str, endpoint: &str, path: &str) -> bool {
         let (bucket, key) = path.split_once('/').expect("bucket and key");
         let endpoint = Url::parse(endpoint).expect("a URL");
-        let location = S3Location { endpoint, bucket: bucket.to_owned(), key: key.to_owned() };
+        let location = S3Location { endpoint, bucket: Some(bucket.to_owned()), key: key.to_owned() };
         policy(prefix).check(&Location::S3(location)).is_ok()
     }
 

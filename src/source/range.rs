@@ -126,7 +126,7 @@ impl std::fmt::Display for ByteRange {
 }
 
 /// The length of the object, as any `Content-Range` may say it.
-fn object_len(content_range: &str) -> Option<u64> {
+pub(super) fn object_len(content_range: &str) -> Option<u64> {
     content_range.rsplit_once('/')?.1.trim().parse().ok()
 }
 
@@ -139,7 +139,9 @@ struct ContentRange {
 
 impl ContentRange {
     fn parse(header: &str) -> Option<Self> {
-        let (range, object_len) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (unit, rest) = header.trim().split_once(' ')?;
+        // Names of units do not care for case (RFC 9110, section 14.1).
+        let (range, object_len) = rest.trim_start().split_once('/').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
         let (first, last) = range.split_once('-')?;
         let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
         let object_len = if object_len == "*" { None } else { Some(object_len.parse().ok()?) };
@@ -182,6 +184,8 @@ mod tests {
     fn an_exact_answer_is_taken_whole() {
         assert_eq!(locate(range(5, 10), Some("bytes 5-14/100"), Some(10)), part(0, 10));
         assert_eq!(locate(range(5, 10), Some("bytes 5-14/*"), None), part(0, 10));
+        assert_eq!(locate(range(5, 10), Some("Bytes 5-14/100"), Some(10)), part(0, 10));
+        assert_eq!(locate(range(5, 10), Some(" BYTES  5-14/100 "), Some(10)), part(0, 10));
         assert_eq!(locate(from(90), Some("bytes 90-99/100"), Some(10)), part(0, 10));
         assert_eq!(locate(from(0), None, Some(100)), part(0, 100));
         assert_eq!(locate(from(0), None, Some(0)), part(0, 0));

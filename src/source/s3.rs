@@ -2,28 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::header;
+use hyper::{Response, body::Incoming};
 use percent_encoding::percent_decode_str;
 use url::{Position, Url};
 
 use super::{
-    ByteRange, HttpClient, S3ClientMap, Source, SourceError,
-    body::Body,
-    http_client::{content_range, text},
-    s3_error::{part_without_range, refused},
+    Fetched, HttpClient, Read, S3ClientMap, Source, SourceError, SourceErrorKind,
+    answer::{fetched, other_version},
+    aws::{self, AwsHost},
+    http_client::content_range,
+    s3_client::Site,
+    s3_error::{Refusal, part_without_range, refused},
 };
-use crate::{
-    array::{Budget, Buffer},
-    credentials::Caller,
-};
+use crate::{array::Budget, credentials::Authorization};
 
 /// An object in a bucket.
 #[derive(Clone, Debug)]
 pub struct S3Location {
-    /// URL of the store, without the bucket.
+    /// URL of the store, without the bucket, unless that is part of the host's name.
     pub endpoint: Url,
-    /// Name of the bucket.
-    pub bucket: String,
+    /// Name of the bucket, or ARN of an access point; None where the host's name says it.
+    pub bucket: Option<String>,
     /// Key of the object, as it is: no escapes, and every slash means something.
     pub key: String,
 }
@@ -44,11 +43,11 @@ impl S3Location {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("must be the URL of the store alone, without ? and #".to_owned());
         }
-        Ok(url)
+        AwsHost::refusal(url.host_str().unwrap_or_default()).map_or(Ok(url), Err)
     }
 
-    /// The object that a URL of the form `scheme://endpoint/bucket/key` names. Bucket and key are percent-decoded;
-    /// extra slashes before either mean nothing, as in `MinIO`.
+    /// The object that a URL of the form `scheme://endpoint/bucket/key` names, or `scheme://bucket.endpoint/key` at AWS.
+    /// Bucket and key are percent-decoded; extra slashes before either mean nothing, as in `MinIO`.
     ///
     /// # Errors
     /// If it has another form.
@@ -64,9 +63,25 @@ impl S3Location {
         if endpoint.path() != "/" {
             return Err("must be scheme://endpoint/bucket/key".to_owned());
         }
-        let (bucket, key) =
-            path.trim_start_matches('/').split_once('/').ok_or("has no key: its path is /bucket/key")?;
-        Ok(Self { endpoint, bucket: percent_decoded(bucket)?, key: percent_decoded(key.trim_start_matches('/'))? })
+        let path = path.trim_start_matches('/');
+        if AwsHost::parse(endpoint.host_str().unwrap_or_default()).is_some_and(|host| host.has_bucket()) {
+            return Ok(Self { endpoint, bucket: None, key: percent_decoded(path)? });
+        }
+        let (bucket, key) = path.split_once('/').ok_or("has no key: its path is /bucket/key")?;
+        let key = percent_decoded(key.trim_start_matches('/'))?;
+        Ok(Self { endpoint, bucket: Some(percent_decoded(bucket)?), key })
+    }
+}
+
+impl S3Location {
+    /// Lets those buckets pass that the service can ask for.
+    ///
+    /// # Errors
+    /// If the name says that it wants another kind of signatures, at AWS.
+    pub fn check(&self) -> Result<(), String> {
+        let is_aws = AwsHost::parse(self.endpoint.host_str().unwrap_or_default()).is_some();
+        let bucket = self.bucket.as_deref().filter(|_| is_aws);
+        bucket.and_then(aws::refused_bucket).map_or(Ok(()), Err)
     }
 }
 
@@ -90,6 +105,33 @@ impl S3Source {
     pub const fn new(clients: Arc<S3ClientMap>, client: HttpClient, read_timeout: Duration) -> Self {
         Self { clients, client, read_timeout }
     }
+
+    /// The answer that holds the object, or a part of it, from where the bucket is supposed to be.
+    async fn get(&self, location: &S3Location, site: &Site, read: &Read<'_>) -> Result<Response<Incoming>, Refusal> {
+        let credentials = credentials(read)?;
+        let has_credentials = credentials.is_some();
+        let request = self.clients.client(location, credentials).get_object(location, site, read).await?;
+        let answer = self.client.send(request).await;
+        let answer = answer.map_err(|no_answer| no_answer.for_read(read.range, has_credentials))?;
+        match (answer.status().as_u16(), content_range(answer.headers())) {
+            (200, _) | (206, Some(_)) => Ok(answer),
+            (206, None) => Err(part_without_range(read.range, has_credentials).into()),
+            (412, _) if let Some(error) = other_version(answer.headers(), read) => Err(error.into()),
+            _ => Err(refused(answer, self.read_timeout, read.range, has_credentials).await),
+        }
+    }
+}
+
+/// What requests are signed with.
+fn credentials<'a>(read: &Read<'a>) -> Result<Option<&'a crate::credentials::Credentials>, SourceError> {
+    match &read.caller.authorization {
+        None => Ok(None),
+        Some(Authorization::Basic(credentials)) => Ok(Some(credentials)),
+        Some(Authorization::Bearer(_)) => Err(SourceError::new(
+            SourceErrorKind::Refused,
+            "S3 stores take no bearer token: send access key and secret key as HTTP Basic credentials",
+        )),
+    }
 }
 
 impl Source for S3Source {
@@ -99,28 +141,17 @@ impl Source for S3Source {
         &location.endpoint[..Position::BeforePath]
     }
 
-    async fn fetch(
-        &self,
-        location: &S3Location,
-        range: ByteRange,
-        max_len: usize,
-        caller: &Caller,
-        budget: &mut Budget,
-    ) -> Result<Buffer, SourceError> {
-        let credentials = caller.credentials.as_ref();
-        let request = self.clients.client(location, credentials).get_object(location, range).await?;
-        let answer = self.client.send(request).await;
-        let answer = answer.map_err(|no_answer| no_answer.for_read(range, credentials.is_some()))?;
-        let (head, body) = answer.into_parts();
-        let status = head.status.as_u16();
-        let content_range = content_range(&head.headers);
-        match (status, content_range) {
-            (200, _) | (206, Some(_)) => {}
-            (206, None) => return Err(part_without_range(range, credentials.is_some())),
-            _ => return Err(refused(status, body, self.read_timeout, range, credentials.is_some()).await),
-        }
-        let content_length = text(&head.headers, &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());
-        let part = range.locate(content_range, content_length)?;
-        Body { body, read_timeout: self.read_timeout }.read(range, part, max_len, budget).await
+    async fn fetch(&self, location: &S3Location, read: &Read<'_>, budget: &mut Budget) -> Result<Fetched, SourceError> {
+        let site = self.clients.site(location);
+        let answer = match self.get(location, &site, read).await {
+            Ok(answer) => answer,
+            Err(Refusal { error, region }) => {
+                // The store says where the bucket is: that is asked once, and kept.
+                let region = region.filter(|region| *region != *site.region).ok_or(error)?;
+                self.clients.learn(location, &region);
+                self.get(location, &self.clients.site(location), read).await.map_err(|refusal| refusal.error)?
+            }
+        };
+        fetched(answer, read, self.read_timeout, budget).await
     }
 }

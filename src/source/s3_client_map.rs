@@ -10,7 +10,10 @@ use lru::LruCache;
 use url::Url;
 
 use super::{
-    Addressing, Location, Prefixes, S3Client, S3Location, s3_client::Signer, s3_own_credentials::OwnCredentials,
+    Addressing, Location, PerStore, Prefixes, S3Client, S3Location,
+    aws::{self, AwsHost},
+    s3_client::{Signer, Site},
+    s3_own_credentials::OwnCredentials,
     tls::Roots,
 };
 use crate::credentials::Credentials;
@@ -18,8 +21,8 @@ use crate::credentials::Credentials;
 /// What all S3 clients have in common.
 #[derive(Clone, Debug)]
 pub struct S3Settings {
-    /// Region that requests are signed for.
-    pub region: String,
+    /// Region that requests are signed for, where host names do not say it.
+    pub region: PerStore<Arc<str>>,
     /// Time for a connection to be made.
     pub connect_timeout: Duration,
     /// Time for the first byte of an answer, and then between bytes.
@@ -27,10 +30,16 @@ pub struct S3Settings {
     /// Clients kept.
     pub max_clients: NonZeroUsize,
     /// Where the bucket stands in a URL.
-    pub addressing: Addressing,
+    pub addressing: PerStore<Addressing>,
     /// What is read with the service's own credentials if a request has none.
     pub own_credentials: Prefixes,
 }
+
+/// Endpoint and name of a bucket.
+type Bucket = (Url, Option<String>);
+
+/// Buckets whose regions are kept. Not 0, or it does not compile.
+const LEARNED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// Whom a store takes the reader for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,8 +52,10 @@ enum Reader {
 /// Clients by endpoint and credentials; the least recently used goes first. The secret is part of what a
 /// client is found by: a right user name with a wrong secret finds nothing.
 pub struct S3ClientMap {
-    region: Arc<str>,
-    addressing: Addressing,
+    region: PerStore<Arc<str>>,
+    addressing: PerStore<Addressing>,
+    /// Regions of buckets that stores corrected.
+    learned: Mutex<LruCache<Bucket, Arc<str>>>,
     own_sources: Prefixes,
     own_credentials: Arc<OwnCredentials>,
     clients: Mutex<LruCache<(Url, Reader), S3Client>>,
@@ -55,10 +66,11 @@ impl S3ClientMap {
     #[must_use]
     pub fn new(settings: &S3Settings, roots: &Roots) -> Self {
         Self {
-            region: settings.region.as_str().into(),
-            addressing: settings.addressing,
+            region: settings.region.clone(),
+            addressing: settings.addressing.clone(),
+            learned: Mutex::new(LruCache::new(LEARNED)),
             own_sources: settings.own_credentials.clone(),
-            own_credentials: Arc::new(OwnCredentials::new(&settings.region, roots)),
+            own_credentials: Arc::new(OwnCredentials::new(settings.region.default(), roots)),
             clients: Mutex::new(LruCache::new(settings.max_clients)),
         }
     }
@@ -74,16 +86,46 @@ impl S3ClientMap {
         let key = (location.endpoint.clone(), reader.clone());
         // A panic elsewhere cannot leave the map half changed.
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.get_or_insert(key, || self.new_client(&location.endpoint, reader)).clone()
+        clients.get_or_insert(key, || self.new_client(reader)).clone()
     }
 
-    fn new_client(&self, endpoint: &Url, reader: Reader) -> S3Client {
-        let signer = match reader {
+    fn new_client(&self, reader: Reader) -> S3Client {
+        S3Client::new(match reader {
             Reader::Anonymous => Signer::Nobody,
             Reader::Client(credentials) => Signer::of_client(&credentials),
             Reader::Service => Signer::Service(Arc::clone(&self.own_credentials)),
+        })
+    }
+
+    /// Where, and how, a bucket is asked: as its store said, the operator says, or its names say, in this order.
+    pub(super) fn site(&self, location: &S3Location) -> Site {
+        let host = location.endpoint.host_str().unwrap_or_default();
+        let named = || {
+            let arn = location.bucket.as_deref().filter(|bucket| aws::is_arn(bucket));
+            let of_arn = arn.and_then(|arn| Some(aws::access_point(host, arn)?.1.into()));
+            of_arn.or_else(|| Some(AwsHost::parse(host)?.region().into()))
         };
-        S3Client::new(endpoint.clone(), self.addressing, Arc::clone(&self.region), signer)
+        let place = || Location::S3(location.clone());
+        let region = self.learned(location).or_else(|| self.region.of(place).cloned()).or_else(named);
+        Site {
+            addressing: *self.addressing.of(place).unwrap_or(self.addressing.default()),
+            region: region.unwrap_or_else(|| Arc::clone(self.region.default())),
+        }
+    }
+
+    /// Keeps the region that a store named as that of a bucket.
+    pub(super) fn learn(&self, location: &S3Location, region: &str) {
+        let key = (location.endpoint.clone(), location.bucket.clone());
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner).put(key, region.into());
+    }
+
+    fn learned(&self, location: &S3Location) -> Option<Arc<str>> {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most stores have one region.
+        if learned.is_empty() {
+            return None;
+        }
+        learned.get(&(location.endpoint.clone(), location.bucket.clone())).cloned()
     }
 
     /// Number of clients kept.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::{Response, body::Incoming, ext::ReasonPhrase, header::HeaderName};
 use serde::Deserialize;
 
 use super::{
     ByteRange, SourceError, SourceErrorKind,
-    error::{kind_of_status, message_of_kind},
+    error::{kind_of_status, message_of_kind, retry_after},
+    http_client::text,
 };
 
 /// Longest error document that is read. Those of S3 have a few hundred bytes.
@@ -17,6 +18,22 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 /// Codes by which stores refuse a reader, whatever status they send with them.
 const DENIALS: &[&str] =
     &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
+
+/// Codes by which stores say that they are asked too often, whatever status they send with them.
+const THROTTLES: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "SlowDownRead",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+
+/// Where a store says in which region a bucket is.
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// Codes of a 400 that complain of what was asked for. Any other 400 to a reader without credentials is about them:
 /// some stores have no other word for an unsigned request.
@@ -29,6 +46,21 @@ const WRONG_NAMES: &[&str] =
 struct ErrorDocument {
     code: String,
     message: String,
+    /// The region that the request should have been signed for.
+    region: String,
+}
+
+/// Why there is no object, and in which region it would be, if the store says that it was looked for in a wrong one.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: SourceError,
+    pub(super) region: Option<String>,
+}
+
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        Self { error, region: None }
+    }
 }
 
 impl ErrorDocument {
@@ -54,23 +86,51 @@ impl ErrorDocument {
     }
 }
 
-/// What an answer with this status means; its body says more.
+/// What an answer that holds no object means; its body says more.
 pub(super) async fn refused(
-    status: u16,
-    body: Incoming,
+    answer: Response<Incoming>,
     timeout: Duration,
     range: ByteRange,
     has_credentials: bool,
-) -> SourceError {
+) -> Refusal {
+    let (mut head, body) = answer.into_parts();
+    let status = head.status.as_u16();
+    let reason = head.extensions.remove::<ReasonPhrase>();
     let document = ErrorDocument::read(body, timeout).await;
-    let kind = kind_of(status, &document.code, has_credentials);
+    // A 403 has the header as well, and means something else.
+    let is_elsewhere =
+        matches!(status, 301 | 307 | 308) || status == 400 && document.code == "AuthorizationHeaderMalformed";
+    let named = text(&head.headers, &BUCKET_REGION).unwrap_or(&document.region);
+    let region = (is_elsewhere && is_region(named)).then(|| named.to_owned());
+    let kind = match reason {
+        // Where there is no document, this is AWS's other word for it.
+        Some(reason) if status == 503 && reason.as_bytes().eq_ignore_ascii_case(b"Slow Down") => {
+            SourceErrorKind::Throttled
+        }
+        _ => kind_of(status, &document.code, has_credentials),
+    };
     let message = message_of_kind(kind, Some(status), range, has_credentials);
-    SourceError { causes: vec![document.said(status)], status: Some(status), ..SourceError::new(kind, message) }
+    let error = SourceError {
+        causes: vec![document.said(status)],
+        status: Some(status),
+        retry_after: retry_after(&head.headers),
+        ..SourceError::new(kind, message)
+    };
+    Refusal { error, region }
+}
+
+/// Whether this may be the name of a region, and of a part of a host.
+pub(crate) fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
     let is_denial = DENIALS.contains(&code) || (status == 400 && !has_credentials && !WRONG_NAMES.contains(&code));
-    if is_denial { SourceErrorKind::AccessDenied } else { kind_of_status(status) }
+    match code {
+        _ if is_denial => SourceErrorKind::AccessDenied,
+        code if THROTTLES.contains(&code) => SourceErrorKind::Throttled,
+        _ => kind_of_status(status),
+    }
 }
 
 /// A part of an object of which nobody knows where it belongs.

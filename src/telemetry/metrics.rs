@@ -183,6 +183,19 @@ struct Stores {
     errors: IntCounterVec,
     retries: IntCounterVec,
     s3_clients: IntGauge,
+    throttling: IntGauge,
+    throttled: IntGauge,
+}
+
+/// What the service has to do with stores at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoresNow {
+    /// S3 clients kept.
+    pub s3_clients: usize,
+    /// Stores that are asked at a pace, because they throttle.
+    pub throttling: usize,
+    /// Reads that wait for their turn at one of these.
+    pub throttled: usize,
 }
 
 impl Stores {
@@ -198,6 +211,16 @@ impl Stores {
                 "Reads from stores that were repeated, by what made them fail",
             )?,
             s3_clients: gauge(registry, "reductionist_s3_clients", "S3 clients kept, one per store and credentials")?,
+            throttling: gauge(
+                registry,
+                "reductionist_throttling_stores",
+                "Stores that have refused reads as too many lately, and are asked less often for that",
+            )?,
+            throttled: gauge(
+                registry,
+                "reductionist_throttled_reads",
+                "Reads that wait because their store is asked less often",
+            )?,
         })
     }
 }
@@ -286,13 +309,15 @@ impl Metrics {
         StoreMetrics { interface, metrics: self.clone() }
     }
 
-    /// All series in the Prometheus text format, with the state of these resources and this many S3 clients.
+    /// All series in the Prometheus text format, with the state of these resources and stores.
     ///
     /// # Errors
     /// If a series cannot be written: a defect.
-    pub fn text(&self, usages: impl Iterator<Item = Usage>, s3_clients: usize) -> Result<Vec<u8>, Error> {
+    pub fn text(&self, usages: impl Iterator<Item = Usage>, stores: StoresNow) -> Result<Vec<u8>, Error> {
         usages.for_each(|usage| self.0.resources.note(usage));
-        set(&self.0.stores.s3_clients, s3_clients);
+        set(&self.0.stores.s3_clients, stores.s3_clients);
+        set(&self.0.stores.throttling, stores.throttling);
+        set(&self.0.stores.throttled, stores.throttled);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.0.registry.gather(), &mut text)?;
         Ok(text)

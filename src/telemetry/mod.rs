@@ -16,7 +16,7 @@ use traces::Tracing;
 
 pub use build::{BUILD, Build};
 pub use logs::{LogFilter, LogFormat};
-pub use metrics::{ChunkMetrics, InFlight, Metrics, Queueing, Stage, StoreMetrics, Timer, Unit, Usage};
+pub use metrics::{ChunkMetrics, InFlight, Metrics, Queueing, Stage, StoreMetrics, StoresNow, Timer, Unit, Usage};
 pub use traces::{Protocol, TraceSettings, attribute, follow, propagate};
 
 /// What is told to whom.

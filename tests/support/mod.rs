@@ -14,6 +14,7 @@
 
 pub mod contract;
 pub mod encode;
+pub mod faulty;
 pub mod program;
 pub mod store;
 pub mod tls;

@@ -44,15 +44,25 @@ pub(in crate::http) struct Failure {
 impl IntoResponse for ActiveStorageError {
     fn into_response(self) -> Response {
         let status = status(&self);
+        let retry_after = retry_after(&self);
         let message = self.to_string();
         let mut caused_by = self.causes();
         caused_by.retain(|cause| *cause != message);
         let mut response = error_response(status, Failure { message, caused_by });
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after);
         }
         response
     }
+}
+
+/// When to ask again: when a store that throttles may be asked, in whole seconds; otherwise soon.
+fn retry_after(error: &ActiveStorageError) -> HeaderValue {
+    let wait = match error {
+        ActiveStorageError::Source(error) => error.retry_after,
+        _ => None,
+    };
+    wait.map_or(RETRY_AFTER, |wait| wait.as_millis().div_ceil(1000).max(1).to_string().parse().unwrap_or(RETRY_AFTER))
 }
 
 /// What a panic in a handler is answered with: the details are in the log alone.
@@ -90,6 +100,7 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::UnreadableBody(_)
         | E::Authorization
         | E::SessionToken
+        | E::RequestPayer
         | E::Request(_)
         | E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
         | E::Operation(OperationError::WrongLength(_) | OperationError::Overflow { .. }) => StatusCode::BAD_REQUEST,
@@ -126,7 +137,8 @@ fn source_status(kind: SourceErrorKind) -> StatusCode {
         SourceErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         SourceErrorKind::Unavailable | SourceErrorKind::Nonsense => StatusCode::BAD_GATEWAY,
         SourceErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-        SourceErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        SourceErrorKind::OtherVersion => StatusCode::PRECONDITION_FAILED,
+        SourceErrorKind::Busy | SourceErrorKind::Throttled => StatusCode::SERVICE_UNAVAILABLE,
         SourceErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -155,6 +167,7 @@ mod tests {
             (E::UnreadableBody(String::new()), 400),
             (E::Authorization, 400),
             (E::SessionToken, 400),
+            (E::RequestPayer, 400),
             (E::Request(RequestError::Invalid(Vec::new())), 400),
             (E::TooLarge { what: String::new(), limit: 1, setting: "" }, 413),
             (E::Admission(AdmissionError::NeverFits { needed: 2, limit: 1 }), 413),
@@ -179,6 +192,8 @@ mod tests {
             (source(Kind::Unavailable), 502),
             (source(Kind::Nonsense), 502),
             (source(Kind::TimedOut), 504),
+            (source(Kind::OtherVersion), 412),
+            (source(Kind::Throttled), 503),
             (source(Kind::Busy), 503),
             (source(Kind::Internal), 500),
         ] {

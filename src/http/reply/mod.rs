@@ -7,6 +7,7 @@ mod v2;
 
 use axum::{
     body::{Body, HttpBody},
+    http::HeaderName,
     response::Response,
 };
 
@@ -16,6 +17,7 @@ use crate::{
     operation::{OperationResult, Outline},
     request::ReplyForm,
     resource_manager::AnswerPermit,
+    source::Version,
 };
 
 use super::held::Held;
@@ -42,6 +44,16 @@ pub(super) fn len(response: &Response) -> Option<usize> {
 pub(super) fn held(response: Response, mut permit: AnswerPermit) -> Response {
     permit.shrink(len(&response).unwrap_or(usize::MAX));
     if permit.is_for_long_answer() { response.map(|body| Body::new(Held::new(body, permit))) } else { response }
+}
+
+/// Which version of the object an answer is about, in either dialect.
+pub(super) const VERSION: HeaderName = HeaderName::from_static("x-activestorage-etag");
+
+/// Has an answer say which version of the object it is about, if anybody knows.
+pub(super) fn set_version(response: &mut Response, version: Option<&Version>) {
+    if let Some(version) = version.and_then(Version::header) {
+        response.headers_mut().insert(VERSION, version);
+    }
 }
 
 /// The answer to a request. Values, and counts written as bytes, go out from where they are.
