@@ -27,8 +27,8 @@ impl<'a> AwsHost<'a> {
         let name = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain))?;
         let domain = host.get(name.len()..)?;
         // The last one: buckets may be called like the service.
-        let starts = name.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
-        let start = starts.into_iter().find(|&start| is_service(label_at(name, start)))?;
+        let mut starts = name.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
+        let start = starts.find(|&start| is_service(label_at(name, start)))?;
         let (before, rest) = name.split_at(start);
         let (service, rest) = rest.split_once('.').unwrap_or((rest, ""));
         let (stack, rest) = rest.strip_prefix("dualstack.").map_or(("", rest), |rest| ("dualstack.", rest));

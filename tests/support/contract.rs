@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, Service, encode, merged, side_by_side};
+use super::{Answer, Client, Service, encode, json_request, merged, side_by_side};
 
 /// How clients name objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,8 @@ impl Contract {
             what_is_not_there_is_an_error_of_the_request,
             names_mean_what_they_say,
             every_operation_is_right,
+            answers_say_their_version_and_another_one_is_refused,
+            a_reader_may_offer_to_pay,
             many_requests_at_one_time_are_right,
         );
         if contract.place.private.is_some() {
@@ -266,6 +269,32 @@ impl Contract {
         let answer = self.ask("select", "numbers", merged(fields, part)).await;
         let expected = [30, 34, 40, 44, 50, 54].map(|at| numbers()[at]);
         assert_eq!(answer.result(), expected.iter().flat_map(|number| number.to_ne_bytes()).collect::<Vec<_>>());
+    }
+
+    async fn answers_say_their_version_and_another_one_is_refused(&self) {
+        let answer = self.ask("select", "ten", json!({})).await;
+        let version = answer.header("x-activestorage-etag").to_owned();
+        assert!(!version.is_empty(), "{:?}", answer.headers);
+        for etag in [version.as_str(), version.trim_start_matches("W/").trim_matches('"')] {
+            let answer = self.ask("select", "ten", json!({"etag": etag, "offset": 2, "size": 4})).await;
+            assert_eq!(answer.status, 200, "{etag}: {}", answer.error());
+            assert_eq!(
+                (answer.result(), answer.header("x-activestorage-etag")),
+                (TEN[2..6].to_vec(), version.as_str())
+            );
+        }
+        let answer = self.ask("sum", "ten", json!({"etag": "\"0123456789abcdef\""})).await;
+        assert_refused(&answer, 412, &["the object has changed"], "another version");
+    }
+
+    async fn a_reader_may_offer_to_pay(&self) {
+        let (parent, credentials) = self.readable();
+        let version = if self.place.interface == Interface::S3V1 { "v1" } else { "v2" };
+        let body = self.body(parent, "ten", &json!({})).to_string();
+        let mut request = json_request(&format!("{}/{version}/select", self.service.url()), body, credentials);
+        request.headers_mut().insert("x-amz-request-payer", HeaderValue::from_static("requester"));
+        let answer = self.client.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.result()), (200, TEN.to_vec()), "{}", answer.error());
     }
 
     async fn many_requests_at_one_time_are_right(&self) {
