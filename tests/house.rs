@@ -67,7 +67,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("headers", &["http/", "source/http.rs"]),
     ("minicbor", &["http/reply/v2.rs"]),
     ("cap_std", &["source/file_root.rs"]),
-    ("rustix", &["main.rs", "source/file_root.rs"]),
+    ("rustix", &["config/open_files.rs", "source/file_root.rs"]),
     ("rustls_native_certs", &["source/tls.rs"]),
     ("tokio_rustls", &["http/tls.rs", "source/", "telemetry/"]),
     ("tower_http", &["http/"]),
