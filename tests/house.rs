@@ -89,6 +89,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry/"]),
     ("rayon", &["cpu.rs"]),
     ("clap", &["config/", "main.rs"]),
+    ("strsim", &["config/environment.rs"]),
 ];
 
 fn sources() -> Vec<(String, String)> {
