@@ -9,16 +9,14 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
 use mimalloc::MiMalloc;
 use reductionist::{
     app::App,
-    config::{self, Args, Config},
+    config::{self, Args, Config, Listen, OpenFiles},
     http::{self, EventLoops, ServeOptions, Tls},
     source::Roots,
     telemetry::Telemetry,
 };
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -32,12 +30,16 @@ use tokio::{
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::of_process() {
         Ok(args) => args,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => return stopped(&first_line(&error.to_string())),
     };
-    match Config::from_args(args).map_err(Into::into).and_then(|config| run(&config)) {
+    let outcome = config::told_of_environment()
+        .and_then(|told| Ok((told, Config::from_args(args)?)))
+        .map_err(Into::into)
+        .and_then(|(told, config)| run(&config, &told));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => stopped(&error.to_string()),
     }
@@ -70,7 +72,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 type Outcome = Result<(), Error>;
 
-fn run(config: &Config) -> Outcome {
+fn run(config: &Config, told: &[String]) -> Outcome {
     // Accepts connections, and has the threads that work on long reductions.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
@@ -81,6 +83,9 @@ fn run(config: &Config) -> Outcome {
         let mut signals = Signals::new()?;
         let roots = Roots::load(config.ca_bundle.as_deref()).map_err(|error| format!("--ca-bundle: {error}"))?;
         let telemetry = Telemetry::start(&config.telemetry, roots.client_config()?)?;
+        for text in told.iter().chain(&config.told) {
+            tracing::warn!("{text}");
+        }
         let end = serve(config, &telemetry, &mut signals).await;
         if !matches!(end, Ok(End::GivenUp)) {
             tokio::select! { () = telemetry.stop(LAST_EXPORT) => {}, _ = signals.next() => {} }
@@ -102,8 +107,8 @@ enum End {
 
 async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) -> Result<End, Error> {
     let listen = &config.listen;
-    let tls = listen.tls.clone().map(Tls::from_files).transpose()?;
-    allow_as_many_files_as_possible();
+    let tls = listen.tls.clone().map(Tls::from_files).transpose();
+    let tls = tls.map_err(|error| format!("--https with --cert-file and --key-file: {error}"))?;
     let app = App::new(config)?;
     telemetry.watch_logs(&app.metrics)?;
     let operators = match listen.admin_address {
@@ -111,13 +116,14 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
         None => None,
     };
     let listener = bound(&listen.addresses().await?, &format!("{}:{}", listen.host, listen.port)).await?;
-    for variable in config::variables_without_effect() {
+    for variable in &config.without_effect {
         tracing::warn!(variable, "this setting has no effect in this version");
     }
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }
     let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
+    let max_connections = connections(listen)?;
     let _operators = operators.map(|listener| serve_operators(listener, &app));
     let mut following = JoinSet::new();
     if let Some(tls) = &tls {
@@ -130,7 +136,7 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
     let options = ServeOptions {
         tls,
         client_timeout: listen.client_timeout,
-        max_connections: listen.max_connections.get(),
+        max_connections,
         drain_timeout: listen.shutdown_timeout,
     };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -215,12 +221,19 @@ impl Stop {
     }
 }
 
-/// Each connection is one, to clients and to stores. What the system gives a process at first is far from what it may
-/// have.
-fn allow_as_many_files_as_possible() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::debug!(%error, "the limit of open files stays what it is");
+/// As many connections as are set, or as open files allow.
+fn connections(listen: &Listen) -> Result<usize, Error> {
+    let others = listen.admin_address.map_or(0, |_| OPERATORS);
+    let (files, wanted) = (OpenFiles::raise(others), listen.max_connections);
+    let limit = files.limit();
+    let connections = files.connections(wanted).ok_or_else(|| {
+        format!("the limit of open files, {limit} (ulimit -n, LimitNOFILE), leaves none for a connection and what it asks for")
+    })?;
+    if connections < wanted {
+        tracing::warn!(
+            "--max-connections {wanted} needs two open files each, and the limit is {limit} (ulimit -n, LimitNOFILE): \
+             {connections} connections are taken at one time"
+        );
     }
+    Ok(connections.get())
 }

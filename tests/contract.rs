@@ -101,6 +101,9 @@ async fn no_path_leads_out_of_the_directory_that_the_operator_names() {
     link(Path::new("../open"), "below/up");
     link(Path::new("../secret"), "out");
     link(&directory.0.join("secret"), "absolute");
+    link(&root.join("open"), "absolute-inside");
+    link(&root.join("below"), "directory");
+    link(&root.join("directory/deep"), "chain");
     link(Path::new(".."), "parent");
     link(Path::new("/"), "slash");
     link(Path::new("loop"), "loop");
@@ -115,6 +118,10 @@ async fn no_path_leads_out_of_the_directory_that_the_operator_names() {
         ("/open", "open"),
         ("%6Fpen", "open"),
         (&format!("{}/open", root.display()), "open"),
+        ("absolute-inside", "open"),
+        ("directory/deep", "deep"),
+        ("chain", "deep"),
+        (&format!("slash{}/directory/up", root.display()), "open"),
     ] {
         let answer = read(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.error());

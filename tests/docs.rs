@@ -96,7 +96,7 @@ fn settings_page() -> String {
          | flag | environment | default | meaning |\n|---|---|---|---|\n",
     );
     let command = Args::command();
-    for arg in command.get_arguments() {
+    for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
         let Some(flag) = arg.get_long().filter(|flag| !["help", "version"].contains(flag)) else { continue };
         let help = arg.get_help().expect("every flag says what it does").to_string().replace('\n', " ");
         let (meaning, without) = match help.split_once(" [default: ") {

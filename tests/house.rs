@@ -76,8 +76,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper_util", &["http/", "source/address.rs", "source/http_client.rs", "telemetry/collector.rs"]),
     ("headers", &["http/", "source/http.rs"]),
     ("minicbor", &["http/reply/v2.rs"]),
-    ("cap_std", &["source/file.rs"]),
-    ("rustix", &["main.rs", "source/file.rs"]),
+    ("cap_std", &["source/file_root.rs"]),
+    ("rustix", &["config/open_files.rs", "source/file_root.rs"]),
     ("rustls_native_certs", &["source/tls.rs"]),
     ("tokio_rustls", &["http/tls.rs", "source/", "telemetry/"]),
     ("tower_http", &["http/"]),
@@ -99,6 +99,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry/"]),
     ("rayon", &["cpu.rs"]),
     ("clap", &["config/", "main.rs"]),
+    ("strsim", &["config/environment.rs"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -26,7 +26,7 @@ use reductionist::{
 use serde_json::json;
 use support::{
     ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service,
-    program::{Running, program},
+    program::{Running, program, program_after},
     side_by_side,
     tls::{Trusted, builder, certificate, http2, secure},
     web::Web,
@@ -121,10 +121,13 @@ fn a_setting_that_makes_no_sense_is_told_in_one_line() {
         ("REDUCTIONIST_FILE_ROOT", "/etc/passwd", "--file-root"),
         ("REDUCTIONIST_CA_BUNDLE", "/no/such/file", "--ca-bundle"),
         ("REDUCTIONIST_CA_BUNDLE", "/etc/passwd", "--ca-bundle"),
+        ("REDUCTIONIST_ALLOW_SOURCES", "https://store.example", "REDUCTIONIST_ALLOW_SOURCE may be meant"),
+        ("REDUCTIONIST_AUTH_TOKENS", "/etc/tokens", "REDUCTIONIST_AUTH_TOKEN_FILE may be meant"),
+        ("REDUCTIONIST_CLIENT_CA", "/etc/ca.pem", "REDUCTIONIST_CLIENT_CA_FILE may be meant"),
         ("RUST_LOG", "info=loud", "RUST_LOG"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ] {
-        let output = program().env(variable, value).output().unwrap();
+        let output = program().env("HOME", "/no/such/home").env(variable, value).output().unwrap();
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -132,6 +135,142 @@ fn a_setting_that_makes_no_sense_is_told_in_one_line() {
     }
     let output = program().args(["--https", "--cert-file", "/nothing", "--key-file", "/nothing"]).output().unwrap();
     assert!(text(&output.stderr).contains("/nothing"), "{output:?}");
+}
+
+/// What the program writes to its log until it is told to stop.
+fn log_of(command: &mut Command) -> String {
+    let (is_success, log) = Running::start(command).stop("-INT");
+    assert!(is_success, "{log}");
+    log
+}
+
+#[test]
+fn settings_that_may_not_mean_what_they_say_are_told_at_the_start() {
+    let store = "https://store.example";
+    for (variable, value, told) in [
+        ("REDUCTIONIST_MEM_LIMIT", "1GiB", "REDUCTIONIST_MEMORY_LIMIT may be meant"),
+        ("REDUCTIONIST_MEMORY_LIMIT", "1000TiB", "--memory-limit 1099511627776000 is more than"),
+        ("REDUCTIONIST_SHUTDOWN_TIMEOUT", "10", "--shutdown-timeout 10s is shorter than --request-timeout 60s"),
+        ("REDUCTIONIST_ALLOW_SOURCE", "https://store.example/*", "https://store.example/*: * stands for itself"),
+        ("REDUCTIONIST_ALLOW_SOURCE", "https://*.example", "https://*.example: * stands for itself"),
+        (
+            "REDUCTIONIST_S3_OWN_CREDENTIALS",
+            "http://store.example",
+            "http://store.example is outside of --allow-source",
+        ),
+        (
+            "OTEL_EXPORTER_JAEGER_AGENT_HOST",
+            "10.0.0.1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT, for Jaeger to http://10.0.0.1:4318",
+        ),
+    ] {
+        let log = log_of(program().env("REDUCTIONIST_ALLOW_SOURCE", store).env(variable, value));
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(told), "{log}");
+    }
+    let log = log_of(program().env("REDUCTIONIST_ALLOW_SOURCE", store).args(["--s3-own-credentials", store]));
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn what_kubernetes_sets_for_a_service_of_that_name_is_not_for_the_program() {
+    let address = "10.0.0.1";
+    let variables = [
+        ("PORT", "tcp://10.0.0.1:8080"),
+        ("SERVICE_HOST", address),
+        ("SERVICE_PORT", "8080"),
+        ("SERVICE_PORT_HTTP", "8080"),
+        ("PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("PORT_8080_TCP_PROTO", "tcp"),
+        ("PORT_8080_TCP_PORT", "8080"),
+        ("PORT_8080_TCP_ADDR", address),
+    ];
+    let variables = variables.map(|(name, value)| format!("REDUCTIONIST_{name}={value}")).join(" ");
+    let source = "--allow-source=https://store.example";
+    let log = log_of(program_after(&format!("export {variables}")).args(["--port", "0", source]));
+    assert!(!log.contains("WARN"), "{log}");
+    let output = program().env("REDUCTIONIST_PORT", "tcp://10.0.0.1:8080").arg("--help").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let output = program().args(["--port", "tcp://10.0.0.1:8080"]).output().unwrap();
+    assert!(text(&output.stderr).contains("--port"), "a flag is meant for the program: {output:?}");
+}
+
+/// The environment that the earlier server's playbook sets, and flags that it had under other names.
+#[test]
+fn the_environment_and_the_flags_of_the_earlier_server_are_taken() {
+    let (home, certified) = (Directory::new("earlier"), certificate());
+    home.put(".config/reductionist/certs/cert.pem", certified.cert.pem());
+    home.put(".config/reductionist/certs/key.pem", certified.signing_key.serialize_pem());
+    let variables = [
+        ("OTEL_EXPORTER_JAEGER_AGENT_HOST", "192.0.2.1"),
+        ("REDUCTIONIST_ENABLE_JAEGER", "false"),
+        ("REDUCTIONIST_HTTPS", "true"),
+        ("REDUCTIONIST_USE_RAYON", "false"),
+        ("REDUCTIONIST_MEMORY_LIMIT", "2000000000"),
+        ("REDUCTIONIST_S3_CONNECTION_LIMIT", "64"),
+        ("REDUCTIONIST_HTTP_CONNECTION_LIMIT", "64"),
+        ("REDUCTIONIST_THREAD_LIMIT", "2"),
+        ("REDUCTIONIST_SHUTDOWN_TIMEOUT", "60"),
+        ("REDUCTIONIST_USE_CHUNK_CACHE", "true"),
+        ("REDUCTIONIST_CHUNK_CACHE_PATH", "/cache"),
+        ("REDUCTIONIST_CHUNK_CACHE_AGE", "86400"),
+        ("REDUCTIONIST_CHUNK_CACHE_PRUNE_INTERVAL", "3600"),
+        ("REDUCTIONIST_CHUNK_CACHE_SIZE_LIMIT", "10GB"),
+        ("REDUCTIONIST_CHUNK_CACHE_QUEUE_SIZE", "32"),
+        ("REDUCTIONIST_CHUNK_CACHE_KEY", "%url-%offset-%size-%auth"),
+        ("REDUCTIONIST_CHUNK_CACHE_BYPASS_AUTH", "true"),
+    ];
+    let log = log_of(program().env("HOME", home.text()).envs(variables));
+    for (variable, _) in variables.iter().filter(|(name, _)| name.contains("CACHE")) {
+        assert!(log.contains(variable), "{variable} is not told: {log}");
+    }
+    assert!(log.contains("https=true") || log.contains("\"https\":true"), "{log}");
+
+    let flags = "--graceful-shutdown-timeout 60 --connection-limit-http 64 --connection-limit-s3 64 --memory-limit 2000000000 \
+                 --thread-limit 2 --use-rayon --https --cert-file ~/.config/reductionist/certs/cert.pem \
+                 --key-file ~/.config/reductionist/certs/key.pem --use-chunk-cache --chunk-cache-path /cache \
+                 --chunk-cache-age 86400 --chunk-cache-prune-interval 3600 --chunk-cache-size-limit 10GB \
+                 --chunk-cache-buffer-size 32 --chunk-cache-key %url-%auth --chunk-cache-bypass-auth";
+    let log = log_of(program().env("HOME", home.text()).args(flags.split_whitespace()));
+    assert_eq!(log.matches("no effect in this version").count(), 8, "{log}");
+    let output = program().args(["--enable-jaeger", "--host", "127.0.0.1", "--port", "1", "--check-health"]).output();
+    assert!(text(&output.unwrap().stderr).contains("nobody listens"), "they are taken");
+}
+
+#[test]
+fn a_certificate_that_the_user_may_not_read_is_named() {
+    let home = Directory::new("no-certificate");
+    let output = program().env("HOME", home.text()).arg("--https").output().unwrap();
+    let expected = format!("{}/.config/reductionist/certs/cert.pem: No such file", home.text());
+    assert!(text(&output.stderr).contains(&expected), "{output:?}");
+    assert!(text(&output.stderr).contains("--cert-file"), "{output:?}");
+}
+
+#[tokio::test]
+async fn idle_clients_leave_files_for_those_who_read() {
+    let s3 = S3::start(0).await;
+    s3.put("data", vec![1, 2, 3]);
+    let running = Running::start(&mut program_after("ulimit -n 100"));
+    let (url, body) =
+        (running.url(), json!({"source": s3.url(), "bucket": PRIVATE_BUCKET, "object": "data", "dtype": "uint8"}));
+    let readers: Vec<_> = (0..20).map(|_| Client::default()).collect();
+    for reader in &readers {
+        assert_eq!(reader.get(&format!("{url}/livez")).await.status, 200);
+    }
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(TcpStream::connect(("127.0.0.1", running.port)).await.unwrap());
+    }
+    side_by_side(readers.iter().map(|reader| async {
+        assert_eq!(reader.post(&format!("{url}/v1/sum"), &body).await.value::<u64>(), 6);
+    }))
+    .await;
+    drop(idle);
+    let (is_success, log) = tokio::task::spawn_blocking(|| running.stop("-INT")).await.unwrap();
+    assert!(is_success && log.contains("the limit is 100") && !log.contains("cannot accept connections"), "{log}");
+
+    let output = program_after("ulimit -n 12").args(["--port", "0"]).output().unwrap();
+    assert!(!output.status.success(), "{output:?}");
 }
 
 #[test]

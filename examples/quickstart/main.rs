@@ -3,6 +3,7 @@
 //!
 //!     cargo run --release --example quickstart             # then paste the curl lines it prints
 //!     cargo run --release --example quickstart -- --exit   # ends when the results have been compared
+//!     cargo run --release --example quickstart -- --help
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,9 +16,20 @@ mod support;
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use support::{Answer, Client, PUBLIC_BUCKET, S3, Service};
+
+/// Reads a small netCDF file by way of the service, beside what NumPy makes of it.
+///
+/// Store, service and client are one process on this machine's loopback.
+#[derive(Parser)]
+struct Options {
+    /// End when the results have been compared, instead of serving until Ctrl-C
+    #[arg(long)]
+    exit: bool,
+}
 
 /// The file, and what `scripts/make-sample` wrote about it.
 const FILE: &[u8] = include_bytes!("temperature.nc");
@@ -221,6 +233,7 @@ impl Session {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let options = Options::parse();
     let description: Description = serde_json::from_str(DESCRIPTION).expect("the description that was checked in");
     let s3 = S3::start(free_or_any(9000)).await;
     s3.put(&description.file, FILE);
@@ -253,7 +266,7 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     session.print_curl_lines();
-    if !std::env::args().any(|arg| arg == "--exit") {
+    if !options.exit {
         println!("Serving until Ctrl-C.");
         drop(tokio::signal::ctrl_c().await);
     }

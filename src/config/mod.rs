@@ -1,12 +1,16 @@
 //! Settings: flags and environment variables in, one checked configuration out.
 
+mod chunk_cache;
+mod environment;
 mod memory;
+mod open_files;
+mod paths;
 mod traces;
 
 use std::{ffi::OsString, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use bytesize::ByteSize;
-use clap::{Parser, builder::BoolishValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser, builder::BoolishValueParser};
 
 use crate::{
     credentials::TlsFiles,
@@ -17,7 +21,10 @@ use crate::{
     telemetry::{self, LogFilter, LogFormat},
 };
 
+use chunk_cache::ChunkCacheArgs;
 use memory::available_memory;
+pub use open_files::OpenFiles;
+use paths::{certificate, path};
 use traces::traces;
 
 /// Reduces storage chunks of climate data next to the store that keeps them.
@@ -49,24 +56,24 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_HTTPS", value_parser = BoolishValueParser::new())]
     https: bool,
 
-    /// PEM file of the certificate chain for HTTPS
-    #[arg(long, env = "REDUCTIONIST_CERT_FILE", value_name = "FILE")]
+    /// PEM file of the certificate chain for HTTPS [default: ~/.config/reductionist/certs/cert.pem]
+    #[arg(long, env = "REDUCTIONIST_CERT_FILE", value_name = "FILE", value_parser = path())]
     cert_file: Option<PathBuf>,
 
-    /// PEM file of the private key for HTTPS
-    #[arg(long, env = "REDUCTIONIST_KEY_FILE", value_name = "FILE")]
+    /// PEM file of the private key for HTTPS [default: ~/.config/reductionist/certs/key.pem]
+    #[arg(long, env = "REDUCTIONIST_KEY_FILE", value_name = "FILE", value_parser = path())]
     key_file: Option<PathBuf>,
 
     /// PEM file of authorities: with HTTPS, clients need a certificate signed by one [default: they need none]
-    #[arg(long, env = "REDUCTIONIST_CLIENT_CA_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDUCTIONIST_CLIENT_CA_FILE", value_name = "FILE", value_parser = path())]
     client_ca_file: Option<PathBuf>,
 
     /// File of tokens, one in each line: operations want one in the header x-reductionist-token [default: they want none]
-    #[arg(long, env = "REDUCTIONIST_AUTH_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "REDUCTIONIST_AUTH_TOKEN_FILE", value_name = "FILE", value_parser = path())]
     auth_token_file: Option<PathBuf>,
 
     /// Longest time to finish requests in flight when told to stop
-    #[arg(long, env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    #[arg(long, alias = "graceful-shutdown-timeout", env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     shutdown_timeout: Duration,
 
     /// Time between SIGTERM, when /readyz begins to fail, and the end of accepting connections
@@ -126,11 +133,11 @@ pub struct Args {
     max_body_size: usize,
 
     /// Requests to S3 stores at one time [default: no limit]
-    #[arg(long, env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]
+    #[arg(long, alias = "connection-limit-s3", env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]
     s3_connection_limit: Option<NonZeroUsize>,
 
     /// Requests to web servers at one time [default: no limit]
-    #[arg(long, env = "REDUCTIONIST_HTTP_CONNECTION_LIMIT", value_name = "COUNT")]
+    #[arg(long, alias = "connection-limit-http", env = "REDUCTIONIST_HTTP_CONNECTION_LIMIT", value_name = "COUNT")]
     http_connection_limit: Option<NonZeroUsize>,
 
     /// Files read at one time
@@ -165,7 +172,7 @@ pub struct Args {
     s3_own_credentials: Vec<String>,
 
     /// PEM file of certificates that stores may be signed by, beside the system's
-    #[arg(long, env = "REDUCTIONIST_CA_BUNDLE", value_name = "FILE")]
+    #[arg(long, env = "REDUCTIONIST_CA_BUNDLE", value_name = "FILE", value_parser = path())]
     ca_bundle: Option<PathBuf>,
 
     /// S3 clients, one per store and credentials, that are kept for further requests
@@ -190,7 +197,7 @@ pub struct Args {
     allow_source: Vec<String>,
 
     /// Directory whose files clients may read [default: no files]
-    #[arg(long, env = "REDUCTIONIST_FILE_ROOT", value_name = "DIR")]
+    #[arg(long, env = "REDUCTIONIST_FILE_ROOT", value_name = "DIR", value_parser = path())]
     file_root: Option<PathBuf>,
 
     /// How log lines look: text, json, or auto for text on a terminal and JSON otherwise
@@ -201,23 +208,27 @@ pub struct Args {
     /// name an endpoint]
     #[arg(long, env = "REDUCTIONIST_ENABLE_JAEGER", value_parser = BoolishValueParser::new())]
     enable_jaeger: bool,
+
+    #[command(flatten)]
+    chunk_cache: ChunkCacheArgs,
 }
 
-/// Variables that existing deployments may set and that have no effect in this version.
-const WITHOUT_EFFECT: &[&str] = &[
-    "REDUCTIONIST_CHUNK_CACHE_AGE",
-    "REDUCTIONIST_CHUNK_CACHE_BYPASS_AUTH",
-    "REDUCTIONIST_CHUNK_CACHE_KEY",
-    "REDUCTIONIST_CHUNK_CACHE_PATH",
-    "REDUCTIONIST_CHUNK_CACHE_PRUNE_INTERVAL",
-    "REDUCTIONIST_CHUNK_CACHE_QUEUE_SIZE",
-    "REDUCTIONIST_CHUNK_CACHE_SIZE_LIMIT",
-    "REDUCTIONIST_USE_CHUNK_CACHE",
-];
+impl Args {
+    /// The flags of this process, and the variables of its environment.
+    ///
+    /// # Errors
+    /// What clap says of them; among it, what `--help` and `--version` print.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&environment::without_service_links(Self::command()).try_get_matches()?)
+    }
+}
 
-/// The variables of the environment that somebody set in vain.
-pub fn variables_without_effect() -> impl Iterator<Item = &'static str> {
-    WITHOUT_EFFECT.iter().copied().filter(|name| std::env::var_os(name).is_some())
+/// What an operator should know of variables of this process that are no settings.
+///
+/// # Errors
+/// If a setting that closes something may be meant by one.
+pub fn told_of_environment() -> Result<Vec<String>, ConfigError> {
+    environment::told(&Args::command(), std::env::vars_os())
 }
 
 /// Where to listen, and how.
@@ -274,6 +285,10 @@ pub struct Config {
     pub policy: Policy,
     /// What requests need not say.
     pub defaults: Defaults,
+    /// Variables that are set, and have no effect in this version.
+    pub without_effect: Vec<&'static str>,
+    /// What an operator should know of settings that make sense, and perhaps not the sense that is meant.
+    pub told: Vec<String>,
 }
 
 /// A setting that makes no sense, in one line.
@@ -334,7 +349,11 @@ impl Config {
         if threads.get() > MOST_THREADS {
             return Err(ConfigError(format!("--thread-limit must be at most {MOST_THREADS}")));
         }
+        let policy = Policy { allowed: prefixes("--allow-source", &args.allow_source)? };
+        let told = told(&args, &policy, memory)?;
         Ok(Self {
+            without_effect: args.chunk_cache.without_effect(),
+            told,
             resources: ResourceLimits {
                 memory: NonZeroUsize::new(memory),
                 s3_connections: args.s3_connection_limit,
@@ -366,7 +385,7 @@ impl Config {
             auth_token_file: args.auth_token_file,
             file_root: args.file_root,
             retry: RetryPolicy { retries: args.retries, first_delay: Duration::from_millis(50) },
-            policy: Policy { allowed: prefixes("--allow-source", &args.allow_source)? },
+            policy,
             defaults: Defaults { keepdims: args.keepdims },
             listen: Listen {
                 tls: tls_files(args.https, args.cert_file, args.key_file, args.client_ca_file)?,
@@ -401,14 +420,47 @@ fn tls_files(
     key_file: Option<PathBuf>,
     client_ca: Option<PathBuf>,
 ) -> Result<Option<TlsFiles>, ConfigError> {
-    match (https, cert_file, key_file) {
-        (false, _, _) if client_ca.is_some() => {
-            Err(ConfigError("--client-ca-file needs --https: without it nobody is asked for a certificate".to_owned()))
-        }
-        (false, _, _) => Ok(None),
-        (true, Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, client_ca })),
-        (true, _, _) => Err(ConfigError("--https needs --cert-file and --key-file".to_owned())),
+    if !https && client_ca.is_some() {
+        return Err(ConfigError(
+            "--client-ca-file needs --https: without it nobody is asked for a certificate".to_owned(),
+        ));
     }
+    let file = |setting: &str, file: Option<PathBuf>, name| {
+        let file = file.map_or_else(|| certificate(name), Ok);
+        file.map_err(|error| ConfigError(format!("--https needs {setting}: {error}")))
+    };
+    let files = || {
+        let (cert, key) = (file("--cert-file", cert_file, "cert.pem")?, file("--key-file", key_file, "key.pem")?);
+        Ok(TlsFiles { cert, key, client_ca })
+    };
+    https.then(files).transpose()
+}
+
+/// What is worth a word at the start, though it need not be a mistake.
+fn told(args: &Args, policy: &Policy, memory: usize) -> Result<Vec<String>, ConfigError> {
+    let mut told = Vec::new();
+    let there = available_memory();
+    if memory > there {
+        told.push(format!("--memory-limit {memory} is more than the {there} bytes that this machine or container has"));
+    }
+    if args.shutdown_timeout < args.request_timeout {
+        told.push(format!(
+            "--shutdown-timeout {:?} is shorter than --request-timeout {:?}: an end may cut requests off",
+            args.shutdown_timeout, args.request_timeout
+        ));
+    }
+    for (setting, urls) in [("--allow-source", &args.allow_source), ("--s3-own-credentials", &args.s3_own_credentials)]
+    {
+        for url in urls.iter().filter(|url| url.contains('*')) {
+            told.push(format!("{setting} {url}: * stands for itself; a prefix is for all that begins with it"));
+        }
+    }
+    for url in &args.s3_own_credentials {
+        if !policy.meets(&prefixes("--s3-own-credentials", std::slice::from_ref(url))?) {
+            told.push(format!("--s3-own-credentials {url} is outside of --allow-source: nobody can read it"));
+        }
+    }
+    Ok(told)
 }
 
 fn prefixes(setting: &str, urls: &[String]) -> Result<Prefixes, ConfigError> {
@@ -506,7 +558,6 @@ mod tests {
             (&["--memory-limit", "0"][..], "memory-limit"),
             (&["--memory-limit", "lots"], "memory-limit"),
             (&["--memory-limit", "1MiB", "--max-chunk-size", "2MiB"], "--max-chunk-size"),
-            (&["--https"], "--cert-file"),
             (&["--client-ca-file", "x"], "--https"),
             (&["--thread-limit", "0"], "thread-limit"),
             (&["--request-timeout", "0s"], "request-timeout"),

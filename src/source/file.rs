@@ -4,23 +4,17 @@ use std::{
     fs::{File, Metadata},
     io,
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, OpenOptions, OpenOptionsExt},
+use super::{
+    Fetched, Read, Source, SourceError, SourceErrorKind, Version, file_root::FileRoot, range::Part, s3::percent_decoded,
 };
-
-use super::{Fetched, Read, Source, SourceError, SourceErrorKind, Version, range::Part, s3::percent_decoded};
 use crate::{
     array::{Budget, Buffer},
     resource_manager::{Connection, ConnectionPermit, ResourceManager},
 };
-
-/// Opening a pipe must not wait for its writer (`O_NONBLOCK`; regular files do not care).
-const WITHOUT_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 /// A file below the operator's root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +45,10 @@ impl FileLocation {
     }
 }
 
-/// Reads files below a directory. The kernel, or code that walks the path step by step where it cannot, sees to it that
-/// neither `..` nor symbolic links lead out of it.
+/// Reads files below a directory. Neither `..` nor symbolic links lead out of it.
 #[derive(Clone, Debug)]
 pub struct FileSource {
-    root: Arc<Dir>,
-    root_path: PathBuf,
+    root: Arc<FileRoot>,
     resources: Arc<ResourceManager>,
 }
 
@@ -66,19 +58,7 @@ impl FileSource {
     /// # Errors
     /// If it is not a directory that can be read.
     pub fn new(root: &Path, resources: Arc<ResourceManager>) -> io::Result<Self> {
-        let root_path = root.canonicalize()?;
-        let root = Dir::open_ambient_dir(&root_path, ambient_authority())?;
-        Ok(Self { root: Arc::new(root), root_path, resources })
-    }
-
-    /// The path of a file from the root on.
-    fn relative(&self, location: &FileLocation) -> PathBuf {
-        let path = Path::new(&location.path);
-        let below = path.strip_prefix(&self.root_path).or_else(|_| path.strip_prefix("/"));
-        match below.unwrap_or(path) {
-            root if root.as_os_str().is_empty() => PathBuf::from("."),
-            below => below.to_owned(),
-        }
+        Ok(Self { root: Arc::new(FileRoot::new(root)?), resources })
     }
 
     /// Runs work that may wait for the file system for as long as that takes, whoever still waits for it: the permit
@@ -114,8 +94,8 @@ impl Source for FileSource {
         let permit = self.resources.connection(read.caller.client, Connection::File).await;
         let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
         let permit = Arc::new(permit);
-        let (root, path) = (Arc::clone(&self.root), self.relative(location));
-        let (file, metadata) = Self::on_a_thread(&permit, move || open(&root, &path)).await??;
+        let (root, path) = (Arc::clone(&self.root), location.path.clone());
+        let (file, metadata) = Self::on_a_thread(&permit, move || open(&root, Path::new(&path))).await??;
         let version = Version::of_file(&metadata);
         let part = read.range.locate(None, Some(metadata.len()))?;
         let mut buffer = buffer(part, read.max_len, budget)?;
@@ -145,10 +125,8 @@ fn buffer(part: Part, max_len: usize, budget: &mut Budget) -> Result<Buffer, Sou
 }
 
 /// The file and what is known of it.
-fn open(root: &Dir, path: &Path) -> Result<(File, Metadata), SourceError> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(WITHOUT_WAITING);
-    let file = root.open_with(path, &options).map_err(|error| failed(&error))?.into_std();
+fn open(root: &FileRoot, path: &Path) -> Result<(File, Metadata), SourceError> {
+    let file = root.open(path).map_err(|error| failed(&error))?;
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if metadata.is_file() {
         Ok((file, metadata))

@@ -8,6 +8,7 @@ mod body;
 mod counted;
 mod error;
 mod file;
+mod file_root;
 mod http;
 mod http_client;
 mod limited;

@@ -54,6 +54,13 @@ impl Policy {
         self.allowed.0.is_empty()
     }
 
+    /// Whether anything below these prefixes may be read.
+    #[must_use]
+    pub fn meets(&self, prefixes: &Prefixes) -> bool {
+        let meet = |one: &Prefix, other: &Prefix| one.holds(other) || other.holds(one);
+        self.is_open() || prefixes.0.iter().any(|prefix| self.allowed.0.iter().any(|allowed| meet(allowed, prefix)))
+    }
+
     /// Checks an object.
     ///
     /// # Errors
@@ -167,6 +174,11 @@ impl Prefix {
         self.path.len()
     }
 
+    /// Whether another prefix is below this one.
+    fn holds(&self, other: &Self) -> bool {
+        self.covers(&other.endpoint, &other.path)
+    }
+
     /// A prefix ends where a segment of the path ends.
     fn covers(&self, endpoint: &Endpoint, path: &[u8]) -> bool {
         let rest = path.strip_prefix(self.path.as_slice());
@@ -204,6 +216,26 @@ mod tests {
         assert!(allows("http://store/a/b", "http://store/a", "b/c"));
         assert!(allows_url("http://web/data", "http://web/data/file.nc?version=2"));
         assert!(!allows_url("http://web/data", "http://web/data-private/file.nc"));
+    }
+
+    #[test]
+    fn prefixes_meet_if_one_is_below_the_other() {
+        let meet = |allowed, other: &str| policy(allowed).meets(&Prefixes::parse(&[other.to_owned()]).expect("a URL"));
+        for (allowed, other) in [
+            ("http://store", "http://store/data"),
+            ("http://store/data", "http://store"),
+            ("http://store/data", "http://store:80/data/"),
+        ] {
+            assert!(meet(allowed, other), "{allowed} {other}");
+        }
+        for (allowed, other) in [
+            ("http://store/data", "http://store/data-private"),
+            ("http://store", "https://store"),
+            ("http://store/a", "http://other/a"),
+        ] {
+            assert!(!meet(allowed, other), "{allowed} {other}");
+        }
+        assert!(Policy::default().meets(&Prefixes::default()));
     }
 
     #[test]

@@ -23,6 +23,19 @@ pub fn program() -> Command {
     command
 }
 
+/// The same, started by a shell after other commands, such as `ulimit`.
+pub fn program_after(commands: &str) -> Command {
+    let mut shell = Command::new("sh");
+    for (name, value) in program().get_envs() {
+        assert!(value.is_none(), "the program itself is given nothing");
+        shell.env_remove(name);
+    }
+    let script = format!("{commands}; exec \"$0\" \"$@\"");
+    shell.arg("-c").arg(script).arg(PROGRAM.expect("a test of the program"));
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
+}
+
 /// A running program, killed when a test gives up on it.
 pub struct Running {
     pub child: Option<Child>,
