@@ -45,6 +45,9 @@ impl JsonBody {
         if !is_json(request.headers()) {
             return Err(ActiveStorageError::UnsupportedMediaType);
         }
+        if is_encoded(request.headers()) {
+            return Err(ActiveStorageError::ContentEncoding);
+        }
         let too_large = || ActiveStorageError::TooLarge {
             what: "the request body".to_owned(),
             limit: app.max_body_size,
@@ -77,6 +80,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.typed_get::<ContentType>() else { return false };
     let mime = headers::Mime::from(content_type);
     mime.type_() == "application" && (mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
+}
+
+/// Whether a body is compressed, or more than that.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_none = |encoding: &[u8]| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings
+        .flat_map(|list| list.as_bytes().split(|&byte| byte == b','))
+        .any(|encoding| !is_none(encoding.trim_ascii()))
 }
 
 /// The address at the other end of a connection.

@@ -6,6 +6,8 @@ mod connection;
 mod event_loops;
 mod exchanges;
 mod extract;
+mod gate;
+mod half_closed;
 mod handler;
 mod health;
 mod held;
@@ -17,6 +19,7 @@ mod serve;
 mod tls;
 mod tokens;
 mod trace;
+mod unread;
 
 use std::sync::Arc;
 
