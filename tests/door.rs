@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Request, header};
+use reductionist::admission::ClientId;
 use serde_json::{Value, json};
 use support::{
-    Client, Directory, Fixture, PUBLIC_BUCKET, Service,
+    Client, Directory, Fixture, PUBLIC_BUCKET, Service, merged,
     program::{Running, program},
     tls::{certificate, secure},
 };
@@ -213,4 +214,102 @@ async fn a_compressed_body_is_refused_by_the_name_of_its_header() {
         assert_eq!(answer.status, status, "{encoding}");
         assert_eq!(String::from_utf8_lossy(&answer.body).contains("Content-Encoding"), status == 415, "{encoding}");
     }
+}
+
+#[tokio::test]
+async fn an_escaped_slash_in_the_path_of_a_store_is_refused() {
+    let fixture = Fixture::start(&["--allow-source", "http://127.0.0.1"]).await;
+    for source in ["http://127.0.0.1/a%2Fb", "http://127.0.0.1/a%2fb/", "http://127.0.0.1/%5Ca"] {
+        let answer = fixture.post("sum", &fixture.request("data", "uint8", json!({"source": source}))).await;
+        assert_eq!(answer.status, 400, "{source}");
+        assert!(answer.error().contains("source: must not have an escaped slash"), "{}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn lists_beyond_use_are_refused_with_a_few_words() {
+    let fixture = Fixture::start(&["--max-body-size", "4MiB"]).await;
+    let zeros = |len: usize| vec![0; len];
+    for (fields, told) in [
+        (json!({"shape": [1], "axis": zeros(480_000)}), "axis: is longer than the 65536 bytes"),
+        (json!({"shape": [1], "axis": zeros(1000)}), "axis: has 1000 entries; at most 64"),
+        (json!({"filters": vec![json!({}); 90_000]}), "filters: is longer than"),
+        (json!({"filters": vec![json!({"id": 1}); 1000]}), "filters: has 1000 entries; at most 32"),
+        (json!({"codecs": vec![json!("bytes"); 1000]}), "codecs: has 1000 entries; at most 32"),
+        (json!({"codecs": [{"name": "bytes", "configuration": {"endian": zeros(480_000)}}]}), "codecs: is longer than"),
+        (json!({"shape": vec![1; 1000]}), "shape: has 1000 dimensions, at most 64"),
+        (json!({"shape": [1], "selection": vec![Value::Null; 1000]}), "selection: has 1000 slices"),
+        (json!({"compression": {"id": 6, "cd_values": zeros(30_000)}}), "no more than 20 cd_values, not 30000"),
+        (json!({"compression": {"id": "zlib", "more": zeros(480_000)}}), "compression: is longer than"),
+        (json!({"missing": {"missing_values": vec![1.5; 500]}}), "1.5 is not a value of uint8; and 495 more"),
+        (json!({"object": "x".repeat(1_000_000)}), "object: is longer than"),
+    ] {
+        let answer = fixture.post("sum", &fixture.request("data", "uint8", fields)).await;
+        let error = answer.error();
+        assert!(answer.status == 400 && error.contains(told) && error.len() < 1000, "{told:?}: {error}");
+    }
+    let many: serde_json::Map<_, _> = (0..90_000).map(|field| (format!("field{field}"), json!(0))).collect();
+    let answer = fixture.post("sum", &merged(fixture.request("data", "uint8", json!({})), Value::Object(many))).await;
+    let error = answer.error();
+    assert!(answer.status == 400 && error.contains("unknown field") && error.len() < 5000, "{error}");
+    let (_, more) = error.rsplit_once("and: ").unwrap();
+    let more: usize = more.strip_suffix(" more").unwrap().parse().unwrap();
+    assert!((89_930..=90_000).contains(&more), "{more} and 64 that are told are all of them");
+}
+
+/// Bytes in use of a kind of memory.
+fn used(service: &Service, resource: &str) -> usize {
+    service.app.resources.usages().find(|usage| usage.resource == resource).expect("there is one").used
+}
+
+#[tokio::test]
+async fn what_a_request_keeps_while_its_store_is_slow_is_counted() {
+    let service = Service::start(&["--memory-limit", "64MiB"]).await;
+    let (store, body) = slow_store().await;
+    for (values, least, most) in
+        [((0..150_000).collect::<Vec<_>>(), 150_000 * 32, 16 << 20), (vec![7; 500_000], 0, 4096), (vec![7], 0, 4096)]
+    {
+        let body = merged(body.clone(), json!({"dtype": "int32", "size": 4, "missing": {"missing_values": values}}));
+        let mut client = TcpStream::connect(service.address).await.unwrap();
+        client.write_all(posted(&body, "").as_bytes()).await.unwrap();
+        let (mut asked, _) = store.accept().await.unwrap();
+        let counted = used(&service, "memory");
+        assert!((least..=most).contains(&counted), "{counted} bytes for {} values", values.len());
+        assert_eq!(used(&service, "long_requests"), 0, "it is a part of the plan now");
+        let head = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-3/4\r\nContent-Length: 4\r\nConnection: close\r\n\r\n";
+        asked.write_all(&[head.as_bytes(), &7_i32.to_ne_bytes()].concat()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let answer = read_to_its_end(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("count"), "{answer}");
+        assert_eq!(used(&service, "memory"), 0);
+    }
+}
+
+#[tokio::test]
+async fn long_lists_of_missing_values_mean_the_same_however_often_a_value_is_there() {
+    let fixture = Fixture::start(&[]).await;
+    let data: Vec<f32> = vec![1.0, -0.0, 3.5, f32::NAN, 5.0, 2999.0];
+    fixture.s3.put("data", bytemuck::cast_slice(&data).to_vec());
+    let listed: Vec<Value> = (0..3000).chain(0..3000).map(|value| json!(f64::from(value))).collect();
+    let listed: Vec<Value> = listed.into_iter().chain([json!("NaN"), json!("NaN")]).collect();
+    let fields = json!({"missing": {"missing_values": listed}});
+    let answer = fixture.post("sum", &fixture.request("data", "float32", fields)).await;
+    assert_eq!((answer.value::<f32>(), answer.count()), (3.5, json!(1)));
+}
+
+#[tokio::test]
+async fn a_long_body_is_read_where_it_holds_up_nobody() {
+    let fixture = Fixture::start(&["--thread-limit", "1"]).await;
+    let (long, short) = (json!({"colour": "blue ".repeat(10_000)}), json!({}));
+    let thread = fixture.service.app.resources.thread(ClientId(1)).await.expect("it is free");
+    let answers = fixture.post("sum", &long);
+    tokio::pin!(answers);
+    // Short ones are answered meanwhile.
+    tokio::select! {
+        biased;
+        answer = &mut answers => panic!("the only thread is not free: {answer:?}"),
+        answer = fixture.post("sum", &short) => assert_eq!(answer.status, 400),
+    }
+    drop(thread);
+    assert!(answers.await.error().contains("colour: unknown field"));
 }

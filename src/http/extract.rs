@@ -33,7 +33,8 @@ pub(super) const SESSION_TOKEN: &str = "x-amz-security-token";
 /// The bytes of a body that says that it is JSON.
 pub(super) struct JsonBody {
     pub(super) bytes: Bytes,
-    _permit: Option<BodyPermit>,
+    /// To be kept as long as what the body says is not counted elsewhere.
+    pub(super) permit: Option<BodyPermit>,
 }
 
 impl JsonBody {
@@ -72,7 +73,7 @@ impl JsonBody {
         if declared.is_some_and(|declared| declared != bytes.len()) {
             return Err(ActiveStorageError::UnreadableBody("it ends before the length that it says it has".to_owned()));
         }
-        Ok(Self { bytes, _permit: permit })
+        Ok(Self { bytes, permit })
     }
 }
 

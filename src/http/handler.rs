@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    body::Bytes,
     extract::{Request as HttpRequest, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -10,14 +11,17 @@ use axum::{
 use tracing::{Instrument, field::Empty};
 
 use crate::{
+    admission::ClientId,
     app::App,
     array::{Budget, Buffer},
     codec::{CodecError, DecodedLen, FilterPipeline},
+    cpu::Effort,
     credentials::Caller,
     error::ActiveStorageError,
     operation::{Operation, OperationResult, Task},
     plan::Plan,
     request::{Dialect, ReplyForm, Request},
+    resource_manager::BodyPermit,
     source::Source,
     telemetry::{Metrics, Stage, attribute},
 };
@@ -37,25 +41,50 @@ pub(super) async fn operation_handler<O: Operation>(
     request: HttpRequest,
 ) -> Result<Response, ActiveStorageError> {
     let _in_flight = app.metrics.in_flight();
-    let body = JsonBody::read(request, &app, caller.client).await?;
-    let request = Request::from_json(&body.bytes, dialect, O::TRAITS, app.defaults)?;
-    drop(body);
-    app.policy.check(&request.location)?;
-    tracing::Span::current()
-        .record("dtype", request.task.dtype.name())
-        .record("interface", request.location.interface());
-    let answer = tokio::time::timeout(app.request_timeout, execute::<O>(&app, request, caller));
+    let JsonBody { bytes, permit } = JsonBody::read(request, &app, caller.client).await?;
+    let answer = async {
+        let request = parse::<O>(&app, dialect, bytes, caller.client).await?;
+        app.policy.check(&request.location)?;
+        tracing::Span::current()
+            .record("dtype", request.task.dtype.name())
+            .record("interface", request.location.interface());
+        execute::<O>(&app, request, permit, caller).await
+    };
+    let answer = tokio::time::timeout(app.request_timeout, answer);
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
-/// Reads, decodes and reduces the chunk, and writes the answer.
-async fn execute<O: Operation>(app: &App, request: Request, caller: Caller) -> Result<Response, ActiveStorageError> {
+/// A longer body, in bytes, takes so long to be read that others would notice.
+const SHORT_TEXT: usize = 16 << 10;
+
+/// What a body asks for.
+async fn parse<O: Operation>(
+    app: &App,
+    dialect: Dialect,
+    body: Bytes,
+    client: ClientId,
+) -> Result<Request, ActiveStorageError> {
+    let effort = if body.len() <= SHORT_TEXT { Effort::Short } else { Effort::Long };
+    let defaults = app.defaults;
+    let parsed = app.cpu.run(client, effort, move || Request::from_json(&body, dialect, O::TRAITS, defaults));
+    Ok(parsed.await??)
+}
+
+/// Reads, decodes and reduces the chunk, and writes the answer. The permit of the body stands for the request until it is
+/// admitted.
+async fn execute<O: Operation>(
+    app: &App,
+    request: Request,
+    body: Option<BodyPermit>,
+    caller: Caller,
+) -> Result<Response, ActiveStorageError> {
     let reply_units = reply::memory_units(request.reply, &O::outline(&request.task))?;
     let plan = Plan::of::<O>(&request, reply_units, app.size_limits)?;
     let mut queueing = app.metrics.queueing();
     let permit = app.resources.answer(caller.client, plan.answer_units).await?;
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
+    drop(body);
     queueing.pause();
     let (mut encoded, meter) = if request.fill_value.is_some() {
         (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None)
