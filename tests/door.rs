@@ -14,11 +14,12 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::{Request, header};
 use reductionist::admission::ClientId;
 use serde_json::{Value, json};
 use support::{
-    Client, Directory, Fixture, PUBLIC_BUCKET, Service, merged,
+    Answer, Client, Directory, Fixture, PUBLIC_BUCKET, Service, merged,
     program::{Running, program},
     tls::{certificate, secure},
 };
@@ -223,6 +224,76 @@ async fn an_escaped_slash_in_the_path_of_a_store_is_refused() {
         let answer = fixture.post("sum", &fixture.request("data", "uint8", json!({"source": source}))).await;
         assert_eq!(answer.status, 400, "{source}");
         assert!(answer.error().contains("source: must not have an escaped slash"), "{}", answer.error());
+    }
+}
+
+/// What a page of this origin sends.
+async fn sent_by_a_page(service: &Service, origin: &str, method: &str, body: &Value) -> Answer {
+    let mut request = support::json_request(&format!("{}/v1/sum", service.url()), body.to_string(), None);
+    *request.method_mut() = method.parse().unwrap();
+    request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+    Client::default().send(request).await
+}
+
+/// What a browser asks before that.
+async fn preflight(service: &Service, origin: &str) -> Answer {
+    let request = Request::options(format!("{}/v1/sum", service.url()))
+        .header(header::ORIGIN, origin)
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type,x-reductionist-token");
+    Client::default().send(request.body(Full::default()).unwrap()).await
+}
+
+const ALLOWED: &str = "access-control-allow-origin";
+
+#[tokio::test]
+async fn scripts_of_listed_pages_may_ask_and_read_all_of_the_answer() {
+    let directory = Directory::new("door-cors");
+    let fixture = Fixture::start(&["--cors-allow-origin", "https://pages.example,http://localhost:8888"]).await;
+    fixture.s3.put("data", vec![1, 2, 3]);
+    let body = fixture.request("data", "uint8", json!({"bucket": PUBLIC_BUCKET}));
+    for origin in ["https://pages.example", "http://localhost:8888"] {
+        let answer = sent_by_a_page(&fixture.service, origin, "POST", &body).await;
+        assert_eq!((answer.status.as_u16(), answer.header(ALLOWED)), (200, origin));
+        let exposed: Vec<_> = answer.header("access-control-expose-headers").split(',').collect();
+        let told = answer.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-"));
+        for name in told.chain(["x-activestorage-etag", "retry-after"]) {
+            assert!(exposed.contains(&name), "{name} is not among {exposed:?}");
+        }
+        let refused = sent_by_a_page(&fixture.service, origin, "POST", &json!({})).await;
+        assert_eq!((refused.status.as_u16(), refused.header(ALLOWED)), (400, origin), "and why it is refused");
+    }
+    for origin in ["https://pages.example.evil", "http://pages.example", "null"] {
+        assert_eq!(sent_by_a_page(&fixture.service, origin, "POST", &body).await.header(ALLOWED), "");
+        assert_eq!(preflight(&fixture.service, origin).await.header(ALLOWED), "");
+    }
+    // A browser asks first without any token, even where one is wanted.
+    let flags = ["--cors-allow-origin", "https://pages.example", "--auth-token-file", &tokens(&directory)];
+    let service = Service::start(&flags).await;
+    let answer = preflight(&service, "https://pages.example").await;
+    assert_eq!((answer.status.as_u16(), answer.header(ALLOWED)), (200, "https://pages.example"));
+    assert!(answer.header("access-control-allow-methods").contains("POST"));
+    assert!(answer.header("access-control-allow-headers").contains("x-reductionist-token"));
+    let refused = sent_by_a_page(&service, "https://pages.example", "POST", &json!({})).await;
+    assert_eq!((refused.status.as_u16(), refused.header(ALLOWED)), (401, "https://pages.example"));
+}
+
+#[tokio::test]
+async fn pages_are_told_nothing_by_default_and_never_that_their_cookies_are_wanted() {
+    let service = Service::start(&[]).await;
+    let answers = [
+        preflight(&service, "https://a.example").await,
+        sent_by_a_page(&service, "https://a.example", "POST", &json!({})).await,
+    ];
+    for answer in answers {
+        assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{answer:?}");
+    }
+    assert_eq!(preflight(&service, "https://a.example").await.status, 405);
+    for origins in ["*", "https://a.example"] {
+        let service = Service::start(&["--cors-allow-origin", origins]).await;
+        let answer = preflight(&service, "https://a.example").await;
+        assert_eq!(answer.header(ALLOWED), origins);
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
     }
 }
 
