@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    config::Config,
+    config::{Config, Origins},
     cpu::Cpu,
     credentials::Tokens,
     plan::SizeLimits,
@@ -45,6 +45,8 @@ pub struct App {
     pub defaults: Defaults,
     /// Tokens that requests need; None if they need none.
     pub tokens: Option<Tokens>,
+    /// Web pages whose scripts may use the service; None if there are none.
+    pub origins: Option<Origins>,
     /// Makes numbers of clients' names, other ones each time the service starts.
     pub client_ids: RandomState,
     /// Names for requests that have none.
@@ -81,6 +83,7 @@ impl App {
             request_timeout: config.request_timeout,
             defaults: config.defaults,
             tokens: tokens.transpose().map_err(|error| format!("--auth-token-file: {error}"))?,
+            origins: config.origins.clone(),
             client_ids: RandomState::new(),
             request_ids: Arc::default(),
             metrics,

@@ -23,9 +23,15 @@ pub enum ActiveStorageError {
         /// The method used.
         method: String,
     },
+    /// Nobody knows for sure which host the request is for.
+    #[error("a request of HTTP/1.1 needs the header Host, once: the name or address of this server")]
+    Host,
     /// The body does not say that it is JSON.
     #[error("the request body must be JSON; send the header Content-Type: application/json")]
     UnsupportedMediaType,
+    /// The body is compressed.
+    #[error("the request body must be sent as it is, without the header Content-Encoding")]
+    ContentEncoding,
     /// The body broke off or could not be read.
     #[error("the request body could not be read: {0}")]
     UnreadableBody(String),

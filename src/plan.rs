@@ -1,7 +1,7 @@
 //! What a request will take, known before it holds anything.
 
 use crate::{
-    array::{MAX_ELEMENTS, memory_units},
+    array::{MAX_ELEMENTS, MEMORY_UNIT, memory_units},
     codec::{DecodedLen, FilterPipeline},
     cpu::Effort,
     error::ActiveStorageError,
@@ -41,6 +41,8 @@ pub struct Plan {
     bound: Bound,
     /// Memory units that the operation, and writing its result, take beside the decoded chunk.
     result_units: usize,
+    /// Memory units that the request itself holds all the time.
+    held_units: usize,
     /// Memory units that the answer holds until its client has read it.
     pub answer_units: usize,
 }
@@ -91,7 +93,9 @@ impl Plan {
         }
         let result_units = O::memory_units(&request.task, stage_len).saturating_add(reply_units);
         let answer_units = memory_units(result_len).saturating_add(reply_units);
-        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units, answer_units })
+        // What does not fill a unit is not worth being counted.
+        let held_units = request.held_len() / MEMORY_UNIT;
+        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units, held_units, answer_units })
     }
 
     /// Most memory held at one time, in units, for an encoded chunk of this length. First the chunk is decoded
@@ -100,7 +104,7 @@ impl Plan {
     pub fn memory_units(&self, pipeline: &FilterPipeline, encoded_len: usize) -> usize {
         let decoded_len = pipeline.decoded_len(encoded_len).unwrap_or(usize::MAX).min(self.decoded_len.max());
         let reducing = memory_units(decoded_len).saturating_add(self.result_units);
-        pipeline.peak_memory_units(encoded_len, self.decoded_len).max(reducing)
+        pipeline.peak_memory_units(encoded_len, self.decoded_len).max(reducing).saturating_add(self.held_units)
     }
 
     /// What it takes to decode a chunk of this length and to answer.

@@ -25,6 +25,9 @@ const SHORT_ANSWER_UNITS: usize = (64 << 10) / MEMORY_UNIT;
 /// connection that it comes through.
 const SHORT_BODY: usize = 4 << 10;
 
+/// Bytes that a byte of a longer body may become when it is read: numbers of a few digits take the most.
+const READ_LEN: usize = 8;
+
 /// More than this is no bound.
 const MOST_SHARES: usize = usize::MAX / 16;
 
@@ -237,8 +240,8 @@ impl ResourceManager {
         Ok(AnswerPermit { permit: Some(permit) })
     }
 
-    /// Waits until a request body of `len` bytes may be read; None if it is short. Long ones share memory as large as an
-    /// eighth of that for chunks.
+    /// Waits until a request body of `len` bytes may be read, and what it says be kept until that is a part of its plan; None
+    /// if it is short. Long ones share memory as large as an eighth of that for chunks.
     ///
     /// # Errors
     /// At once if too many requests are waiting already; otherwise if the wait is too long.
@@ -246,7 +249,7 @@ impl ResourceManager {
         if len <= SHORT_BODY {
             return Ok(None);
         }
-        let units = memory_units(len).min(self.long_bodies.shares.units());
+        let units = memory_units(len.saturating_mul(READ_LEN)).min(self.long_bodies.shares.units());
         let permit = self.acquire(&self.long_bodies, client, units).await?;
         Ok(Some(BodyPermit { _permit: permit }))
     }

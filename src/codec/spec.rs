@@ -133,13 +133,22 @@ fn one(stage: impl Into<Stage>) -> Result<Vec<Stage>, String> {
     Ok(vec![stage.into()])
 }
 
+/// Most numbers in the client data of a filter that is understood: `H5Z_SCALEOFFSET_TOTAL_NPARMS` of HDF5.
+const MAX_CLIENT_DATA: usize = 20;
+
 /// One of the numbers of an HDF5 filter's client data.
 fn client_number(spec: &CodecSpec, at: usize) -> Option<u64> {
     spec.cd_values.as_ref()?.get(at).copied().map(u64::from)
 }
 
 fn client_data(spec: &CodecSpec) -> Result<Vec<u32>, String> {
-    spec.cd_values.clone().ok_or_else(|| format!("{} needs the filter's client data as cd_values", spec.id))
+    match &spec.cd_values {
+        None => Err(format!("{} needs the filter's client data as cd_values", spec.id)),
+        Some(data) if data.len() > MAX_CLIENT_DATA => {
+            Err(format!("{} has no more than {MAX_CLIENT_DATA} cd_values, not {}", spec.id, data.len()))
+        }
+        Some(data) => Ok(data.clone()),
+    }
 }
 
 /// As it was said, or as the client data has it at this place.

@@ -4,6 +4,7 @@ mod chunk_cache;
 mod environment;
 mod memory;
 mod open_files;
+mod origins;
 mod paths;
 mod traces;
 
@@ -24,8 +25,11 @@ use crate::{
 use chunk_cache::ChunkCacheArgs;
 use memory::available_memory;
 pub use open_files::OpenFiles;
+use origins::origins;
 use paths::{certificate, path};
 use traces::traces;
+
+pub use origins::Origins;
 
 /// Reduces storage chunks of climate data next to the store that keeps them.
 ///
@@ -71,6 +75,11 @@ pub struct Args {
     /// File of tokens, one in each line: operations want one in the header x-reductionist-token [default: they want none]
     #[arg(long, env = "REDUCTIONIST_AUTH_TOKEN_FILE", value_name = "FILE", value_parser = path())]
     auth_token_file: Option<PathBuf>,
+
+    /// Origin of web pages whose scripts may use the service, such as <https://pages.example>, or * for any; may be repeated
+    /// (comma-separated in the environment) [default: none]
+    #[arg(long, env = "REDUCTIONIST_CORS_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    cors_allow_origin: Vec<String>,
 
     /// Longest time to finish requests in flight when told to stop
     #[arg(long, alias = "graceful-shutdown-timeout", env = "REDUCTIONIST_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
@@ -277,6 +286,8 @@ pub struct Config {
     pub ca_bundle: Option<PathBuf>,
     /// Tokens that requests need.
     pub auth_token_file: Option<PathBuf>,
+    /// Web pages whose scripts may use the service; None if there are none.
+    pub origins: Option<Origins>,
     /// Where files may be read.
     pub file_root: Option<PathBuf>,
     /// Repeated reads.
@@ -383,6 +394,8 @@ impl Config {
             },
             ca_bundle: args.ca_bundle,
             auth_token_file: args.auth_token_file,
+            origins: origins(&args.cors_allow_origin)
+                .map_err(|error| ConfigError(format!("--cors-allow-origin: {error}")))?,
             file_root: args.file_root,
             retry: RetryPolicy { retries: args.retries, first_delay: Duration::from_millis(50) },
             policy,

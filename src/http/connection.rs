@@ -24,10 +24,12 @@ use super::{
     Tls,
     exchanges::{Exchange, Exchanges, Verdict},
     extract::Peer,
+    gate::NoPlace,
+    half_closed::{HalfClosed, UnderWay},
     held::Held,
-    observe::NoPlace,
     paced::Paced,
     tls::HTTP_2,
+    unread,
 };
 
 /// Bytes of the head of a request of HTTP/1.1; more is answered with a 431.
@@ -107,11 +109,13 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let under_way = UnderWay::default();
+        let stream = HalfClosed::new(stream, under_way.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.client_timeout)
             .max_buf_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), with_peer(router, self.peer));
+            .serve_connection(TokioIo::new(stream), noted(with_peer(router, self.peer), under_way));
         let mut connection = pin!(connection);
         tokio::select! {
             outcome = &mut connection => return Ok(outcome?),
@@ -161,12 +165,27 @@ impl Connection {
     }
 }
 
-/// Tells each request where it comes from.
+/// Tells each request where it comes from, and has its client take the answer though nobody read its body.
 fn with_peer(router: Router, peer: Peer) -> impl HttpService<Response> {
     let service = TowerToHyperService::new(router);
     service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        service.call(request)
+        let (request, rest) = unread::lent(request);
+        let answer = service.call(request);
+        async move { Ok(rest.settle(answer.await?).await) }
+    })
+}
+
+/// Keeps account of whether a request is under way.
+fn noted(service: impl HttpService<Response>, under_way: UnderWay) -> impl HttpService<Response> {
+    service_fn(move |request: Request<Incoming>| {
+        let asked = under_way.begin();
+        let answer = service.call(request);
+        async move {
+            let answer = answer.await;
+            drop(asked);
+            answer
+        }
     })
 }
 

@@ -33,10 +33,15 @@ pub(super) const SESSION_TOKEN: &str = "x-amz-security-token";
 /// Whether the client pays for what is read from a bucket, as in requests to S3 itself.
 pub(super) const REQUEST_PAYER: &str = "x-amz-request-payer";
 
+/// Longest `Authorization`, and longest session token, in bytes: they are kept for as long as the request lasts. The longest
+/// tokens have some 8 KiB.
+const MAX_CREDENTIALS: usize = 16 << 10;
+
 /// The bytes of a body that says that it is JSON.
 pub(super) struct JsonBody {
     pub(super) bytes: Bytes,
-    _permit: Option<BodyPermit>,
+    /// To be kept as long as what the body says is not counted elsewhere.
+    pub(super) permit: Option<BodyPermit>,
 }
 
 impl JsonBody {
@@ -47,6 +52,9 @@ impl JsonBody {
     pub(super) async fn read(request: Request, app: &Shared, client: ClientId) -> Result<Self, ActiveStorageError> {
         if !is_json(request.headers()) {
             return Err(ActiveStorageError::UnsupportedMediaType);
+        }
+        if is_encoded(request.headers()) {
+            return Err(ActiveStorageError::ContentEncoding);
         }
         let too_large = || ActiveStorageError::TooLarge {
             what: "the request body".to_owned(),
@@ -72,7 +80,7 @@ impl JsonBody {
         if declared.is_some_and(|declared| declared != bytes.len()) {
             return Err(ActiveStorageError::UnreadableBody("it ends before the length that it says it has".to_owned()));
         }
-        Ok(Self { bytes, _permit: permit })
+        Ok(Self { bytes, permit })
     }
 }
 
@@ -80,6 +88,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.typed_get::<ContentType>() else { return false };
     let mime = headers::Mime::from(content_type);
     mime.type_() == "application" && (mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
+}
+
+/// Whether a body is compressed, or more than that.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_none = |encoding: &[u8]| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings
+        .flat_map(|list| list.as_bytes().split(|&byte| byte == b','))
+        .any(|encoding| !is_none(encoding.trim_ascii()))
 }
 
 /// The address at the other end of a connection.
@@ -128,13 +145,11 @@ fn client_id(ids: &RandomState, peer: Option<Peer>, authorization: Option<&Autho
 
 fn authorization(headers: &HeaderMap) -> Result<Option<Authorization>, ActiveStorageError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(_), None) = (values.next(), values.next()) else {
-        return if headers.contains_key(header::AUTHORIZATION) {
-            Err(ActiveStorageError::Authorization)
-        } else {
-            Ok(None)
-        };
-    };
+    match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) if value.len() <= MAX_CREDENTIALS => {}
+        _ => return Err(ActiveStorageError::Authorization),
+    }
     if let Some(AuthorizationHeader(bearer)) = headers.typed_get::<AuthorizationHeader<Bearer>>() {
         let token = Some(bearer.token()).filter(|token| is_token(token)).ok_or(ActiveStorageError::Authorization)?;
         return Ok(Some(Authorization::Bearer(BearerToken::new(token))));
@@ -163,7 +178,7 @@ fn session_token(headers: &HeaderMap) -> Result<Option<&str>, ActiveStorageError
     let mut tokens = headers.get_all(SESSION_TOKEN).iter();
     match (tokens.next().map(HeaderValue::to_str), tokens.next()) {
         (None, _) => Ok(None),
-        (Some(Ok(token)), None) => Ok(Some(token).filter(|token| !token.is_empty())),
+        (Some(Ok(token)), None) if token.len() <= MAX_CREDENTIALS => Ok(Some(token).filter(|token| !token.is_empty())),
         _ => Err(ActiveStorageError::SessionToken),
     }
 }

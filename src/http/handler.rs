@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    body::Bytes,
     extract::{Request as HttpRequest, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,14 +12,17 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
+    admission::ClientId,
     app::App,
     array::{Budget, Buffer},
     codec::{CodecError, DecodedLen, FilterPipeline},
+    cpu::Effort,
     credentials::Caller,
     error::ActiveStorageError,
     operation::{Operation, OperationResult, Task},
     plan::Plan,
     request::{Dialect, ReplyForm, Request},
+    resource_manager::BodyPermit,
     source::{Fetched, Read, Source},
     telemetry::{Metrics, Stage, attribute},
 };
@@ -38,22 +42,42 @@ pub(super) async fn operation_handler<O: Operation>(
     request: HttpRequest,
 ) -> Result<Response, ActiveStorageError> {
     let _in_flight = app.metrics.in_flight();
-    let body = JsonBody::read(request, &app, caller.client).await?;
-    let request = Request::from_json(&body.bytes, dialect, O::TRAITS, app.defaults)?;
-    drop(body);
-    app.policy.check(&request.location)?;
-    tracing::Span::current()
-        .record("dtype", request.task.dtype.name())
-        .record("interface", request.location.interface());
+    let JsonBody { bytes, permit } = JsonBody::read(request, &app, caller.client).await?;
     let deadline = Instant::now() + app.request_timeout;
-    let answer = timeout_at(deadline, execute::<O>(&app, request, caller, deadline));
+    let answer = async {
+        let request = parse::<O>(&app, dialect, bytes, caller.client).await?;
+        app.policy.check(&request.location)?;
+        tracing::Span::current()
+            .record("dtype", request.task.dtype.name())
+            .record("interface", request.location.interface());
+        execute::<O>(&app, request, permit, caller, deadline).await
+    };
+    let answer = timeout_at(deadline, answer);
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
 
-/// Reads, decodes and reduces the chunk, and writes the answer.
+/// A longer body, in bytes, takes so long to be read that others would notice.
+const SHORT_TEXT: usize = 16 << 10;
+
+/// What a body asks for.
+async fn parse<O: Operation>(
+    app: &App,
+    dialect: Dialect,
+    body: Bytes,
+    client: ClientId,
+) -> Result<Request, ActiveStorageError> {
+    let effort = if body.len() <= SHORT_TEXT { Effort::Short } else { Effort::Long };
+    let defaults = app.defaults;
+    let parsed = app.cpu.run(client, effort, move || Request::from_json(&body, dialect, O::TRAITS, defaults));
+    Ok(parsed.await??)
+}
+
+/// Reads, decodes and reduces the chunk, and writes the answer. The permit of the body stands for the request until it is
+/// admitted.
 async fn execute<O: Operation>(
     app: &App,
     request: Request,
+    body: Option<BodyPermit>,
     caller: Caller,
     deadline: Instant,
 ) -> Result<Response, ActiveStorageError> {
@@ -63,6 +87,7 @@ async fn execute<O: Operation>(
     let permit = app.resources.answer(caller.client, plan.answer_units).await?;
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
+    drop(body);
     queueing.pause();
     let (mut encoded, version, meter) = if request.fill_value.is_some() {
         (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None, None)

@@ -3,9 +3,12 @@
 mod capabilities;
 mod check_health;
 mod connection;
+mod cors;
 mod event_loops;
 mod exchanges;
 mod extract;
+mod gate;
+mod half_closed;
 mod handler;
 mod health;
 mod held;
@@ -17,6 +20,7 @@ mod serve;
 mod tls;
 mod tokens;
 mod trace;
+mod unread;
 
 use std::sync::Arc;
 
@@ -30,6 +34,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     app::App,
+    config::Origins,
     operation::{Operation, Select},
     reduce::{Count, Max, Min, Sum},
     request::Dialect,
@@ -68,7 +73,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(openapi::router(&described))
         .merge(pages());
     let routes = if app.metrics_are_elsewhere { routes } else { routes.merge(metrics()) };
-    served(routes, app)
+    let origins = app.origins.clone();
+    layered(routes, app, origins.as_ref())
 }
 
 /// The routes for operators alone.
@@ -91,13 +97,21 @@ fn metrics() -> Router<Arc<App>> {
 
 /// The routes, and what all of them have in common: they are observed, and requests that there is no place for are refused.
 pub fn served(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
-    routes
+    layered(routes, app, None)
+}
+
+/// The same, with answers that scripts of web pages of these origins may read.
+fn layered(routes: Router<Arc<App>>, app: Arc<App>, origins: Option<&Origins>) -> Router {
+    let routes = routes
         .fallback(handler::not_found)
         .method_not_allowed_fallback(handler::method_not_allowed)
         .layer(DefaultBodyLimit::max(app.max_body_size))
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), observe::observe))
-        .with_state(app)
+        .layer(CatchPanicLayer::custom(reply::panicked));
+    let routes = match origins {
+        Some(origins) => routes.layer(cors::layer(origins)),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(Arc::clone(&app), observe::observe)).with_state(app)
 }
 
 /// The routes of one operation: in both dialects, with and without a trailing slash.

@@ -12,8 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::reply::Failure;
-use crate::{app::App, error::ActiveStorageError, resource_manager::AdmissionError};
+use super::{gate, reply::Failure};
+use crate::app::App;
 
 /// The path label of requests that match no route.
 const UNMATCHED: &str = "unmatched";
@@ -45,7 +45,9 @@ impl RequestId {
         let given = headers
             .get(REQUEST_ID)
             .filter(|id| (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
-        Self(given.cloned().unwrap_or_else(|| app.request_ids.next().parse().unwrap_or(HeaderValue::from_static("-"))))
+        // A copy: what was given is a part of the whole head, which would be kept with it.
+        let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
+        Self(given.unwrap_or_else(|| app.request_ids.next().parse().unwrap_or(HeaderValue::from_static("-"))))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -53,18 +55,14 @@ impl RequestId {
     }
 }
 
-/// There is no place for a request: it is to be told so, and nothing else done for it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NoPlace;
-
 /// Notes a request and its response. Labels are routes and methods that exist, whatever a client sends.
 pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let observed = Observed::begin(app, &request);
     let id = observed.id.clone();
     request.extensions_mut().insert(id.clone());
-    let mut response = match request.extensions().get() {
-        Some(NoPlace) => ActiveStorageError::from(AdmissionError::NoPlace).into_response(),
-        None => next.run(request).await,
+    let mut response = match gate::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
     };
     observed.end(&response);
     response.headers_mut().insert(REQUEST_ID, id.0);

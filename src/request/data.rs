@@ -10,12 +10,13 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
-    fields::{Fields, Object},
-    rules, schema,
+    fields::{Fields, Object, UpTo},
+    rules::{self, MAX_FILTERS},
+    schema,
     zarr::ZarrCodec,
 };
 use crate::{
-    array::{ByteOrder, DType, Kind, Number, Order},
+    array::{ByteOrder, DType, Kind, MAX_DIMENSIONS, Number, Order},
     codec::CodecSpec,
 };
 
@@ -73,7 +74,6 @@ pub enum InterfaceType {
 #[validate(context = rules::Rules)]
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
-#[validate(schema(function = rules::filters, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::filter_mask, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::codecs, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::fill_value, use_context, skip_on_field_errors = false))]
@@ -150,7 +150,7 @@ pub struct MissingData {
     #[serde(default)]
     pub missing_value: Option<Number>,
     /// Equal to one of these.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct")]
     pub missing_values: Option<Vec<Number>>,
     /// Less than this.
     #[serde(default)]
@@ -207,11 +207,13 @@ impl RequestData {
             selection: fields.take("selection"),
             axis: fields.take("axis"),
             compression: fields.take("compression").map(|Object(spec)| spec),
-            filters: fields.take("filters").map(|specs: Vec<_>| specs.into_iter().map(|Object(spec)| spec).collect()),
+            filters: fields
+                .take("filters")
+                .map(|UpTo::<MAX_FILTERS, _>(specs)| specs.into_iter().map(|Object(spec)| spec).collect()),
             filter_mask: fields.take("filter_mask"),
-            codecs: fields.take("codecs"),
+            codecs: fields.take("codecs").map(|UpTo::<MAX_FILTERS, _>(codecs)| codecs),
             fill_value: fields.take("fill_value"),
-            missing: fields.take("missing").map(|Object(missing)| missing),
+            missing: fields.take_long("missing").map(|Object(missing)| missing),
             scale_factor: fields.take("scale_factor"),
             add_offset: fields.take("add_offset"),
             unsigned: fields.take("unsigned"),
@@ -307,6 +309,59 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// A list of numbers that is as long as a client likes is kept as long as it has to be.
+fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Number>>, D::Error> {
+    Ok(Option::<Distinct>::deserialize(deserializer)?.map(|Distinct(numbers)| numbers))
+}
+
+/// Numbers, each once if there are many.
+struct Distinct(Vec<Number>);
+
+/// A list that is worth being looked through for what stands there twice.
+const MANY: usize = 1024;
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DistinctVisitor;
+
+        impl<'de> Visitor<'de> for DistinctVisitor {
+            type Value = Distinct;
+
+            // The words of serde's own lists.
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Distinct, A::Error> {
+                let (mut numbers, mut many, mut are_many) = (Vec::new(), MANY, false);
+                while let Some(number) = list.next_element()? {
+                    numbers.push(number);
+                    if numbers.len() > many {
+                        once_each(&mut numbers);
+                        (many, are_many) = (MANY.max(2 * numbers.len()), true);
+                    }
+                }
+                if are_many {
+                    once_each(&mut numbers);
+                }
+                Ok(Distinct(numbers))
+            }
+        }
+
+        deserializer.deserialize_seq(DistinctVisitor)
+    }
+}
+
+/// Leaves one of those that are the same to the bit.
+fn once_each(numbers: &mut Vec<Number>) {
+    let bits = |number: &Number| match *number {
+        Number::Integer(integer) => (false, integer),
+        Number::Float(float) => (true, float.to_bits().into()),
+    };
+    numbers.sort_unstable_by_key(bits);
+    numbers.dedup_by_key(|number| bits(number));
+}
+
 impl<'de> Deserialize<'de> for SliceData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parts = Option::<[Option<Index>; 3]>::deserialize(deserializer)?;
@@ -361,12 +416,8 @@ impl<'de> Deserialize<'de> for AxisData {
                 Ok(AxisData(vec![i64::try_from(axis).unwrap_or(i64::MAX)]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AxisData, A::Error> {
-                let mut axes = Vec::new();
-                while let Some(axis) = list.next_element()? {
-                    axes.push(axis);
-                }
-                Ok(AxisData(axes))
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<AxisData, A::Error> {
+                UpTo::<MAX_DIMENSIONS, _>::of(list).map(|UpTo(axes)| AxisData(axes))
             }
         }
 

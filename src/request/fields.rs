@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::value::RawValue;
 
@@ -15,9 +15,17 @@ use super::Problem;
 #[error("{0}")]
 pub struct NotAnObject(String);
 
+/// More fields than any request has: what comes behind them is counted.
+const MAX_FIELDS: usize = 128;
+
+/// Longest text of one field, in bytes, unless it can be of use at any length.
+const MAX_FIELD_BYTES: usize = 64 << 10;
+
 /// The fields of an object that have not been taken yet, and what was wrong with those that have.
 pub(super) struct Fields<'a> {
     rest: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// Fields behind those that are read.
+    unread: usize,
     known: Vec<&'static str>,
     given: Vec<&'static str>,
     problems: Vec<Problem>,
@@ -37,18 +45,31 @@ impl<'a> Fields<'a> {
         &self.given
     }
 
+    /// The number of fields that nobody has looked at, as there are too many.
+    pub(super) const fn unread(&self) -> usize {
+        self.unread
+    }
+
     /// The value of a field; None, with a problem noted where there is one, if it cannot be used.
     pub(super) fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
+        self.take_up_to(MAX_FIELD_BYTES, field)
+    }
+
+    /// The same, of a field that may be as long as the body.
+    pub(super) fn take_long<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
+        self.take_up_to(usize::MAX, field)
+    }
+
+    fn take_up_to<T: DeserializeOwned>(&mut self, bytes: usize, field: &'static str) -> Option<T> {
         self.known.push(field);
         let values: Vec<_> = self.rest.extract_if(.., |(name, _)| name == field).map(|(_, value)| value).collect();
         let value = match values.as_slice() {
             [] => return None,
-            [value] => value,
-            _ => {
-                self.given.push(field);
-                self.problems.push(Problem::new(field, "is given more than once"));
-                return None;
+            [value] if value.get().len() > bytes => {
+                return self.refuse(field, format!("is longer than the {bytes} bytes that are read of it"));
             }
+            [value] => value,
+            _ => return self.refuse(field, "is given more than once"),
         };
         match serde_json::from_str::<Option<T>>(value.get()) {
             Ok(None) => None,
@@ -56,12 +77,15 @@ impl<'a> Fields<'a> {
                 self.given.push(field);
                 value
             }
-            Err(error) => {
-                self.given.push(field);
-                self.problems.push(Problem::new(field, without_position(&error)));
-                None
-            }
+            Err(error) => self.refuse(field, without_position(&error)),
         }
+    }
+
+    /// Notes what is wrong with a field that was given.
+    fn refuse<T>(&mut self, field: &'static str, problem: impl Into<String>) -> Option<T> {
+        self.given.push(field);
+        self.problems.push(Problem::new(field, problem));
+        None
     }
 
     /// What was wrong with the fields taken, and every field that was not.
@@ -93,11 +117,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut rest = Vec::new();
+                let (mut rest, mut unread) = (Vec::new(), 0);
                 while let Some((Name(name), value)) = map.next_entry()? {
-                    rest.push((name, value));
+                    if rest.len() < MAX_FIELDS {
+                        rest.push((name, value));
+                    } else {
+                        unread += 1;
+                    }
                 }
-                Ok(Fields { rest, known: Vec::new(), given: Vec::new(), problems: Vec::new() })
+                Ok(Fields { rest, unread, known: Vec::new(), given: Vec::new(), problems: Vec::new() })
             }
         }
 
@@ -125,6 +153,56 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
 
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// A list of no more than `MOST` entries: those behind them are counted, to be told.
+pub(super) struct UpTo<const MOST: usize, T>(pub(super) Vec<T>);
+
+impl<const MOST: usize, T> UpTo<MOST, T> {
+    /// The entries of a list as they come.
+    ///
+    /// # Errors
+    /// If one cannot be read, or there are too many.
+    pub(super) fn of<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error>
+    where
+        T: Deserialize<'de>,
+    {
+        let (mut entries, mut len) = (Vec::new(), 0);
+        while len < MOST
+            && let Some(entry) = list.next_element()?
+        {
+            entries.push(entry);
+            len += 1;
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            len += 1;
+        }
+        if len > MOST {
+            return Err(A::Error::custom(format_args!("has {len} entries; at most {MOST} are possible")));
+        }
+        Ok(Self(entries))
+    }
+}
+
+impl<'de, const MOST: usize, T: Deserialize<'de>> Deserialize<'de> for UpTo<MOST, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<const MOST: usize, T>(PhantomData<T>);
+
+        impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for ListVisitor<MOST, T> {
+            type Value = UpTo<MOST, T>;
+
+            // The words of serde's own lists.
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                UpTo::of(list)
+            }
+        }
+
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
     }
 }
 

@@ -139,12 +139,22 @@ impl Request {
         let broken = [place.validate(), data.validate_with_args(&Rules { operation })];
         let mut violations: Vec<_> = broken.into_iter().flat_map(|broken| violations(broken, &data.given)).collect();
         violations.sort_by(|a, b| a.field.cmp(&b.field));
+        let unread = fields.unread();
         let mut problems = fields.into_problems();
         problems.extend(violations);
         match Self::checked(place, &data, operation, defaults, &mut problems) {
-            Some(request) if problems.is_empty() => Ok(request),
-            _ => Err(RequestError::Invalid(told(problems))),
+            Some(request) if problems.is_empty() && unread == 0 => Ok(request),
+            _ => Err(RequestError::Invalid(told(problems, unread))),
         }
+    }
+
+    /// Memory in bytes that it keeps until its chunk is reduced, where that has no bound of its own, and what is made of it
+    /// then.
+    #[must_use]
+    pub fn held_len(&self) -> usize {
+        // Beside each missing value there is one of the dtype, and room to sort those.
+        const OF_A_VALUE: usize = size_of::<Number>() + 2 * size_of::<u64>();
+        self.task.missing.values.len().saturating_mul(OF_A_VALUE)
     }
 
     /// The checked form; None if a part has none, which `problems` then tells.
@@ -220,16 +230,16 @@ fn noted<T>(problems: &mut Vec<Problem>, field: &str, value: Result<T, String>) 
     value.map_err(|problem| problems.push(Problem::new(field, problem))).ok()
 }
 
-/// Each problem once, and not more of them than a person would read.
-fn told(problems: Vec<Problem>) -> Vec<Problem> {
+/// Each problem once, and not more of them than a person would read. There are `untold` more.
+fn told(problems: Vec<Problem>, untold: usize) -> Vec<Problem> {
     let (mut told, mut seen) = (Vec::new(), HashSet::new());
     for problem in problems {
         if seen.insert(problem.clone()) {
             told.push(problem);
         }
     }
-    if told.len() > MAX_PROBLEMS {
-        let rest = told.split_off(MAX_PROBLEMS).len();
+    let rest = untold + told.split_off(told.len().min(MAX_PROBLEMS)).len();
+    if rest > 0 {
         told.push(Problem::new("and", format!("{rest} more")));
     }
     told

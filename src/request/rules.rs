@@ -35,6 +35,9 @@ const MAX_URL_BYTES: usize = 8192;
 /// Most filters of one chunk: HDF5's own limit (`H5Z_MAX_NFILTERS`).
 pub(super) const MAX_FILTERS: usize = 32;
 
+/// Values at fault that one problem names: as many as its text has room for.
+const MAX_TOLD: usize = 5;
+
 type Checked = Result<(), ValidationError>;
 
 /// A broken rule. The field stands in the code, where [`violations`](super::violations) looks for it.
@@ -63,6 +66,12 @@ pub(super) fn source(source: &str) -> Checked {
     if source.len() > MAX_SOURCE_BYTES {
         return broken("source", "is longer than any URL of a store");
     }
+    // To some servers it is a part of a name and to others a step of the path: neither what is allowed nor where the
+    // bucket begins would be certain.
+    let lower = source.to_ascii_lowercase();
+    if lower.contains("%2f") || lower.contains("%5c") {
+        return broken("source", "must not have an escaped slash in its path");
+    }
     without_control_characters("source", source)
 }
 
@@ -87,13 +96,6 @@ fn without_control_characters(field: &'static str, text: &str) -> Checked {
         return broken(field, "must not have control characters");
     }
     Ok(())
-}
-
-pub(super) fn filters(data: &RequestData, _: &Rules) -> Checked {
-    match data.filters.iter().flatten().count() {
-        0..=MAX_FILTERS => Ok(()),
-        filters => broken("filters", format!("has {filters} entries; at most {MAX_FILTERS} are possible")),
-    }
 }
 
 pub(super) fn shape(shape: &[u64]) -> Checked {
@@ -142,9 +144,6 @@ pub(super) fn codecs(data: &RequestData, _: &Rules) -> Checked {
     let order = data.order.filter(|&order| order == Order::F).map(|_| "order");
     match others.chain(order).next() {
         Some(other) => broken("codecs", format!("says all that {other} could; give one of them")),
-        None if data.codecs.as_ref().is_some_and(|codecs| codecs.len() > MAX_FILTERS) => {
-            broken("codecs", format!("has more than {MAX_FILTERS} entries"))
-        }
         None => Ok(()),
     }
 }
@@ -216,11 +215,14 @@ pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
     let bounds: Vec<Number> = bounds.collect();
     let values = missing.missing_value.iter().chain(missing.missing_values.iter().flatten());
     let does_not_fit = |number: &&Number| with_dtype!(dtype, T => T::from_number(**number).is_none());
-    let mut problems: Vec<String> = values
-        .chain(&bounds)
-        .filter(does_not_fit)
-        .map(|&number| format!("{} is not a value of {}", shown(number), dtype.name()))
-        .collect();
+    let mut unfit = values.chain(&bounds).filter(does_not_fit);
+    let told = unfit.by_ref().take(MAX_TOLD);
+    let mut problems: Vec<String> =
+        told.map(|&number| format!("{} is not a value of {}", shown(number), dtype.name())).collect();
+    match unfit.count() {
+        0 => {}
+        more => problems.push(format!("and {more} more")),
+    }
     if problems.is_empty() && bounds.iter().copied().any(is_nan) {
         problems.push("NaN bounds nothing: use a number for valid_min, valid_max and valid_range".to_owned());
     }
@@ -284,8 +286,12 @@ pub(super) fn missing_rules(data: &MissingData) -> Missing<Number> {
         (Some(a), Some(b)) => Some(if compare(a, b) == keep { a } else { b }),
         (a, b) => a.or(b),
     };
+    let listed = data.missing_values.as_deref().unwrap_or_default();
+    let mut values = Vec::with_capacity(listed.len() + usize::from(data.missing_value.is_some()));
+    values.extend(data.missing_value);
+    values.extend_from_slice(listed);
     Missing {
-        values: data.missing_value.into_iter().chain(data.missing_values.iter().flatten().copied()).collect(),
+        values,
         min: narrower(data.valid_min, low, std::cmp::Ordering::Greater),
         max: narrower(data.valid_max, high, std::cmp::Ordering::Less),
     }

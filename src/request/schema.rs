@@ -8,7 +8,10 @@ use utoipa::{
     },
 };
 
-use super::data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData};
+use super::{
+    data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData},
+    rules::MAX_FILTERS,
+};
 use crate::{
     array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
     codec::{CodecSpec, codec_ids},
@@ -85,7 +88,8 @@ impl ToSchema for AxisData {}
 impl PartialSchema for AxisData {
     fn schema() -> RefOr<Schema> {
         let axis = || ObjectBuilder::new().schema_type(Type::Integer);
-        let either = OneOfBuilder::new().item(axis()).item(ArrayBuilder::new().items(axis()));
+        let list = ArrayBuilder::new().items(axis()).max_items(Some(MAX_DIMENSIONS));
+        let either = OneOfBuilder::new().item(axis()).item(list);
         Schema::OneOf(either.description(Some("One axis or a list of axes; [] reduces nothing")).build()).into()
     }
 }
@@ -104,8 +108,10 @@ pub(super) fn compression() -> RefOr<Schema> {
 }
 
 pub(super) fn filters() -> RefOr<Schema> {
-    let filters =
-        ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(codec("One filter"));
+    let filters = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(codec("One filter"))
+        .max_items(Some(MAX_FILTERS));
     filters.description(Some("What the chunk went through before it was compressed, in that order")).build().into()
 }
 
@@ -131,7 +137,10 @@ pub(super) fn codecs() -> RefOr<Schema> {
         .property("configuration", ObjectBuilder::new().schema_type(Type::Object))
         .required("name");
     let either = OneOfBuilder::new().item(codec).item(ObjectBuilder::new().schema_type(Type::String));
-    let codecs = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).items(either);
+    let codecs = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(either)
+        .max_items(Some(MAX_FILTERS));
     codecs.description(Some("The codecs of a Zarr v3 array, as zarr.json has them")).build().into()
 }
 

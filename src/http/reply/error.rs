@@ -87,7 +87,7 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::NotFound => StatusCode::NOT_FOUND,
         E::Token => StatusCode::UNAUTHORIZED,
         E::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        E::UnsupportedMediaType | E::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         E::Policy(_) => StatusCode::FORBIDDEN,
         E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
@@ -97,7 +97,8 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        E::UnreadableBody(_)
+        E::Host
+        | E::UnreadableBody(_)
         | E::Authorization
         | E::SessionToken
         | E::RequestPayer
@@ -163,7 +164,9 @@ mod tests {
         for (error, expected) in [
             (E::NotFound, 404),
             (E::MethodNotAllowed { method: "GET".into() }, 405),
+            (E::Host, 400),
             (E::UnsupportedMediaType, 415),
+            (E::ContentEncoding, 415),
             (E::UnreadableBody(String::new()), 400),
             (E::Authorization, 400),
             (E::SessionToken, 400),

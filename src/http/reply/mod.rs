@@ -22,6 +22,15 @@ use crate::{
 
 use super::held::Held;
 
+/// The headers in which answers tell of results.
+pub(super) const HEADERS: &[&str] = &[
+    "x-activestorage-byte-order",
+    "x-activestorage-count",
+    "x-activestorage-dtype",
+    "x-activestorage-etag",
+    "x-activestorage-shape",
+];
+
 pub(super) use error::{ErrorBody, Failure, panicked};
 
 /// Memory units that a result of this outline takes to be written, beside its values and counts.
