@@ -775,7 +775,8 @@ class SeveralChunks(TestCase):
     def test_without_places_results_over_axes_and_selected_elements_are_shown_for_each_chunk(self):
         notes = {"max": "an axis", "select": "select"}
         for operation, note in notes.items():
-            arguments = at_service("--url", url(), "--chunks", "-", "--axis", "0", "--json")
+            over = [] if operation == "select" else ["--axis", "0"]
+            arguments = at_service("--url", url(), "--chunks", "-", *over, "--json")
             description = self.without_places()
             done = run(operation, *arguments, stdin=json.dumps(description))
             self.assertEqual(done.returncode, 0)
@@ -1064,6 +1065,7 @@ class Usage(TestCase):
             (["sum", *typed, "--api", "v1", "--no-chunk-cache"], "--api v1 reads S3 stores only"),
             (["sum", *typed, "--user", "somebody"], "REDUCTIONIST_PASSWORD in the environment"),
             (["sum", *typed, "--chunks", "nowhere.json"], "nowhere.json cannot be read"),
+            (["select", *typed, "--axis", 0], "select reduces no axis: --axis has no use"),
         ):
             with self.subTest(arguments):
                 line = self.refusal(*arguments)

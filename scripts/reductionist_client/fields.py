@@ -42,10 +42,12 @@ def request(fields: Fields, operation: str, dialect: Dialect, *, is_partial: boo
     """A request in a dialect; one of several whose results are combined, if it is partial.
 
     Raises:
-        UsageError: if the place of the object or the dtype is not given as the dialect wants it.
+        UsageError: if the place of the object or the dtype is not given as the dialect wants it, or a field has no use.
     """
     if "dtype" not in fields:
         raise UsageError("--dtype is required")
+    if operation == "select" and "axis" in fields:
+        raise UsageError("select reduces no axis: --axis has no use")
     fields = place_v1(fields) if dialect == "v1" else place_v2(fields)
     if operation == "mean" or (operation == "sum" and is_partial):
         fields = fields | exact_sum(fields, operation)
