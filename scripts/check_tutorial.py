@@ -141,7 +141,8 @@ def failures(page, options):
 def unknown_names(text, options):
     """Settings that neither the service nor the client for people has, and files that do not exist."""
     known = subprocess.run([options.program, "--help"], capture_output=True, text=True, check=True).stdout
-    known += (ROOT / "docs/configuration.md").read_text() + (ROOT / "scripts/client.py").read_text()
+    known += (ROOT / "docs/configuration.md").read_text()
+    known += "".join(module.read_text() for module in ROOT.glob("scripts/reductionist_client/*.py"))
     for name in sorted({*SETTING.findall(text)} - {*SETTING.findall(known), "REDUCTIONIST_"}):
         yield f"there is no setting {name}"
     for name in sorted({*NAMED_FILE.findall(text)}):
