@@ -1211,7 +1211,7 @@ class Secrets(TestCase):
         self.assertEqual(no_utf8["Authorization"], "Basic dTr/")
 
     def test_a_bearer_token_is_for_the_web_server_that_has_the_object(self):
-        secrets = environment(REDUCTIONIST_BEARER_TOKEN="a.b-c", REDUCTIONIST_TOKEN="open-sesame")
+        secrets = environment(REDUCTIONIST_BEARER_TOKEN="a.b-c", REDUCTIONIST_SERVICE_TOKEN="open-sesame")
         on_web = ["--api", "v2", "--interface", "https", "--url", "https://data.example/a.nc"]
         for arguments, expected in (
             (on_web, "Bearer a.b-c"),
@@ -1244,7 +1244,7 @@ class Secrets(TestCase):
             with service("--auth-token-file", tokens.name) as address:
                 there = of_chunk(*MISSING, "--server", f"http://{address}")
                 self.assertEqual(self.answer("count", *there, "--token", "open-sesame"), of_numpy("count", CHUNK))
-                in_environment = environment(REDUCTIONIST_TOKEN="open-sesame")
+                in_environment = environment(REDUCTIONIST_SERVICE_TOKEN="open-sesame")
                 self.assertEqual(self.answer("count", *there, env=in_environment), of_numpy("count", CHUNK))
                 self.assertIn("error 401", self.failure("count", *there)[0])
 

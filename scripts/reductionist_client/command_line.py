@@ -116,7 +116,7 @@ def credentials_of(options: argparse.Namespace, environment: Mapping[str, str]) 
     credentials = Credentials(
         **of_user,
         bearer_token=options.bearer_token or environment.get("REDUCTIONIST_BEARER_TOKEN"),
-        service_token=options.service_token or environment.get("REDUCTIONIST_TOKEN"),
+        service_token=options.service_token or environment.get("REDUCTIONIST_SERVICE_TOKEN"),
     )
     for name in ("session_token", "bearer_token", "service_token"):
         if not re.fullmatch("[!-~]*", getattr(credentials, name) or ""):

@@ -127,7 +127,7 @@ def add_credentials(group: Group) -> None:
         "--token",
         dest="service_token",
         metavar="TOKEN",
-        help="of the service itself, if its operator wants one; better in the environment as REDUCTIONIST_TOKEN",
+        help="of the service itself, if its operator wants one; better in the environment as REDUCTIONIST_SERVICE_TOKEN",
     )
 
 

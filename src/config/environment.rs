@@ -20,7 +20,7 @@ const CLOSING: &[(&str, &[&str])] = &[
 ];
 
 /// Variables of the client for people, which may run in the same environment.
-const OF_CLIENTS: &[&str] = &["BEARER_TOKEN", "PASSWORD", "SESSION_TOKEN", "TOKEN"];
+const OF_CLIENTS: &[&str] = &["BEARER_TOKEN", "PASSWORD", "SERVICE_TOKEN", "SESSION_TOKEN"];
 
 /// From this similarity on, one name is another one misspelt; nothing else has to be considered.
 const SURELY: f64 = 0.8;
