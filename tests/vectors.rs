@@ -151,6 +151,41 @@ fn chunks_of_other_libraries_decode_to_what_went_in() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+#[test]
+fn filter_masks_beyond_the_filters_mean_nothing() {
+    let filtered =
+        vectors().into_iter().filter(|vector| vector.size != Some(0) && !vector.fields.contains_key("codecs"));
+    for mut vector in filtered {
+        let filters = vector.fields.get("filters").and_then(Value::as_array).map_or(0, Vec::len);
+        let steps = filters + usize::from(vector.fields.contains_key("compression"));
+        let mask = vector.fields.get("filter_mask").and_then(Value::as_u64).unwrap_or(0);
+        for beyond in [u32::MAX, 0x0fff_ffff, 1 << steps] {
+            let beyond = u64::from(beyond >> steps << steps);
+            vector.fields.insert("filter_mask".to_owned(), json!(mask | beyond));
+            let result =
+                select(&vector.request(), &vector.encoded()).unwrap_or_else(|e| panic!("{}: {e:?}", vector.name));
+            assert!(result.values.bytes() == vector.expected(), "{} with {:#x}", vector.name, mask | beyond);
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_was_skipped_need_not_be_known() {
+    let [plain] = vectors()
+        .into_iter()
+        .filter(|vector| vector.name == "numcodecs-zlib-int16")
+        .collect::<Vec<_>>()
+        .try_into()
+        .ok()
+        .unwrap();
+    let mut vector = Vector { fields: Map::new(), ..plain };
+    vector.fields.extend([
+        ("filters".to_owned(), json!([{"id": 32013, "cd_values": [1]}, {"id": "zlib"}])),
+        ("filter_mask".to_owned(), json!(0xffff_fffd_u32)),
+    ]);
+    assert_eq!(select(&vector.request(), &vector.encoded()).unwrap().values.bytes(), vector.expected());
+}
+
 /// Mutated chunks for each codec.
 const MUTATIONS: usize = 20_000;
 

@@ -74,7 +74,6 @@ pub enum InterfaceType {
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::filters, use_context, skip_on_field_errors = false))]
-#[validate(schema(function = rules::filter_mask, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::codecs, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::fill_value, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::strides, use_context, skip_on_field_errors = false))]
@@ -113,7 +112,8 @@ pub struct RequestData {
     /// What the chunk went through before it was compressed, in that order.
     #[schema(schema_with = schema::filters)]
     pub filters: Option<Vec<CodecSpec>>,
-    /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression.
+    /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression. Bits beyond
+    /// them mean nothing, as in HDF5, whose writers set them as well.
     pub filter_mask: Option<u32>,
     /// Zarr v3's list of codecs, instead of `compression`, `filters` and `filter_mask`.
     #[schema(schema_with = schema::codecs)]
