@@ -121,10 +121,10 @@ fn select(request: &Request, encoded: &[u8]) -> Result<OperationResult, ActiveSt
     let mut budget = Budget::unshared(plan.memory_units(&request.pipeline, len), Arc::new(Pool::new(1, 0)));
     let mut buffer: Buffer = budget.allocate(len).expect("it was planned");
     match request.fill_value {
-        Some(value) => request.task.fill(&mut buffer, value),
+        Some(value) => request.task.fill(&mut buffer, value, &budget)?,
         None => buffer.bytes_mut().copy_from_slice(encoded),
     }
-    let chunk = request.pipeline.decode(buffer, plan.decoded_len, &mut budget)?;
+    let chunk = request.pipeline.decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)?;
     Ok(Select::run(&request.task, chunk, &mut budget)?)
 }
 

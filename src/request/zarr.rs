@@ -246,7 +246,7 @@ mod tests {
         chain.stages.iter().rev().fold(encoded.to_vec(), |encoded, stage| {
             let Stage::Codec(codec) = stage else { panic!("no checksum is here") };
             let mut decoded = vec![0; codec.decoded_len(encoded.len()).expect("it follows")];
-            codec.decode(&encoded, &mut decoded).expect("it decodes");
+            codec.decode(&encoded, &mut decoded, &crate::array::Cancellation::never()).expect("it decodes");
             decoded
         })
     }
