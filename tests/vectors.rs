@@ -151,6 +151,63 @@ fn chunks_of_other_libraries_decode_to_what_went_in() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// A chunk of Zarr v3 whose codecs change elements (`scripts/zarr_elements.py`).
+#[derive(Deserialize)]
+struct Elements {
+    name: String,
+    codecs: Vec<Value>,
+    dtype: String,
+    shape: Vec<usize>,
+    stored: String,
+    /// What zarr-python reads, little-endian.
+    elements: String,
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.bytes().map(|digit| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+#[test]
+fn codecs_of_elements_in_every_byte_order_decode_as_zarr_python_reads_them() {
+    #[derive(Deserialize)]
+    struct Index {
+        vectors: Vec<Elements>,
+    }
+    let Index { vectors } = serde_json::from_slice(&read("zarr3-elements.json")).expect("the index");
+    assert!(vectors.len() > 180);
+    let mut wrong = Vec::new();
+    for Elements { name, codecs, dtype, shape, stored, elements } in vectors {
+        let without_prefix = |codec: &Value| {
+            let mut codec = codec.clone();
+            codec["name"] = json!(codec["name"].as_str().unwrap().trim_start_matches("numcodecs."));
+            codec
+        };
+        let unprefixed: Vec<Value> = codecs.iter().map(without_prefix).collect();
+        for codecs in [&codecs, &unprefixed] {
+            let mut vector = Vector {
+                name: name.clone(),
+                file: None,
+                decoded: String::new(),
+                array: None,
+                dtype: dtype.clone(),
+                byte_order: None,
+                offset: None,
+                size: None,
+                fields: Map::new(),
+            };
+            vector.fields.extend([("codecs".to_owned(), json!(codecs)), ("shape".to_owned(), json!(shape))]);
+            match select(&vector.request(), &from_hex(&stored)) {
+                Ok(result) if result.values.bytes() == from_hex(&elements) => {}
+                Ok(result) => wrong.push(format!("{name}: {:?} {:?}", result.values.bytes(), from_hex(&elements))),
+                Err(error) => wrong.push(format!("{name}: {error:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn filter_masks_beyond_the_filters_mean_nothing() {
     let filtered =

@@ -8,6 +8,8 @@
     reason = "the conversions of C are what NumPy's astype makes"
 )]
 
+use std::fmt;
+
 use half::f16;
 
 use super::{Codec, Fault};
@@ -45,6 +47,24 @@ impl NumpyType {
         Some(Self { dtype, byte_order })
     }
 
+    /// Numbers of this dtype in this order.
+    #[must_use]
+    pub const fn new(dtype: DType, byte_order: ByteOrder) -> Self {
+        Self { dtype, byte_order }
+    }
+
+    /// What the numbers are.
+    #[must_use]
+    pub const fn dtype(self) -> DType {
+        self.dtype
+    }
+
+    /// The order of their bytes.
+    #[must_use]
+    pub const fn byte_order(self) -> ByteOrder {
+        self.byte_order
+    }
+
     /// Size of a number in bytes.
     #[must_use]
     pub const fn size(self) -> usize {
@@ -60,12 +80,20 @@ impl NumpyType {
     }
 }
 
+/// As NumPy writes it.
+impl fmt::Display for NumpyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let byte_order = if self.byte_order == ByteOrder::Little { '<' } else { '>' };
+        write!(f, "{byte_order}{}", self.dtype.name())
+    }
+}
+
 /// Numbers that are converted at one time.
 const BLOCK: usize = 256;
 
 /// Some numbers, without loss.
 #[derive(Clone, Debug)]
-enum Loaded {
+pub(super) enum Loaded {
     Signed(Vec<i64>),
     Unsigned(Vec<u64>),
     Floats(Vec<f64>),
@@ -175,7 +203,7 @@ impl Codec for AsType {
         if self.encoded.dtype == self.decoded.dtype {
             return self.reorder(encoded, decoded, cancellation);
         }
-        convert(encoded, self.encoded, decoded, self.decoded, cancellation, Ok)
+        convert(encoded, *self, decoded, cancellation, Ok)
     }
 }
 
@@ -224,14 +252,10 @@ impl Codec for FixedScaleOffset {
     fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let Self { scale, offset, .. } = *self;
         // NumPy keeps to the dtype of floats, and rounds after each step.
-        let half = |number: f64| f16::from_f32(number as f32).to_f64();
-        let single = |number: f64| f64::from(number as f32);
-        let unscaled = |number: f64| match self.encoded.dtype {
-            DType::Float16 => half(half(number / half(scale)) + half(offset)),
-            DType::Float32 => single(single(number / single(scale)) + single(offset)),
-            _ => number / scale + offset,
-        };
-        convert(encoded, self.encoded, decoded, self.decoded, cancellation, |numbers| {
+        let round = |number: f64| rounded_to(self.encoded.dtype, number);
+        let unscaled = |number: f64| round(round(number / round(scale)) + round(offset));
+        let dtypes = AsType { encoded: self.encoded, decoded: self.decoded };
+        convert(encoded, dtypes, decoded, cancellation, |numbers| {
             Ok(Loaded::Floats(numbers.into_floats().into_iter().map(unscaled).collect()))
         })
     }
@@ -272,14 +296,24 @@ impl Codec for Delta {
     }
 }
 
-fn convert(
+/// The result of a step of arithmetic in this dtype, if it is a floating one.
+pub(super) fn rounded_to(dtype: DType, number: f64) -> f64 {
+    match dtype {
+        DType::Float16 => f16::from_f32(number as f32).to_f64(),
+        DType::Float32 => f64::from(number as f32),
+        _ => number,
+    }
+}
+
+/// Decodes numbers by what `change` makes of some of them.
+pub(super) fn convert(
     encoded: &[u8],
-    from: NumpyType,
+    dtypes: AsType,
     decoded: &mut [u8],
-    to: NumpyType,
     cancellation: &Cancellation,
     change: impl Fn(Loaded) -> Result<Loaded, Fault>,
 ) -> Result<usize, Fault> {
+    let AsType { encoded: from, decoded: to } = dtypes;
     check_whole(encoded, from)?;
     let len = (encoded.len() / from.size()).saturating_mul(to.size());
     let decoded = decoded.get_mut(..len).ok_or(Fault::Full)?;

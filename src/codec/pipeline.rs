@@ -298,14 +298,17 @@ fn decode_one(
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, sync::Arc};
+    use std::{io::Write, num::NonZeroUsize, sync::Arc};
 
     use flate2::{Compression, write::ZlibEncoder};
 
     use super::*;
     use crate::{
-        array::Pool,
-        codec::{Algorithm, Bitshuffle, Blosc, Bzip2, Deflate, Hdf5Lz4, Lzf, Place, Zstd, bitshuffle::Inner},
+        array::{Cancellation, Kind, Number, Pool},
+        codec::{
+            Algorithm, AsType, Bitshuffle, Blosc, Bzip2, CastValue, Deflate, Delta, Hdf5Lz4, LinearScale, Lz4, Lzf,
+            Nbit, NumpyType, OutOfRange, PackBits, Place, Rounding, Shuffle, Transpose, Zstd, bitshuffle::Inner,
+        },
     };
 
     fn zlib(data: &[u8], level: u32) -> Vec<u8> {
@@ -447,6 +450,70 @@ mod tests {
             b = (a + b) % 65_535;
         }
         b << 16 | a
+    }
+
+    /// Something long for each codec, and what it decodes to in bytes.
+    fn long_work() -> Vec<(Box<dyn Codec>, Vec<u8>, usize)> {
+        const LEN: usize = 4 << 20;
+        let zeros = || vec![0; LEN];
+        let size = |size| NonZeroUsize::new(size).unwrap();
+        let of = |text: &str| NumpyType::parse(text).unwrap();
+        let as_type = |from, to| AsType { encoded: of(from), decoded: of(to) };
+        let lz4 = |data: &[u8]| ::lz4::block::compress(data, None, true).unwrap();
+        let long_lz4 = lz4(&(0..5_u32 << 20).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+        let cast = CastValue {
+            dtypes: as_type("<i4", "<f4"),
+            rounding: Rounding::default(),
+            out_of_range: OutOfRange::Clamp,
+            map: vec![],
+        };
+        let transpose =
+            |shape: Vec<usize>| Transpose { order: (0..shape.len()).rev().collect(), shape, element_size: 1 };
+        vec![
+            (Box::new(Shuffle { element_size: size(4), is_whole: true }), zeros(), LEN),
+            (Box::new(Shuffle { element_size: size(1000), is_whole: false }), zeros(), LEN),
+            (Box::new(transpose(vec![2; 22])), zeros(), LEN),
+            (Box::new(transpose(vec![LEN / 2, 2])), zeros(), LEN),
+            (Box::new(as_type("<i4", ">i4")), zeros(), LEN),
+            (Box::new(as_type("<i2", "<f8")), zeros(), 4 * LEN),
+            (Box::new(Delta { numbers: of("<i8") }), zeros(), LEN),
+            (Box::new(LinearScale::new(of("<f4"), Number::Integer(2), Number::Integer(1)).unwrap()), zeros(), LEN),
+            (Box::new(cast), zeros(), LEN),
+            (Box::new(PackBits), vec![0; LEN / 8 + 1], LEN),
+            (Box::new(Bitshuffle::new(4, LEN / 4, Inner::None).unwrap()), zeros(), LEN),
+            (Box::new(Zstd), zstd(&zeros()), LEN),
+            (Box::new(Bzip2), bzip2(&vec![0; LEN]), LEN),
+            (Box::new(Lz4), long_lz4, 20 << 20),
+            (Box::new(Lzf), [vec![0, 0], [0xe0, 0xff, 0].repeat(LEN / 264)].concat(), LEN / 264 * 264 + 1),
+            (
+                Box::new(Nbit::new(&[8, 0, 1 << 20, 1, 4, 0, 13, 3], Kind::Signed).unwrap()),
+                vec![0; (13 << 20) / 8 + 1],
+                LEN,
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_codec_looks_whether_somebody_waits() {
+        for (codec, encoded, len) in long_work() {
+            let name = codec.name();
+            let (mut decoded, cancellation) = (vec![0; len], Cancellation::never());
+            assert_eq!(codec.decode(&encoded, &mut decoded, &cancellation).unwrap(), len, "{name}");
+            assert!(cancellation.looks() >= len >> 20, "{name}: once for each MiB");
+            let (cancellation, waiting) = Cancellation::with_waiting();
+            drop(waiting);
+            assert!(matches!(codec.decode(&encoded, &mut decoded, &cancellation), Err(Fault::Cancelled)), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_stage_begins_when_nobody_waits() {
+        let pipeline = FilterPipeline::new(vec![Deflate::Zlib.into()]);
+        let mut budget = Budget::unshared(100, Arc::new(Pool::new(1, 0)));
+        let buffer = budget.allocate(10).unwrap();
+        drop(budget.waiting());
+        let given_up = pipeline.decode(buffer, DecodedLen::Exactly(10), LIMIT, &mut budget);
+        assert!(matches!(given_up, Err(CodecError::Cancelled(_))));
     }
 
     #[test]

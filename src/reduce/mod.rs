@@ -408,4 +408,37 @@ mod tests {
             assert_eq!(sums(rows, width, &shuffled, planes, Missing::default()), expected, "{rows} x {width}");
         }
     }
+
+    #[test]
+    fn a_reduction_ends_when_nobody_waits() {
+        let elements: Vec<f32> = vec![1.0; 64 * 64 * 64];
+        let view = |strided| {
+            let view = ArrayViewD::from_shape(vec![64, 64, 64], &elements[..]).unwrap();
+            if strided { view.reversed_axes() } else { view }
+        };
+        for storage in [Storage::NATIVE, Storage { shuffled: true, ..Storage::NATIVE }] {
+            for reduced in [[true; 3], [false; 3], [true, false, true], [false, false, true]] {
+                for (strided, values) in [(false, vec![]), (true, vec![]), (false, vec![2.0, 3.0])] {
+                    let rules = MissingRules::from(Missing { values, min: None, max: None });
+                    let mut budget = Budget::unshared(5000, Arc::new(Pool::new(1 << 16, 0)));
+                    drop(budget.waiting());
+                    let sum = reduce::<Sum, f32>(
+                        &elements,
+                        view(strided),
+                        storage,
+                        &reduced,
+                        &rules,
+                        DType::Float32.into(),
+                        &mut budget,
+                    );
+                    assert!(matches!(sum, Err(ReduceError::Cancelled(_))), "{reduced:?}");
+                }
+            }
+        }
+        let mut budget = Budget::unshared(5000, Arc::new(Pool::new(1 << 16, 0)));
+        drop(budget.waiting());
+        let nothing =
+            reduce_nothing::<Max, f32>(&mut elements.clone(), &MissingRules::from(Missing::default()), &mut budget);
+        assert!(matches!(nothing, Err(ReduceError::Cancelled(_))));
+    }
 }

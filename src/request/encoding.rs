@@ -22,6 +22,7 @@ impl Encoding {
         let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
         let order = data.order.unwrap_or_default();
         let Some(codecs) = &data.codecs else {
+            problems.extend(unknown_byte_order(data).map(|problem| Problem::new("byte_order", problem)));
             let pipeline = FilterPipeline::new(stages(data, problems)?);
             return Some(Self { pipeline, byte_order, order });
         };
@@ -33,6 +34,18 @@ impl Encoding {
     pub(super) fn of_unwritten(self) -> Self {
         Self { pipeline: FilterPipeline::default(), byte_order: ByteOrder::NATIVE, ..self }
     }
+}
+
+/// What is wrong if nobody says in which order elements are read that a filter has put in another one than the server's.
+fn unknown_byte_order(data: &RequestData) -> Option<String> {
+    let mut filters = data.filters.iter().flatten().enumerate();
+    let decoded = filters.find_map(|(step, spec)| {
+        let is_skipped = data.filter_mask.unwrap_or(0) >> step.min(31) & 1 == 1;
+        codec::element_types(spec).filter(|_| !is_skipped)
+    })?;
+    let decoded = decoded.decoded;
+    (data.byte_order.is_none() && decoded.size() > 1 && decoded.byte_order() != ByteOrder::NATIVE)
+        .then(|| format!("is needed: filters decode to {decoded}, and the array may be of another order"))
 }
 
 /// The stages of `filters`, and after them the compression, but for those that `filter_mask` says were skipped: what these
