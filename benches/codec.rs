@@ -11,7 +11,7 @@ use flate2::{
 use libdeflater::Decompressor;
 use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, DType, Missing, MissingRules, Pool, Storage},
+    array::{Budget, Cancellation, DType, Missing, MissingRules, Pool, Storage},
     codec::{Codec, DecodedLen, Deflate, FilterPipeline, Shuffle},
     reduce::{Sum, reduce},
 };
@@ -56,7 +56,7 @@ fn unshuffle(c: &mut Criterion) {
         for element_size in [2, 4, 8, 16] {
             let codec = Shuffle { element_size: NonZeroUsize::new(element_size).expect("not 0"), is_whole: true };
             group.bench_function(format!("{element_size}_bytes/{}", size / MIB), |b| {
-                b.iter(|| codec.decode(black_box(&from), &mut to).expect("decodes"))
+                b.iter(|| codec.decode(black_box(&from), &mut to, &Cancellation::never()).expect("decodes"))
             });
         }
     }
@@ -119,7 +119,7 @@ fn chunk(c: &mut Criterion) {
                     let mut budget = Budget::unshared(1 << 20, Arc::clone(&pool));
                     let mut buffer = budget.allocate(encoded.len()).expect("memory");
                     buffer.bytes_mut().copy_from_slice(&encoded);
-                    let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), &mut budget).expect("decodes");
+                    let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), size, &mut budget).expect("decodes");
                     let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
                     reduce::<Sum, f32>(
                         chunk.elements(),

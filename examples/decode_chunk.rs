@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut buffer = budget.allocate(encoded.len())?;
         buffer.bytes_mut().copy_from_slice(&encoded);
         let start = Instant::now();
-        let decoded = request.pipeline.decode(buffer, plan.decoded_len, &mut budget)?;
+        let decoded = request.pipeline.decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)?;
         shortest = shortest.min(start.elapsed().as_secs_f64());
         decoded_len = decoded.bytes().len();
     }

@@ -6,10 +6,11 @@ import hdf5plugin
 import numcodecs
 import numpy as np
 import zarr.codecs
+import zarr_elements
 from h5py import h5t
 from numcodecs.checksum32 import CRC32, CRC32C, Adler32
 
-from stored_chunks import by_numcodecs
+from stored_chunks import StoredChunk, by_numcodecs
 from stored_hdf5 import (
     by_hdf5,
     by_netcdf4,
@@ -264,6 +265,9 @@ def zarr_cases():
     yield "Zarr 2", zarr2
     yield "Zarr 3", zarr3
     yield "Zarr 3 shards", lambda dice: zarr3(dice, sharded=True)
+    yield "Zarr 3 elements of numcodecs", lambda dice: changed_elements(dice, zarr_elements.of_numcodecs)
+    yield "Zarr 3 scale_offset, cast_value", lambda dice: changed_elements(dice, zarr_elements.of_zarr)
+    yield "Zarr 3 transpose before shards", turned_shards
     yield "never written", never_written
 
 
@@ -294,6 +298,31 @@ def zarr3(dice, sharded=False):
         shape = tuple(n * dice.randint(1, 3) for n in chunks)
         options["shards"] = {"shape": shape, "index_location": dice.choice(["start", "end"])}
     return any_of(dice, by_zarr(array, chunks, 3, **options))
+
+
+def changed_elements(dice, chunks):
+    """Codecs that change elements, in any pair of byte orders; their names with the prefix or without it."""
+    numbers = np.random.default_rng(dice.randrange(2**32))
+    shape = dice.randint(1, 9), dice.randint(1, 9)
+    made = list(chunks(lambda dtype: numbers.integers(0, 100, shape).astype(dtype)))
+    _, codecs, stored, values = dice.choice(made)
+    if dice.random() < 0.5:
+        codecs = [codec | {"name": codec["name"].removeprefix("numcodecs.")} for codec in codecs]
+    if any("big" in codec.get("configuration", {}).values() for codec in codecs):
+        values = values.astype(values.dtype.newbyteorder(">"))  # what a request says must be that of `bytes`
+    return StoredChunk("zarr", values, stored, {"codecs": codecs})
+
+
+def turned_shards(dice):
+    """An array that was turned before it was cut into shards, as zarr-python reads it from metadata that say so."""
+    array = random_array(dice)
+    axes = dice.sample(range(array.ndim), array.ndim)
+    turned = array.transpose(axes)
+    inner = turned.shape
+    shard = by_zarr(np.ascontiguousarray(turned), inner, 3, shards=inner)
+    (chunk,) = shard.values()
+    codecs = [{"name": "transpose", "configuration": {"order": axes}}, *chunk.codecs["codecs"]]
+    return StoredChunk("zarr", array, chunk.stored, {"codecs": codecs}, chunk.place)
 
 
 def random_chunks(dice, array):

@@ -4,8 +4,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ShapeBuilder};
 
 use crate::{
     array::{
-        Budget, Buffer, BufferError, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules, Number, Order, Packing,
-        Slice, Storage, Unpacked, dtype::with_dtype, memory_units, select, to_native,
+        Budget, Buffer, BufferError, ByteOrder, Cancelled, DType, Element, Kind, MAX_ELEMENTS, Missing, MissingRules,
+        Number, Order, Packing, STEP, Slice, Storage, Unpacked, dtype::with_dtype, memory_units, select, to_native,
+        write_each,
     },
     reduce::{Count, ReduceError, Reduced, Reduction, Wanted, reduce, reduce_nothing},
 };
@@ -96,6 +97,9 @@ pub enum OperationError {
     /// No memory for the result.
     #[error(transparent)]
     Buffer(#[from] BufferError),
+    /// Nobody waits for the result.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// Something that checked requests rule out.
     #[error("defect: {0}")]
     Defect(&'static str),
@@ -105,6 +109,7 @@ impl From<ReduceError> for OperationError {
     fn from(error: ReduceError) -> Self {
         match error {
             ReduceError::Buffer(error) => error.into(),
+            ReduceError::Cancelled(error) => error.into(),
             ReduceError::Overflow { dtype } => Self::Overflow {
                 dtype: dtype.name(),
                 wider: match (dtype.kind(), dtype.size()) {
@@ -232,7 +237,7 @@ impl<R: Reduction + Send + Sync + 'static> NumOperation for R {
         let is_in_place =
             keeps_elements && wanted.packing.is_none() && !task.storage.shuffled && is_whole(&view, &chunk);
         let (values, counts) = if is_in_place {
-            to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
+            make_native(chunk.elements_mut::<T>(), task.storage.byte_order, budget)?;
             let counts = reduce_nothing::<R, T>(chunk.elements_mut(), &missing, budget)?;
             (chunk, counts)
         } else {
@@ -277,7 +282,7 @@ impl NumOperation for Select {
         if task.storage.shuffled {
             return Err(OperationError::Defect("elements are selected before they are put together"));
         }
-        to_native(chunk.elements_mut::<T>(), task.storage.byte_order);
+        make_native(chunk.elements_mut::<T>(), task.storage.byte_order, budget)?;
         let view = task.view::<T>(&chunk)?;
         let shape = task.in_request_order(view.shape().to_vec());
         let Wanted { dtype, packing } = task.wanted(task.dtype);
@@ -327,6 +332,15 @@ fn is_whole<T: Element>(view: &ArrayViewD<'_, T>, chunk: &Buffer) -> bool {
     view.is_standard_layout() && view.len() == chunk.elements::<T>().len()
 }
 
+/// Brings elements into the machine's own byte order, in place.
+fn make_native<T: Element>(elements: &mut [T], from: ByteOrder, budget: &Budget) -> Result<(), Cancelled> {
+    for part in elements.chunks_mut(STEP) {
+        budget.cancellation().check()?;
+        to_native(part, from);
+    }
+    Ok(())
+}
+
 /// A copy of the view, unpacked to `dtype` if the elements are packed.
 fn selected<T: Element>(
     view: &ArrayViewD<'_, T>,
@@ -351,9 +365,9 @@ fn copied<T: Element, U: Element>(
     budget: &mut Budget,
 ) -> Result<Buffer, OperationError> {
     let mut copy = budget.allocate(view.len() * size_of::<U>())?;
-    ArrayViewMutD::from_shape(view.shape(), copy.elements_mut::<U>())
-        .map_err(|_| OperationError::Defect("a copy has another length than its original"))?
-        .zip_mut_with(view, |copy, &element| *copy = value(element));
+    let target = ArrayViewMutD::from_shape(view.shape(), copy.elements_mut::<U>())
+        .map_err(|_| OperationError::Defect("a copy has another length than its original"))?;
+    write_each(target, view, budget.cancellation(), &|copy, &element| *copy = value(element))?;
     Ok(copy)
 }
 
@@ -366,12 +380,18 @@ impl Task {
     }
 
     /// Makes every element of a chunk this one, which the dtype can hold.
-    pub fn fill(&self, chunk: &mut Buffer, value: Number) {
+    ///
+    /// # Errors
+    /// If nobody waits for what is made of the chunk.
+    pub fn fill(&self, chunk: &mut Buffer, value: Number, budget: &Budget) -> Result<(), OperationError> {
         with_dtype!(self.dtype, T => {
-            if let Some(value) = T::from_number(value) {
-                chunk.elements_mut::<T>().fill(value);
+            let value = T::from_number(value).ok_or(OperationError::Defect("a fill value does not fit the dtype"))?;
+            for part in chunk.elements_mut::<T>().chunks_mut(STEP) {
+                budget.cancellation().check()?;
+                part.fill(value);
             }
         });
+        Ok(())
     }
 
     /// What results are to be, where those of the elements as they are have this dtype by default.

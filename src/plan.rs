@@ -37,6 +37,8 @@ pub struct Plan {
     pub max_encoded_len: usize,
     /// Length of the decoded chunk.
     pub decoded_len: DecodedLen,
+    /// Most bytes that any stage of decoding makes of which nobody knows the number.
+    pub decoded_limit: usize,
     /// What a longer encoded chunk breaks.
     bound: Bound,
     /// Memory units that the operation, and writing its result, take beside the decoded chunk.
@@ -67,21 +69,22 @@ impl Plan {
         limits: SizeLimits,
     ) -> Result<Self, ActiveStorageError> {
         let decoded_len = decoded_len(request, limits)?;
-        let encoded_len = request.pipeline.encoded_len(decoded_len);
+        let encoded_len = request.pipeline.encoded_len(decoded_len.max());
         // Where the one length follows from the other, the limit of either is one of both.
-        let of_decoded = limits.decoded.max(encoded_len.max());
+        let of_decoded = limits.decoded.max(encoded_len.unwrap_or(usize::MAX));
         let (limit, setting) = match request.pipeline.decoded_len(0) {
             Some(_) if of_decoded < limits.chunk => (of_decoded, "--max-decoded-size"),
             _ => (limits.chunk, "--max-chunk-size"),
         };
-        let (len, bound) = match (request.range.size, encoded_len) {
-            (Some(size), _) => (usize::try_from(size).unwrap_or(usize::MAX), Bound::Setting(setting)),
-            (None, DecodedLen::Exactly(len)) => (len, Bound::Shape),
-            (None, DecodedLen::AtMost(_)) => (limit, Bound::Setting(setting)),
+        let (len, bound) = match (request.range.size, encoded_len, decoded_len) {
+            (Some(size), ..) => (usize::try_from(size).unwrap_or(usize::MAX), Bound::Setting(setting)),
+            (None, Some(len), DecodedLen::Exactly(_)) => (len, Bound::Shape),
+            (None, ..) => (limit, Bound::Setting(setting)),
         };
         if len > limit {
             return Err(too_large(&format!("the chunk, {len} bytes,"), limit, setting));
         }
+        check_effort(&request.pipeline, len, decoded_len, limits)?;
         let stage_len = request.pipeline.decoded_len(len).unwrap_or(usize::MAX).min(decoded_len.max());
         let result_len = O::result_len(&request.task, stage_len);
         if result_len > limits.result {
@@ -95,7 +98,8 @@ impl Plan {
         let answer_units = memory_units(result_len).saturating_add(reply_units);
         // What does not fill a unit is not worth being counted.
         let held_units = request.held_len() / MEMORY_UNIT;
-        Ok(Self { max_encoded_len: len, decoded_len, bound, result_units, held_units, answer_units })
+        let decoded_limit = limits.decoded;
+        Ok(Self { max_encoded_len: len, decoded_len, decoded_limit, bound, result_units, held_units, answer_units })
     }
 
     /// Most memory held at one time, in units, for an encoded chunk of this length. First the chunk is decoded
@@ -104,7 +108,8 @@ impl Plan {
     pub fn memory_units(&self, pipeline: &FilterPipeline, encoded_len: usize) -> usize {
         let decoded_len = pipeline.decoded_len(encoded_len).unwrap_or(usize::MAX).min(self.decoded_len.max());
         let reducing = memory_units(decoded_len).saturating_add(self.result_units);
-        pipeline.peak_memory_units(encoded_len, self.decoded_len).max(reducing).saturating_add(self.held_units)
+        let decoding = pipeline.peak_memory_units(encoded_len, self.decoded_len, self.decoded_limit);
+        decoding.max(reducing).saturating_add(self.held_units)
     }
 
     /// What it takes to decode a chunk of this length and to answer.
@@ -142,6 +147,31 @@ fn decoded_len(request: &Request, limits: SizeLimits) -> Result<DecodedLen, Acti
         elements if elements > MAX_ELEMENTS => Err(OperationError::TooManyElements(elements).into()),
         _ => Ok(DecodedLen::Exactly(len)),
     }
+}
+
+/// Chunks that are decoded pass through no more buffers than this of the largest chunk's length: nobody writes chunks with
+/// more codecs than half as many.
+const MAX_PASSES: usize = 8;
+
+/// Whether decoding takes no longer than it may, however many codecs there are.
+fn check_effort(
+    pipeline: &FilterPipeline,
+    encoded_len: usize,
+    decoded_len: DecodedLen,
+    limits: SizeLimits,
+) -> Result<(), ActiveStorageError> {
+    let (len, limit) = (
+        pipeline.written_len(encoded_len, decoded_len, limits.decoded),
+        limits.decoded.max(limits.chunk).saturating_mul(MAX_PASSES),
+    );
+    if len > limit {
+        return Err(too_large(
+            &format!("what all codecs together write, up to {len} bytes,"),
+            limit,
+            "eight times --max-decoded-size",
+        ));
+    }
+    Ok(())
 }
 
 fn too_large(what: &str, limit: usize, setting: &'static str) -> ActiveStorageError {

@@ -289,3 +289,27 @@ async fn long_bodies_take_turns_and_leave_short_ones_alone() {
     let answer = fixture.post("sum", &fixture.request("chunk", "uint8", json!({"bucket": PUBLIC_BUCKET}))).await;
     assert_eq!(answer.value::<u64>(), 10, "short ones are answered meanwhile");
 }
+
+/// Turns and differences in turn, of which none undoes another.
+fn many_stages() -> serde_json::Value {
+    let delta = json!({"name": "delta", "configuration": {"dtype": "|u1"}});
+    let turn = json!({"name": "transpose", "configuration": {"order": (0..24).rev().collect::<Vec<_>>()}});
+    let pairs = (0..15).flat_map(|_| [delta.clone(), turn.clone()]);
+    pairs.chain([json!({"name": "bytes"}), json!({"name": "zlib"})]).collect()
+}
+
+#[tokio::test]
+async fn work_ends_with_its_deadline_and_leaves_its_thread_to_others() {
+    let fixture = Fixture::start(&["--thread-limit", "1", "--request-timeout", "2s"]).await;
+    fixture.s3.put("bomb", zlib(&vec![1; 1 << 24]));
+    fixture.s3.put("small", zlib(&[7; 100]));
+    let heavy = fixture.request("bomb", "uint8", json!({"shape": vec![2; 24], "codecs": many_stages()}));
+    let small = fixture.request("small", "uint8", json!({"shape": [100], "compression": {"id": "zlib"}}));
+    let late = fixture.post("sum", &heavy).await;
+    assert_eq!(late.status, 504, "{}", late.error());
+    // The only thread would be busy for many seconds more.
+    assert_eq!(fixture.post("sum", &small).await.value::<u64>(), 700);
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(500), fixture.post("sum", &heavy)).await;
+    assert!(gone.is_err(), "this client has gone");
+    assert_eq!(fixture.post("sum", &small).await.value::<u64>(), 700);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    cancellation::{Cancellation, Waiting},
     element::Element,
     pool::{Memory, Pool},
 };
@@ -34,19 +35,34 @@ pub enum BufferError {
     },
 }
 
-/// Memory that has been admitted for one request and not yet been handed out as buffers.
+/// What one request may still use: memory that has been admitted for it and not yet been handed out as buffers, for as long as
+/// somebody waits for its result.
 #[derive(Debug)]
 pub struct Budget {
     permit: Permit,
     pool: Arc<Pool>,
+    cancellation: Cancellation,
 }
 
 impl Budget {
     /// The budget that a memory permit, counted in [`MEMORY_UNIT`]s, allows. Buffers get their memory from the pool,
     /// and return it there.
     #[must_use]
-    pub const fn new(permit: Permit, pool: Arc<Pool>) -> Self {
-        Self { permit, pool }
+    pub fn new(permit: Permit, pool: Arc<Pool>) -> Self {
+        Self { permit, pool, cancellation: Cancellation::never() }
+    }
+
+    /// Has what is done with the budget end soon after the result is dropped.
+    pub fn waiting(&mut self) -> Waiting {
+        let (cancellation, waiting) = Cancellation::with_waiting();
+        self.cancellation = cancellation;
+        waiting
+    }
+
+    /// Whether somebody still waits for what is done with the budget.
+    #[must_use]
+    pub const fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     /// A budget of so many units that are nobody else's.

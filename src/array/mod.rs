@@ -2,6 +2,7 @@
 
 mod buffer;
 mod byte_order;
+mod cancellation;
 pub(crate) mod dtype;
 mod element;
 mod missing;
@@ -13,9 +14,11 @@ mod rows;
 mod selection;
 mod storage;
 mod total;
+mod write_each;
 
 pub use buffer::{Budget, Buffer, BufferError, MEMORY_UNIT, memory_units};
 pub use byte_order::{ByteOrder, copy_to_native, to_native};
+pub use cancellation::{Cancellation, Cancelled, STEP, Waiting, step_of};
 pub use dtype::{DType, Kind};
 pub use element::{Element, HasDType, Number, Rank, Tally};
 pub use missing::{Missing, MissingRules};
@@ -29,6 +32,7 @@ pub(crate) use rows::{Block, ROWS_AT_A_TIME, by_blocks, with_validity};
 pub use selection::{Slice, select};
 pub use storage::Storage;
 pub use total::{COLUMNS, Columns, FloatTotal, PIECE, Sum, Total, WideTotal};
+pub use write_each::write_each;
 
 /// Chunks of more elements than this are refused, so that sums of integers cannot overflow their
 /// accumulators.

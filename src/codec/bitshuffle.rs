@@ -2,10 +2,10 @@
 
 use super::{
     Codec, Fault, lz4,
-    parts::{early_end, len, take, take_slice},
+    parts::{early_end, for_each_byte, len, take, take_slice},
     zstd,
 };
-use crate::array::join_planes;
+use crate::array::{Cancellation, Cancelled, join_planes};
 
 /// Elements that are put together at one time: what that takes stays in the nearest cache.
 const STRIP: usize = 512;
@@ -57,19 +57,24 @@ impl Bitshuffle {
         Ok(Self { element_size, block_elements, inner })
     }
 
-    fn decode_plain(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode_plain(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
         let block_len = self.block_elements.saturating_mul(self.element_size);
         let (bits, rest) = encoded.split_at(self.whole_len(encoded.len())?);
         let (blocks, decoded_rest) = decoded.split_at_mut(bits.len());
         for (bits, block) in bits.chunks(block_len).zip(blocks.chunks_mut(block_len)) {
-            join_bits(bits, self.element_size, block);
+            join_bits(bits, self.element_size, block, cancellation)?;
         }
         decoded_rest.copy_from_slice(rest);
         Ok(encoded.len())
     }
 
-    fn decode_compressed(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode_compressed(
+        &self,
+        mut encoded: &[u8],
+        decoded: &mut [u8],
+        cancellation: &Cancellation,
+    ) -> Result<usize, Fault> {
         let claimed = usize::try_from(u64::from_be_bytes(take(&mut encoded)?)).map_err(|_| Fault::Full)?;
         let block_len = len(u32::from_be_bytes(take(&mut encoded)?))?;
         let decoded = decoded.get_mut(..claimed).ok_or(Fault::Full)?;
@@ -83,20 +88,20 @@ impl Bitshuffle {
             let encoded_len = len(u32::from_be_bytes(take(&mut encoded)?))?;
             let encoded = take_slice(&mut encoded, encoded_len)?;
             let bits = bits.get_mut(..block.len()).ok_or_else(early_end)?;
-            self.decode_block(encoded, bits)?;
-            join_bits(bits, self.element_size, block);
+            self.decode_block(encoded, bits, cancellation)?;
+            join_bits(bits, self.element_size, block, cancellation)?;
         }
         rest.copy_from_slice(encoded.get(..rest.len()).ok_or_else(early_end)?);
         Ok(claimed)
     }
 
-    fn decode_block(&self, encoded: &[u8], bits: &mut [u8]) -> Result<(), Fault> {
+    fn decode_block(&self, encoded: &[u8], bits: &mut [u8], cancellation: &Cancellation) -> Result<(), Fault> {
         match self.inner {
-            Inner::Zstd => match zstd::decode(encoded, bits)? {
+            Inner::Zstd => match zstd::decode(encoded, bits, cancellation)? {
                 written if written == bits.len() => Ok(()),
                 written => Err(Fault::Corrupt(format!("a block decodes to {written} bytes, not {}", bits.len()))),
             },
-            Inner::Lz4 | Inner::None => lz4::decode_block(encoded, bits),
+            Inner::Lz4 | Inner::None => lz4::decode_block(encoded, bits, cancellation),
         }
     }
 
@@ -123,6 +128,15 @@ impl Codec for Bitshuffle {
         (self.inner == Inner::None).then_some(decoded)
     }
 
+    /// The shortest block has eight bytes, and four more for its length.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        match self.inner {
+            Inner::None => decoded,
+            Inner::Lz4 => for_each_byte(2, decoded),
+            Inner::Zstd => for_each_byte(4, decoded),
+        }
+    }
+
     fn scratch_len(&self, decoded: usize) -> usize {
         match self.inner {
             Inner::None => 0,
@@ -131,21 +145,27 @@ impl Codec for Bitshuffle {
         }
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         match self.inner {
-            Inner::None => self.decode_plain(encoded, decoded),
-            Inner::Lz4 | Inner::Zstd => self.decode_compressed(encoded, decoded),
+            Inner::None => self.decode_plain(encoded, decoded, cancellation),
+            Inner::Lz4 | Inner::Zstd => self.decode_compressed(encoded, decoded, cancellation),
         }
     }
 }
 
 /// Puts elements of a block together, of which there are a multiple of eight: for each byte of an element there are eight
 /// rows, one of each bit, lowest first.
-pub(super) fn join_bits(bits: &[u8], element_size: usize, elements: &mut [u8]) {
+pub(super) fn join_bits(
+    bits: &[u8],
+    element_size: usize,
+    elements: &mut [u8],
+    cancellation: &Cancellation,
+) -> Result<(), Cancelled> {
     let row_len = bits.len() / (8 * element_size);
     let strip_len = STRIP.min(elements.len() / element_size);
     let mut planes = vec![0; strip_len * element_size];
     for (strip, elements) in elements.chunks_mut((strip_len * element_size).max(1)).enumerate() {
+        cancellation.check()?;
         let count = elements.len() / element_size;
         let first = strip * (strip_len / 8);
         for (byte, plane) in planes.chunks_exact_mut(strip_len).enumerate() {
@@ -153,7 +173,7 @@ pub(super) fn join_bits(bits: &[u8], element_size: usize, elements: &mut [u8]) {
                 let row = (8 * byte + bit) * row_len + first;
                 bits.get(row..row + count / 8).unwrap_or_default()
             });
-            let Some(plane) = plane.get_mut(..count) else { return };
+            let Some(plane) = plane.get_mut(..count) else { return Ok(()) };
             join_planes::<8, 32>(rows, plane);
             transpose_bits(plane);
         }
@@ -172,6 +192,7 @@ pub(super) fn join_bits(bits: &[u8], element_size: usize, elements: &mut [u8]) {
             }
         }
     }
+    Ok(())
 }
 
 /// Each eight bytes are eight rows of eight bits, of which they become the columns.
@@ -212,7 +233,7 @@ mod tests {
             for count in [0, 8, 64, 504, 512, 520, 2048] {
                 let elements: Vec<u8> = (0..size * count).map(|i| u8::try_from(i * i * 7 % 251).unwrap()).collect();
                 let mut joined = vec![0; elements.len()];
-                join_bits(&shuffle_bits(&elements, size), size, &mut joined);
+                join_bits(&shuffle_bits(&elements, size), size, &mut joined, &Cancellation::never()).unwrap();
                 assert_eq!(joined, elements, "{count} of {size} bytes");
             }
         }
@@ -224,9 +245,9 @@ mod tests {
         let elements: Vec<u8> = (0..2 * (8 + 8 + 3)).collect();
         let encoded = [shuffle_bits(&elements[..16], 2), shuffle_bits(&elements[16..32], 2), elements[32..].to_vec()];
         let mut decoded = vec![0; elements.len()];
-        assert_eq!(codec.decode(&encoded.concat(), &mut decoded).unwrap(), elements.len());
+        assert_eq!(codec.decode(&encoded.concat(), &mut decoded, &Cancellation::never()).unwrap(), elements.len());
         assert_eq!(decoded, elements);
-        assert!(matches!(codec.decode(&[0; 7], &mut decoded), Err(Fault::Unsuited(_))));
+        assert!(matches!(codec.decode(&[0; 7], &mut decoded, &Cancellation::never()), Err(Fault::Unsuited(_))));
         assert!(Bitshuffle::new(0, 0, Inner::None).is_err() && Bitshuffle::new(4, 12, Inner::None).is_err());
     }
 
@@ -240,7 +261,7 @@ mod tests {
         encoded.extend(bits);
         encoded.extend(&elements[64..]);
         let mut decoded = vec![0; 80];
-        assert_eq!(codec.decode(&encoded, &mut decoded).unwrap(), 76);
+        assert_eq!(codec.decode(&encoded, &mut decoded, &Cancellation::never()).unwrap(), 76);
         assert_eq!(decoded[..76], elements);
     }
 

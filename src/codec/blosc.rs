@@ -9,10 +9,11 @@ use super::{
     Codec, Deflate, Fault,
     bitshuffle::join_bits,
     blosclz, lz4,
-    parts::{early_end, len, take, take_slice},
+    parts::{early_end, for_each_byte, len, take, take_slice},
+    shuffle,
     zstd::{self, Zstd},
 };
-use crate::array::{ByteOrder, Planes};
+use crate::array::{Cancellation, Cancelled, STEP, step_of};
 
 /// A chunk of Blosc 1, as numcodecs, Zarr and HDF5's filter 32001 write it; or one of Blosc 2.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,10 @@ const MAX_SPLITS: usize = 16;
 
 /// No stream of Blosc 1 is of fewer bytes than this where elements are split.
 const MIN_SPLIT_LEN: usize = 128;
+
+/// Longest stream of Snappy, in bytes: its library decodes one in one go, however little somebody waits for it. Those that
+/// c-blosc makes by itself are of a few MiB at most.
+const LONGEST_SNAPPY: usize = 64 << 20;
 
 /// What the header of a chunk says.
 #[derive(Clone, Copy, Debug)]
@@ -97,27 +102,33 @@ impl Codec for Blosc {
         None
     }
 
+    /// A byte in a block of its own takes nine: four that say where it begins, and four how long it is.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        for_each_byte(9, decoded)
+    }
+
     /// A block may be all of it.
     fn scratch_len(&self, decoded: usize) -> usize {
         decoded.saturating_add(Zstd.scratch_len(decoded))
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        decode_chunk(encoded, decoded)
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        decode_chunk(encoded, decoded, cancellation)
     }
 }
 
 /// What blocks are decoded with, one after the other.
-pub(super) struct Work {
+pub(super) struct Work<'a> {
     /// Room for a block before its elements are put together.
     shuffled: Vec<u8>,
     /// Bytes of the chunk that no block has been made of: a format in which blocks could share theirs would take as long as it
     /// has blocks times bytes.
     unread: usize,
+    cancellation: &'a Cancellation,
 }
 
 /// Decodes a chunk into the front of `decoded`: its length.
-pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
     let (header, rest) = Header::of(encoded)?;
     let decoded = decoded.get_mut(..header.decoded_len).ok_or(Fault::Full)?;
     match header.content {
@@ -127,12 +138,12 @@ pub(super) fn decode_chunk(encoded: &[u8], decoded: &mut [u8]) -> Result<usize, 
             return Ok(header.decoded_len);
         }
         Content::Same(special) => {
-            fill(special, header.element_size, rest, decoded)?;
+            fill(special, header.element_size, rest, decoded, cancellation)?;
             return Ok(header.decoded_len);
         }
     }
     let block_len = header.block_len.get().min(decoded.len());
-    let mut work = header.work(encoded, block_len);
+    let mut work = header.work(encoded, block_len, cancellation);
     let (first, others) = decoded.split_at_mut(block_len);
     if !first.is_empty() {
         header.decode_block(encoded, 0, None, &mut work, first)?;
@@ -149,6 +160,7 @@ pub(super) fn fill(
     element_size: NonZeroUsize,
     value: &[u8],
     decoded: &mut [u8],
+    cancellation: &Cancellation,
 ) -> Result<(), Fault> {
     let size = element_size.get();
     let element: &[u8] = match (special, size) {
@@ -161,8 +173,11 @@ pub(super) fn fill(
         (Special::NaNs, _) => return Err(Fault::Corrupt(format!("no NaN has {size} bytes"))),
         (Special::Repeated, _) => value.get(..size).ok_or_else(early_end)?,
     };
-    for slot in decoded.chunks_mut(size) {
-        slot.copy_from_slice(element.get(..slot.len()).ok_or_else(early_end)?);
+    for part in decoded.chunks_mut(step_of(size)) {
+        cancellation.check()?;
+        for slot in part.chunks_mut(size) {
+            slot.copy_from_slice(element.get(..slot.len()).ok_or_else(early_end)?);
+        }
     }
     Ok(())
 }
@@ -263,8 +278,9 @@ impl Header {
     }
 
     /// What blocks of this length need.
-    pub(super) fn work(&self, encoded: &[u8], block_len: usize) -> Work {
-        Work { shuffled: vec![0; if self.is_shuffled() { block_len } else { 0 }], unread: encoded.len() }
+    pub(super) fn work<'a>(&self, encoded: &[u8], block_len: usize, cancellation: &'a Cancellation) -> Work<'a> {
+        let shuffled = vec![0; if self.is_shuffled() { block_len } else { 0 }];
+        Work { shuffled, unread: encoded.len(), cancellation }
     }
 
     fn is_shuffled(&self) -> bool {
@@ -285,27 +301,35 @@ impl Header {
         encoded: &[u8],
         number: usize,
         first: Option<&[u8]>,
-        work: &mut Work,
+        work: &mut Work<'_>,
         block: &mut [u8],
     ) -> Result<(), Fault> {
+        let Work { shuffled, unread, cancellation } = work;
+        cancellation.check()?;
         let mut starts = encoded.get(self.len().saturating_add(number.saturating_mul(4))..).ok_or_else(early_end)?;
         let start = len(u32::from_le_bytes(take(&mut starts)?))?;
         let streams = encoded.get(start..).ok_or_else(early_end)?;
         if self.is_shuffled() {
-            let shuffled = work.shuffled.get_mut(..block.len()).ok_or_else(early_end)?;
-            self.decode_streams(streams, &mut work.unread, shuffled)?;
-            self.unshuffle(shuffled, block);
+            let shuffled = shuffled.get_mut(..block.len()).ok_or_else(early_end)?;
+            self.decode_streams(streams, unread, shuffled, cancellation)?;
+            self.unshuffle(shuffled, block, cancellation)?;
         } else {
-            self.decode_streams(streams, &mut work.unread, block)?;
+            self.decode_streams(streams, unread, block, cancellation)?;
         }
         if self.is_delta {
-            self.undo_delta(first, block);
+            self.undo_delta(first, block, cancellation)?;
         }
         Ok(())
     }
 
     /// Decodes the streams of a block, which fill it. All blocks together cannot have more bytes than are `unread`.
-    fn decode_streams(&self, mut streams: &[u8], unread: &mut usize, block: &mut [u8]) -> Result<(), Fault> {
+    fn decode_streams(
+        &self,
+        mut streams: &[u8],
+        unread: &mut usize,
+        block: &mut [u8],
+        cancellation: &Cancellation,
+    ) -> Result<(), Fault> {
         let splits = self.splits(block.len());
         for part in block.chunks_exact_mut((block.len() / splits).max(1)) {
             let claimed = take(&mut streams)?;
@@ -321,7 +345,7 @@ impl Header {
             if encoded_len == part.len() {
                 part.copy_from_slice(encoded);
             } else {
-                self.decode_stream(encoded, part)?;
+                self.decode_stream(encoded, part, cancellation)?;
             }
         }
         Ok(())
@@ -335,15 +359,18 @@ impl Header {
         if self.may_split && is_whole && is_large && block_len.is_multiple_of(size) { size } else { 1 }
     }
 
-    fn decode_stream(&self, encoded: &[u8], part: &mut [u8]) -> Result<(), Fault> {
+    fn decode_stream(&self, encoded: &[u8], part: &mut [u8], cancellation: &Cancellation) -> Result<(), Fault> {
         let written = match self.inner {
-            Inner::BloscLz => return blosclz::decode(encoded, part),
-            Inner::Lz4 => return lz4::decode_block(encoded, part),
+            Inner::BloscLz => return blosclz::decode(encoded, part, cancellation),
+            Inner::Lz4 => return lz4::decode_block(encoded, part, cancellation),
+            Inner::Snappy if part.len() > LONGEST_SNAPPY => {
+                return Err(Fault::Unsuited(format!("streams of Snappy end at {LONGEST_SNAPPY} bytes")));
+            }
             Inner::Snappy => snap::raw::Decoder::new()
                 .decompress(encoded, part)
                 .map_err(|error| Fault::Corrupt(error.to_string()))?,
-            Inner::Zlib => Deflate::Zlib.decode(encoded, part)?,
-            Inner::Zstd => zstd::decode(encoded, part)?,
+            Inner::Zlib => Deflate::Zlib.decode(encoded, part, cancellation)?,
+            Inner::Zstd => zstd::decode(encoded, part, cancellation)?,
         };
         if written != part.len() {
             return Err(Fault::Corrupt(format!("a stream decodes to {written} bytes, not {}", part.len())));
@@ -353,7 +380,7 @@ impl Header {
 
     /// Puts the elements of a block together; bytes that make none lie behind them, and so do bits of elements that make
     /// no eight: in Blosc 1 then all of them.
-    fn unshuffle(&self, shuffled: &[u8], block: &mut [u8]) {
+    fn unshuffle(&self, shuffled: &[u8], block: &mut [u8], cancellation: &Cancellation) -> Result<(), Cancelled> {
         let size = if self.shuffle == Shuffling::Bits { self.element_size } else { self.shuffled_size };
         let elements = shuffled.len() / size;
         let joined = match self.shuffle {
@@ -364,20 +391,23 @@ impl Header {
         let (whole, rest) = shuffled.split_at(joined * size.get());
         let (block, block_rest) = block.split_at_mut(whole.len());
         block_rest.copy_from_slice(rest);
-        match (self.shuffle, Planes::of(whole, size)) {
-            (Shuffling::Bytes, Some(planes)) => planes.join(0, ByteOrder::NATIVE, block),
-            (Shuffling::Bits, _) => join_bits(whole, size.get(), block),
-            _ => block.copy_from_slice(whole),
+        match self.shuffle {
+            Shuffling::Bytes => shuffle::join(whole, size, block, cancellation),
+            Shuffling::Bits => join_bits(whole, size.get(), block, cancellation),
+            Shuffling::None => {
+                block.copy_from_slice(whole);
+                Ok(())
+            }
         }
     }
 
     /// Elements were combined with those of the first block, whose own were with the ones before them; both by exclusive or.
-    fn undo_delta(&self, first: Option<&[u8]>, block: &mut [u8]) {
+    fn undo_delta(&self, first: Option<&[u8]>, block: &mut [u8], cancellation: &Cancellation) -> Result<(), Cancelled> {
         if let Some(first) = first {
             for (byte, first) in block.iter_mut().zip(first) {
                 *byte ^= first;
             }
-            return;
+            return Ok(());
         }
         let size = match self.element_size.get() {
             size @ (1 | 2 | 4 | 8) => size,
@@ -386,12 +416,16 @@ impl Header {
         };
         let (elements, _) = block.split_at_mut(block.len() - block.len() % size);
         let mut before = [0; 8];
-        for element in elements.chunks_mut(size) {
-            for (byte, before) in element.iter_mut().zip(&mut before) {
-                *byte ^= *before;
-                *before = *byte;
+        for elements in elements.chunks_mut(STEP) {
+            cancellation.check()?;
+            for element in elements.chunks_mut(size) {
+                for (byte, before) in element.iter_mut().zip(&mut before) {
+                    *byte ^= *before;
+                    *before = *byte;
+                }
             }
         }
+        Ok(())
     }
 }
 
@@ -424,13 +458,13 @@ mod tests {
 
     #[test]
     fn blocks_may_come_in_any_order_but_not_share_their_bytes_for_ever() {
-        let mut decoded = [0; 100];
+        let (mut decoded, never) = ([0; 100], Cancellation::never());
         let streams = [1, 0, 0, 0, 7, 1, 0, 0, 0, 8];
-        assert_eq!(decode_chunk(&chunk(&[29, 24], &streams), &mut decoded).unwrap(), 2);
+        assert_eq!(decode_chunk(&chunk(&[29, 24], &streams), &mut decoded, &never).unwrap(), 2);
         assert_eq!(decoded[..2], [8, 7]);
         let long = [&600_u32.to_le_bytes()[..], &[0; 600]].concat();
         let shared = chunk(&[16 + 4 * 90; 90], &long);
-        let told = format!("{:?}", decode_chunk(&shared, &mut decoded).unwrap_err());
+        let told = format!("{:?}", decode_chunk(&shared, &mut decoded, &never).unwrap_err());
         assert!(told.contains("share"), "{told}");
     }
 }

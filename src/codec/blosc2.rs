@@ -6,13 +6,14 @@
 
 use std::num::NonZeroUsize;
 
-use ndarray::{ArrayView, ArrayViewMut, Axis, IxDyn, Slice};
+use ndarray::{ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, IxDyn, Slice};
 
 use super::{
     Codec, Fault,
     blosc::{Blosc, Content, Header, Special, decode_chunk, fill},
-    parts::{early_end, take, take_slice},
+    parts::{early_end, for_each_byte, take, take_slice},
 };
+use crate::array::{Cancellation, write_each};
 
 /// A frame of Blosc 2 with one chunk; or that chunk alone.
 #[derive(Clone, Copy, Debug)]
@@ -48,17 +49,26 @@ impl Codec for Blosc2 {
         None
     }
 
+    /// As in Blosc 1; and blocks of several dimensions are padded at their ends.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        for_each_byte(36, decoded)
+    }
+
     /// Of three blocks: one as it is decoded, one as it was shuffled, and the first one, which others rest on.
     fn scratch_len(&self, decoded: usize) -> usize {
         decoded.saturating_mul(2).saturating_add(Blosc.scratch_len(decoded))
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        if encoded.starts_with(MAGIC) { decode_frame(encoded, decoded) } else { decode_chunk(encoded, decoded) }
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        if encoded.starts_with(MAGIC) {
+            decode_frame(encoded, decoded, cancellation)
+        } else {
+            decode_chunk(encoded, decoded, cancellation)
+        }
     }
 }
 
-fn decode_frame(frame: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+fn decode_frame(frame: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
     let header_len = number::<4>(frame, HEADER_LEN)?;
     let (decoded_len, chunk_len) = (number::<8>(frame, DECODED_LEN)?, number::<4>(frame, CHUNK_LEN)?);
     if decoded_len > chunk_len {
@@ -67,7 +77,7 @@ fn decode_frame(frame: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
     let chunks = frame.get(header_len..).ok_or_else(early_end)?;
     let index = chunks.get(number::<8>(frame, CHUNKS_LEN)?..).ok_or_else(early_end)?;
     let mut offset = [0; 8];
-    if decoded_len > 0 && decode_chunk(index, &mut offset)? != offset.len() {
+    if decoded_len > 0 && decode_chunk(index, &mut offset, cancellation)? != offset.len() {
         return Err(Fault::Corrupt("the index of chunks is not of one".to_owned()));
     }
     let blocks = Blocks::of(frame)?;
@@ -75,8 +85,8 @@ fn decode_frame(frame: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
     if let Ok(offset) = usize::try_from(offset) {
         let chunk = chunks.get(offset..).ok_or_else(early_end)?;
         return match blocks {
-            Some(blocks) => blocks.decode(chunk, decoded),
-            None => decode_chunk(chunk, decoded),
+            Some(blocks) => blocks.decode(chunk, decoded, cancellation),
+            None => decode_chunk(chunk, decoded, cancellation),
         };
     }
     // Chunks whose elements are all the same are none: what they are stands in the index.
@@ -87,7 +97,7 @@ fn decode_frame(frame: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
         2 => Special::NaNs,
         number => return Err(Fault::Corrupt(format!("there are no special elements {number}"))),
     };
-    fill(special, size, &[], decoded.get_mut(..len).ok_or(Fault::Full)?)?;
+    fill(special, size, &[], decoded.get_mut(..len).ok_or(Fault::Full)?, cancellation)?;
     Ok(len)
 }
 
@@ -150,7 +160,7 @@ impl Blocks {
     }
 
     /// Decodes the blocks of a chunk, each into its place.
-    fn decode(&self, chunk: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, chunk: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let (header, rest) = Header::of(chunk)?;
         let size = header.element_size();
         let decoded_len = self.decoded_len(size.get()).ok_or(Fault::Full)?;
@@ -160,11 +170,11 @@ impl Blocks {
             return Err(Fault::Corrupt(format!("blocks of {} bytes are not those of their shape", header.block_len())));
         }
         if let Content::Same(special) = header.content() {
-            fill(special, size, rest, decoded)?;
+            fill(special, size, rest, decoded, cancellation)?;
             return Ok(decoded_len);
         }
         let mut block = vec![0; header.block_len()];
-        let mut work = header.work(chunk, block.len());
+        let mut work = header.work(chunk, block.len(), cancellation);
         let mut first: Option<Vec<u8>> = None;
         for number in 0..self.count() {
             if header.content() == Content::Copy {
@@ -174,7 +184,7 @@ impl Blocks {
             } else {
                 header.decode_block(chunk, number, first.as_deref(), &mut work, &mut block)?;
             }
-            self.put(number, &block, size.get(), decoded).ok_or_else(early_end)?;
+            self.put(number, &block, size.get(), decoded, cancellation)?;
             first = first.or_else(|| Some(block.clone()));
         }
         Ok(decoded_len)
@@ -188,8 +198,27 @@ impl Blocks {
         self.blocks_along().product()
     }
 
-    /// Copies what a block has of the array; None if it is too short.
-    fn put(&self, mut number: usize, block: &[u8], size: usize, decoded: &mut [u8]) -> Option<()> {
+    /// Copies what a block has of the array.
+    fn put(
+        &self,
+        number: usize,
+        block: &[u8],
+        size: usize,
+        decoded: &mut [u8],
+        cancellation: &Cancellation,
+    ) -> Result<(), Fault> {
+        let (target, source) = self.places(number, block, size, decoded).ok_or_else(early_end)?;
+        Ok(write_each(target, &source, cancellation, &|to, from| *to = *from)?)
+    }
+
+    /// The part of the array that a block has, and where that is in the block; None if it is too short.
+    fn places<'a>(
+        &self,
+        mut number: usize,
+        block: &'a [u8],
+        size: usize,
+        decoded: &'a mut [u8],
+    ) -> Option<(ArrayViewMutD<'a, u8>, ArrayViewD<'a, u8>)> {
         let with_bytes = |shape: &[usize]| IxDyn(&[shape, &[size]].concat());
         let mut source = ArrayView::from_shape(with_bytes(&self.block_shape), block).ok()?;
         let mut target = ArrayViewMut::from_shape(with_bytes(&self.shape), decoded).ok()?;
@@ -202,8 +231,7 @@ impl Blocks {
             target.slice_axis_inplace(Axis(axis), Slice::from(start..end));
             source.slice_axis_inplace(Axis(axis), Slice::from(0..end - start));
         }
-        target.assign(&source);
-        Some(())
+        Some((target, source))
     }
 }
 

@@ -4,16 +4,21 @@ use super::{
     Fault,
     parts::{early_end, take, take_slice},
 };
+use crate::array::{Cancellation, STEP};
 
 /// Farthest match whose distance has thirteen bits; farther ones have it in sixteen more.
 const NEAR: usize = 8191;
 
 /// Decodes a stream that fills `decoded`.
-pub(super) fn decode(mut encoded: &[u8], decoded: &mut [u8]) -> Result<(), Fault> {
-    let mut written = 0_usize;
+pub(super) fn decode(mut encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<(), Fault> {
+    let (mut written, mut next_look) = (0_usize, 0);
     // The first byte is of a run of literals, whatever else it says.
     let mut mask = 31;
     while written < decoded.len() {
+        if written >= next_look {
+            cancellation.check()?;
+            next_look = written + STEP;
+        }
         let [control] = take(&mut encoded)?;
         let control = usize::from(control & mask);
         mask = 255;
@@ -52,7 +57,10 @@ fn matched(control: usize, encoded: &mut &[u8]) -> Result<(usize, usize), Fault>
 
 /// Repeats `len` bytes from `distance` before `at`; they may reach into what is written meanwhile.
 pub(super) fn copy_match(decoded: &mut [u8], at: usize, distance: usize, len: usize) -> Result<(), Fault> {
-    let start = at.checked_sub(distance).ok_or_else(|| Fault::Corrupt("a match begins before the data".to_owned()))?;
+    let start = at
+        .checked_sub(distance)
+        .filter(|start| *start < at)
+        .ok_or_else(|| Fault::Corrupt("a match begins before the data, or nowhere".to_owned()))?;
     let end = at.checked_add(len).filter(|end| *end <= decoded.len()).ok_or(Fault::Full)?;
     let mut done = at;
     while done < end {

@@ -9,8 +9,17 @@ use memchr::memmem;
 
 use super::{
     Codec, Fault,
-    parts::{MAX_EMPTY, too_many_empty},
+    parts::{MAX_EMPTY, first, first_mut, for_each_byte, too_many_empty},
 };
+use crate::array::{Cancellation, STEP};
+
+/// Bytes of a stream that libdeflate, which takes no looks at whether somebody waits, decodes in some 100 ms whatever they are,
+/// and bytes that it writes in that time.
+const FAST_ENCODED: usize = 8 << 20;
+const FAST_DECODED: usize = 64 << 20;
+
+/// Bytes that zlib-rs reads between two looks.
+const SLICE: usize = 64 << 10;
 
 /// First bytes of every gzip member that holds DEFLATE data.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
@@ -44,10 +53,20 @@ impl Codec for Deflate {
         None
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        match self.decode_fast(encoded, decoded) {
+    /// A byte in a block of its own that was flushed takes eight, in a member of its own 21.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        match self {
+            Self::Zlib => for_each_byte(8, decoded),
+            Self::Gzip => for_each_byte(24, decoded),
+        }
+    }
+
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        cancellation.check()?;
+        let is_short = encoded.len() <= FAST_ENCODED && decoded.len() <= FAST_DECODED;
+        match is_short.then(|| self.decode_fast(encoded, decoded)).flatten() {
             Some(written) => Ok(written),
-            None => self.decode_members(encoded, decoded),
+            None => self.decode_members(encoded, decoded, cancellation),
         }
     }
 }
@@ -69,11 +88,16 @@ impl Deflate {
         }
     }
 
-    fn decode_members(self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode_members(
+        self,
+        mut encoded: &[u8],
+        decoded: &mut [u8],
+        cancellation: &Cancellation,
+    ) -> Result<usize, Fault> {
         let (mut written, mut empty) = (0, 0);
         loop {
             let room = decoded.split_at_mut(written).1;
-            let member = self.decode_member(encoded, room)?;
+            let member = self.decode_member(encoded, room, cancellation)?;
             written += member.written;
             empty += usize::from(member.written == 0);
             if empty > MAX_EMPTY {
@@ -86,21 +110,22 @@ impl Deflate {
         }
     }
 
-    fn decode_member(self, encoded: &[u8], decoded: &mut [u8]) -> Result<Progress, Fault> {
+    fn decode_member(self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<Progress, Fault> {
         let mut inflate = match self {
             Self::Zlib => Decompress::new(true),
             Self::Gzip => Decompress::new_gzip(WINDOW_BITS),
         };
         let mut done = Progress { read: 0, written: 0 };
         loop {
-            let input = encoded.get(done.read..).unwrap_or_default();
+            cancellation.check()?;
+            let input = first(encoded.get(done.read..).unwrap_or_default(), SLICE);
             // A full output is followed by one byte of room, to tell a stream that is at its end from
             // one that goes on.
             let mut probe = [0];
             let is_full = done.written >= decoded.len();
-            let output = if is_full { &mut probe[..] } else { decoded.split_at_mut(done.written).1 };
+            let output = if is_full { &mut probe[..] } else { first_mut(decoded.split_at_mut(done.written).1, STEP) };
             let status = inflate
-                .decompress(input, output, FlushDecompress::Finish)
+                .decompress(input, output, FlushDecompress::None)
                 .map_err(|error| Fault::Corrupt(error.message().unwrap_or("invalid stream").to_owned()))?;
             let now = progress(&inflate);
             if now.written > decoded.len() {
@@ -153,7 +178,7 @@ mod tests {
 
     fn decode(codec: Deflate, encoded: &[u8], room: usize) -> Result<Vec<u8>, Fault> {
         let mut decoded = vec![0; room];
-        let written = codec.decode(encoded, &mut decoded)?;
+        let written = codec.decode(encoded, &mut decoded, &Cancellation::never())?;
         decoded.truncate(written);
         Ok(decoded)
     }
@@ -175,7 +200,7 @@ mod tests {
         for (codec, encoded) in [(Deflate::Zlib, zlib(&data)), (Deflate::Gzip, gzip(&data))] {
             let (mut fast, mut careful) = (vec![0; data.len()], vec![0; data.len()]);
             assert_eq!(codec.decode_fast(&encoded, &mut fast).unwrap(), data.len());
-            assert_eq!(codec.decode_members(&encoded, &mut careful).unwrap(), data.len());
+            assert_eq!(codec.decode_members(&encoded, &mut careful, &Cancellation::never()).unwrap(), data.len());
             assert!(fast == data && careful == data);
             assert!(codec.decode_fast(&encoded[..encoded.len() - 1], &mut fast).is_none());
         }

@@ -8,10 +8,12 @@
     reason = "the conversions of C are what NumPy's astype makes"
 )]
 
+use std::fmt;
+
 use half::f16;
 
 use super::{Codec, Fault};
-use crate::array::{ByteOrder, DType, Kind, dtype::with_dtype};
+use crate::array::{ByteOrder, Cancellation, DType, Kind, STEP, dtype::with_dtype};
 
 /// A dtype as NumPy writes it, such as `<f4`: what numbers are, and the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,24 @@ impl NumpyType {
         Some(Self { dtype, byte_order })
     }
 
+    /// Numbers of this dtype in this order.
+    #[must_use]
+    pub const fn new(dtype: DType, byte_order: ByteOrder) -> Self {
+        Self { dtype, byte_order }
+    }
+
+    /// What the numbers are.
+    #[must_use]
+    pub const fn dtype(self) -> DType {
+        self.dtype
+    }
+
+    /// The order of their bytes.
+    #[must_use]
+    pub const fn byte_order(self) -> ByteOrder {
+        self.byte_order
+    }
+
     /// Size of a number in bytes.
     #[must_use]
     pub const fn size(self) -> usize {
@@ -60,12 +80,20 @@ impl NumpyType {
     }
 }
 
+/// As NumPy writes it.
+impl fmt::Display for NumpyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let byte_order = if self.byte_order == ByteOrder::Little { '<' } else { '>' };
+        write!(f, "{byte_order}{}", self.dtype.name())
+    }
+}
+
 /// Numbers that are converted at one time.
 const BLOCK: usize = 256;
 
 /// Some numbers, without loss.
 #[derive(Clone, Debug)]
-enum Loaded {
+pub(super) enum Loaded {
     Signed(Vec<i64>),
     Unsigned(Vec<u64>),
     Floats(Vec<f64>),
@@ -85,8 +113,8 @@ impl Loaded {
 trait Convert: Sized {
     fn load(bytes: &[u8], byte_order: ByteOrder) -> Loaded;
     fn store(numbers: &Loaded, byte_order: ByteOrder, bytes: &mut [u8]);
-    /// Replaces numbers by the sum of all up to each.
-    fn accumulate(bytes: &mut [u8], byte_order: ByteOrder);
+    /// Replaces numbers by the sum of all up to each, and of those before them, if there are any.
+    fn accumulate(bytes: &mut [u8], byte_order: ByteOrder, total: &mut Option<Self>);
 }
 
 macro_rules! convert {
@@ -113,12 +141,11 @@ macro_rules! convert {
                 }
             }
 
-            fn accumulate(bytes: &mut [u8], byte_order: ByteOrder) {
-                let mut total: Option<$type> = None;
+            fn accumulate(bytes: &mut [u8], byte_order: ByteOrder, total: &mut Option<$type>) {
                 for slot in bytes.as_chunks_mut().0 {
                     let $b = read(*slot, byte_order, $type::from_le_bytes, $type::from_be_bytes);
                     let sum = total.map_or($b, |$a| $sum);
-                    total = Some(sum);
+                    *total = Some(sum);
                     *slot = match byte_order {
                         ByteOrder::Little => sum.to_le_bytes(),
                         ByteOrder::Big => sum.to_be_bytes(),
@@ -172,8 +199,27 @@ impl Codec for AsType {
         (decoded / self.decoded.size()).checked_mul(self.encoded.size())
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        convert(encoded, self.encoded, decoded, self.decoded, |numbers| numbers)
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        if self.encoded.dtype == self.decoded.dtype {
+            return self.reorder(encoded, decoded, cancellation);
+        }
+        convert(encoded, *self, decoded, cancellation, Ok)
+    }
+}
+
+impl AsType {
+    /// The same numbers to the last bit, their bytes perhaps in another order.
+    fn reorder(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        check_whole(encoded, self.encoded)?;
+        let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
+        for (encoded, decoded) in encoded.chunks(STEP).zip(decoded.chunks_mut(STEP)) {
+            cancellation.check()?;
+            decoded.copy_from_slice(encoded);
+            if self.encoded.byte_order != self.decoded.byte_order {
+                decoded.chunks_exact_mut(self.decoded.size()).for_each(<[u8]>::reverse);
+            }
+        }
+        Ok(encoded.len())
     }
 }
 
@@ -203,18 +249,14 @@ impl Codec for FixedScaleOffset {
         AsType { encoded: self.encoded, decoded: self.decoded }.encoded_len(decoded)
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let Self { scale, offset, .. } = *self;
         // NumPy keeps to the dtype of floats, and rounds after each step.
-        let half = |number: f64| f16::from_f32(number as f32).to_f64();
-        let single = |number: f64| f64::from(number as f32);
-        let unscaled = |number: f64| match self.encoded.dtype {
-            DType::Float16 => half(half(number / half(scale)) + half(offset)),
-            DType::Float32 => single(single(number / single(scale)) + single(offset)),
-            _ => number / scale + offset,
-        };
-        convert(encoded, self.encoded, decoded, self.decoded, |numbers| {
-            Loaded::Floats(numbers.into_floats().into_iter().map(unscaled).collect())
+        let round = |number: f64| rounded_to(self.encoded.dtype, number);
+        let unscaled = |number: f64| round(round(number / round(scale)) + round(offset));
+        let dtypes = AsType { encoded: self.encoded, decoded: self.decoded };
+        convert(encoded, dtypes, decoded, cancellation, |numbers| {
+            Ok(Loaded::Floats(numbers.into_floats().into_iter().map(unscaled).collect()))
         })
     }
 }
@@ -239,27 +281,45 @@ impl Codec for Delta {
         Some(decoded)
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         check_whole(encoded, self.numbers)?;
         let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
         decoded.copy_from_slice(encoded);
-        with_dtype!(self.numbers.dtype, T => T::accumulate(decoded, self.numbers.byte_order));
+        with_dtype!(self.numbers.dtype, T => {
+            let mut total: Option<T> = None;
+            for part in decoded.chunks_mut(STEP) {
+                cancellation.check()?;
+                T::accumulate(part, self.numbers.byte_order, &mut total);
+            }
+        });
         Ok(encoded.len())
     }
 }
 
-fn convert(
+/// The result of a step of arithmetic in this dtype, if it is a floating one.
+pub(super) fn rounded_to(dtype: DType, number: f64) -> f64 {
+    match dtype {
+        DType::Float16 => f16::from_f32(number as f32).to_f64(),
+        DType::Float32 => f64::from(number as f32),
+        _ => number,
+    }
+}
+
+/// Decodes numbers by what `change` makes of some of them.
+pub(super) fn convert(
     encoded: &[u8],
-    from: NumpyType,
+    dtypes: AsType,
     decoded: &mut [u8],
-    to: NumpyType,
-    change: impl Fn(Loaded) -> Loaded,
+    cancellation: &Cancellation,
+    change: impl Fn(Loaded) -> Result<Loaded, Fault>,
 ) -> Result<usize, Fault> {
+    let AsType { encoded: from, decoded: to } = dtypes;
     check_whole(encoded, from)?;
     let len = (encoded.len() / from.size()).saturating_mul(to.size());
     let decoded = decoded.get_mut(..len).ok_or(Fault::Full)?;
     for (encoded, decoded) in encoded.chunks(BLOCK * from.size()).zip(decoded.chunks_mut(BLOCK * to.size())) {
-        to.store(&change(from.load(encoded)), decoded);
+        cancellation.check()?;
+        to.store(&change(from.load(encoded))?, decoded);
     }
     Ok(len)
 }

@@ -3,7 +3,7 @@
 use rust_hdf5::format::{nbit_scaleoffset, szip};
 
 use super::{Codec, Fault, parts};
-use crate::array::Kind;
+use crate::array::{Cancellation, Kind, step_of};
 
 /// Scale-offset (filter 6): differences from the smallest value in as many bits as they need.
 #[derive(Clone, Debug)]
@@ -66,13 +66,19 @@ impl Codec for Szip {
         None
     }
 
+    /// Up to five bits for each block, which may be of one element.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        parts::for_each_byte(2, decoded)
+    }
+
     fn scratch_len(&self, decoded: usize) -> usize {
         // A last scanline is padded to be whole.
         let line = usize::try_from(self.pixels_per_scanline).unwrap_or(usize::MAX).saturating_mul(64);
         decoded.saturating_mul(SZIP_SCRATCH).saturating_add(line)
     }
 
-    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        cancellation.check()?;
         let claimed = parts::len(u32::from_le_bytes(parts::take(&mut encoded)?))?;
         if claimed > decoded.len() {
             return Err(Fault::Full);
@@ -96,23 +102,54 @@ impl Codec for ScaleOffset {
         None
     }
 
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        longest_packed(decoded)
+    }
+
     fn scratch_len(&self, decoded: usize) -> usize {
         decoded
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         // Elements and their size.
-        check_claim(&self.client_data, 2, 4, encoded, decoded)?;
-        let output = nbit_scaleoffset::reverse_scaleoffset(encoded, &self.client_data);
-        let len = put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)?;
-        if let Some(size) = self.swapped_size(encoded) {
-            decoded.split_at_mut(len).0.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        let (elements, size) = check_claim(&self.client_data, 2, 4, encoded, decoded)?;
+        let decoded = decoded.get_mut(..elements * size).ok_or(Fault::Full)?;
+        let unpack = |encoded: &[u8], elements| {
+            let client_data = of_elements(&self.client_data, elements)?;
+            nbit_scaleoffset::reverse_scaleoffset(encoded, &client_data)
+                .map_err(|error| Fault::Corrupt(error.to_string()))
+        };
+        match self.packed_bits(encoded) {
+            None => {
+                put(&unpack(encoded, elements)?, decoded)?;
+            }
+            Some(bits) => {
+                let (header, packed) = encoded.split_at(HEADER_LEN.min(encoded.len()));
+                let unpack = |packed: &[u8], elements| unpack(&[header, packed].concat(), elements);
+                unpack_parts(packed, bits, size, decoded, cancellation, unpack)?;
+            }
         }
-        Ok(len)
+        if let Some(size) = self.swapped_size(encoded) {
+            decoded.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        Ok(decoded.len())
     }
 }
 
+/// Bytes before what scale-offset packed.
+const HEADER_LEN: usize = 21;
+
 impl ScaleOffset {
+    /// Bits of an element as it was packed; None if elements are there as they were.
+    fn packed_bits(&self, mut encoded: &[u8]) -> Option<usize> {
+        let &[_, scale, _, class, size, ..] = self.client_data.as_slice() else { return None };
+        let bits = size.checked_mul(8)?;
+        // Integers for which so many bits were asked are stored as they are, without a header.
+        let is_plain = class == 0 && scale == bits;
+        let needed = u32::from_le_bytes(parts::take(&mut encoded).ok()?);
+        (!is_plain && needed < bits).then(|| usize::try_from(needed).ok()).flatten()
+    }
+
     /// Size of elements whose bytes are in the other order than the data set's: HDF5 writes those that need all of their bits
     /// in the order of the machine, which the library takes for that of the data set.
     fn swapped_size(&self, mut encoded: &[u8]) -> Option<usize> {
@@ -138,16 +175,32 @@ impl Codec for Nbit {
         None
     }
 
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        longest_packed(decoded)
+    }
+
     fn scratch_len(&self, decoded: usize) -> usize {
         decoded
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        check_claim(&self.client_data, 2, 4, encoded, decoded)?;
-        let output = nbit_scaleoffset::apply_nbit(encoded, &self.client_data, false);
-        let len = put(&output.map_err(|error| Fault::Corrupt(error.to_string()))?, decoded)?;
-        self.convert(decoded.split_at_mut(len).0)?;
-        Ok(len)
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        let (elements, size) = check_claim(&self.client_data, 2, 4, encoded, decoded)?;
+        let unpack = |encoded: &[u8], elements| {
+            let client_data = of_elements(&self.client_data, elements)?;
+            nbit_scaleoffset::apply_nbit(encoded, &client_data, false)
+                .map_err(|error| Fault::Corrupt(error.to_string()))
+        };
+        let [_, is_full, .., precision, _] = self.client_data;
+        if is_full != 0 {
+            return put(&unpack(encoded, elements)?, decoded);
+        }
+        let decoded = decoded.get_mut(..elements * size).ok_or(Fault::Full)?;
+        unpack_parts(encoded, parts::len(precision)?, size, decoded, cancellation, unpack)?;
+        for part in decoded.chunks_mut(step_of(size)) {
+            cancellation.check()?;
+            self.convert(part)?;
+        }
+        Ok(decoded.len())
     }
 }
 
@@ -198,15 +251,61 @@ fn copy_ordered(from: &[u8], to: &mut [u8], order: u32) {
     }
 }
 
-/// Whether the number of elements and their size, which client data has at these places, have room.
-fn check_claim(data: &[u32], elements: usize, size: usize, encoded: &[u8], decoded: &[u8]) -> Result<(), Fault> {
+/// The number of elements and their size, which client data has at these places, if there is room for them.
+fn check_claim(
+    data: &[u32],
+    elements: usize,
+    size: usize,
+    encoded: &[u8],
+    decoded: &[u8],
+) -> Result<(usize, usize), Fault> {
     let number = |at: usize| data.get(at).copied().map(parts::len).transpose();
     let (Some(elements), Some(size)) = (number(elements)?, number(size)?) else {
         return Err(Fault::Unsuited("cd_values are too short for the filter's client data".to_owned()));
     };
+    if size == 0 {
+        return Err(Fault::Unsuited("cd_values tell of elements of no bytes".to_owned()));
+    }
     // What needs no packing is passed on as it is.
     let claimed = elements.checked_mul(size).ok_or(Fault::Full)?;
-    if claimed > decoded.len() || encoded.len() > decoded.len().saturating_add(64) { Err(Fault::Full) } else { Ok(()) }
+    if claimed > decoded.len() || encoded.len() > longest_packed(decoded.len()) {
+        return Err(Fault::Full);
+    }
+    Ok((elements, size))
+}
+
+/// Most bytes that packing makes of so many.
+const fn longest_packed(decoded: usize) -> usize {
+    decoded.saturating_add(64)
+}
+
+/// The client data of a chunk of so many elements.
+fn of_elements(client_data: &[u32], elements: usize) -> Result<Vec<u32>, Fault> {
+    let mut client_data = client_data.to_vec();
+    if let Some(count) = client_data.get_mut(2) {
+        *count = u32::try_from(elements).map_err(|_| Fault::Full)?;
+    }
+    Ok(client_data)
+}
+
+/// Unpacks elements of so many bits in parts of a multiple of eight, each of which begins with a whole byte.
+fn unpack_parts(
+    packed: &[u8],
+    bits: usize,
+    size: usize,
+    decoded: &mut [u8],
+    cancellation: &Cancellation,
+    unpack: impl Fn(&[u8], usize) -> Result<Vec<u8>, Fault>,
+) -> Result<(), Fault> {
+    let mut packed = packed;
+    for part in decoded.chunks_mut(step_of(size.saturating_mul(8))) {
+        cancellation.check()?;
+        let elements = part.len() / size;
+        let len = elements.saturating_mul(bits).div_ceil(8);
+        put(&unpack(parts::first(packed, len), elements)?, part)?;
+        packed = packed.get(len..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn put(output: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
@@ -226,7 +325,7 @@ mod tests {
         encoded.extend([0; 16]);
         encoded.extend([0x00, 0x80, 0xff, 0x7f]);
         let mut decoded = [0; 4];
-        assert_eq!(ScaleOffset { client_data }.decode(&encoded, &mut decoded).unwrap(), 4);
+        assert_eq!(ScaleOffset { client_data }.decode(&encoded, &mut decoded, &Cancellation::never()).unwrap(), 4);
         assert_eq!(decoded, [0x80, 0x00, 0x7f, 0xff]);
     }
 

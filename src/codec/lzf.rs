@@ -5,6 +5,7 @@ use super::{
     blosclz::copy_match,
     parts::{take, take_slice},
 };
+use crate::array::{Cancellation, STEP};
 
 /// LZF.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +24,18 @@ impl Codec for Lzf {
         None
     }
 
-    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
-        let mut written = 0_usize;
+    /// A byte in a run of its own takes two.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        decoded.saturating_mul(2)
+    }
+
+    fn decode(&self, mut encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
+        let (mut written, mut next_look) = (0_usize, 0);
         while !encoded.is_empty() {
+            if written >= next_look {
+                cancellation.check()?;
+                next_look = written + STEP;
+            }
             let [control] = take(&mut encoded)?;
             let control = usize::from(control);
             let len = if control < 32 {

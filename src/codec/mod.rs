@@ -5,6 +5,7 @@ mod blosc;
 mod blosc2;
 mod blosclz;
 mod bzip2;
+mod cast_value;
 mod checksum;
 mod deflate;
 mod elements;
@@ -13,6 +14,7 @@ mod lz4;
 mod lzf;
 mod packbits;
 mod pipeline;
+mod scale_offset;
 mod shuffle;
 mod spec;
 mod transpose;
@@ -20,12 +22,13 @@ mod zstd;
 
 use std::fmt::Debug;
 
-use crate::array::BufferError;
+use crate::array::{BufferError, Cancellation, Cancelled};
 
 pub use bitshuffle::Bitshuffle;
 pub use blosc::Blosc;
 pub use blosc2::Blosc2;
 pub use bzip2::Bzip2;
+pub use cast_value::{CastValue, OutOfRange, Rounding, Value};
 pub use checksum::{Algorithm, Checksum, Place};
 pub use deflate::Deflate;
 pub use elements::{AsType, Delta, FixedScaleOffset, NumpyType};
@@ -34,8 +37,9 @@ pub use lz4::{Hdf5Lz4, Lz4};
 pub use lzf::Lzf;
 pub use packbits::PackBits;
 pub use pipeline::{FilterPipeline, Stage};
+pub use scale_offset::LinearScale;
 pub use shuffle::Shuffle;
-pub use spec::{Applied, CodecId, CodecSpec, codec_filters, codec_ids, stages};
+pub use spec::{Applied, CodecId, CodecSpec, codec_filters, codec_ids, element_types, stages};
 pub use transpose::Transpose;
 pub use zstd::Zstd;
 
@@ -58,7 +62,17 @@ pub enum CodecError {
         /// Size of the output, in bytes.
         expected: usize,
     },
-    /// The same, where no shape said how much to expect.
+    /// The stream goes on although no chunk of that size is encoded to more.
+    #[error("{codec}: the data decodes to more than the {limit} bytes that {inner} makes of such a chunk at most")]
+    Implausible {
+        /// Name of the codec.
+        codec: &'static str,
+        /// Most bytes that there can be.
+        limit: usize,
+        /// Name of the codec that made them.
+        inner: &'static str,
+    },
+    /// The stream goes on beyond what the operator allows, where nothing said how much to expect.
     #[error("{codec}: the data decodes to more than the limit of {limit} bytes (--max-decoded-size)")]
     AboveLimit {
         /// Name of the codec.
@@ -77,6 +91,9 @@ pub enum CodecError {
     /// No room for the output.
     #[error(transparent)]
     Buffer(#[from] BufferError),
+    /// Nobody waits for the output.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 /// Why one codec stopped.
@@ -88,6 +105,14 @@ pub enum Fault {
     Full,
     /// The parameters do not suit the data.
     Unsuited(String),
+    /// Nobody waits for the output.
+    Cancelled,
+}
+
+impl From<Cancelled> for Fault {
+    fn from(Cancelled: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
 /// How long the decoded chunk is.
@@ -120,6 +145,12 @@ pub trait Codec: Send + Sync + Debug {
     /// Length of what `decoded` bytes were encoded to, where it follows from that alone.
     fn encoded_len(&self, decoded: usize) -> Option<usize>;
 
+    /// Most bytes that `decoded` ones were encoded to, however short the blocks, members or frames are that somebody cut them
+    /// into: one for each byte where the format allows that, and some KiB for what else a header may hold.
+    fn longest_encoded(&self, decoded: usize) -> usize {
+        self.encoded_len(decoded).unwrap_or(usize::MAX)
+    }
+
     /// Memory in bytes that decoding takes beside input and output, for an output of at most `decoded` bytes.
     fn scratch_len(&self, decoded: usize) -> usize {
         let _ = decoded;
@@ -132,11 +163,13 @@ pub trait Codec: Send + Sync + Debug {
     }
 
     /// Decodes all of `encoded` into the front of `decoded` and returns the number of bytes written. It
-    /// never writes, and never allocates, more than `decoded` has room for, beside its scratch memory.
+    /// never writes, and never allocates, more than `decoded` has room for, beside its scratch memory. Whatever the data
+    /// is, it looks at `cancellation` every some ten milliseconds.
     ///
     /// # Errors
-    /// [`Fault::Full`] if there is more to write than room; otherwise what is wrong with the data.
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault>;
+    /// [`Fault::Full`] if there is more to write than room; [`Fault::Cancelled`] if nobody waits for it; otherwise what is
+    /// wrong with the data.
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault>;
 }
 
 /// What every decoder reads and writes by: parts of slices that may be too short.
@@ -155,6 +188,25 @@ mod parts {
         let (first, rest) = bytes.split_at_checked(len).ok_or_else(early_end)?;
         *bytes = rest;
         Ok(first)
+    }
+
+    /// As many bytes as there are, at most `len`.
+    pub(super) fn first(bytes: &[u8], len: usize) -> &[u8] {
+        bytes.split_at(len.min(bytes.len())).0
+    }
+
+    /// The same, to be written.
+    pub(super) fn first_mut(bytes: &mut [u8], len: usize) -> &mut [u8] {
+        let len = len.min(bytes.len());
+        bytes.split_at_mut(len).0
+    }
+
+    /// Bytes that headers may have beside what they need.
+    const HEADERS: usize = 64 << 10;
+
+    /// `each` bytes for each of `decoded`, and some for headers.
+    pub(super) const fn for_each_byte(each: usize, decoded: usize) -> usize {
+        decoded.saturating_mul(each).saturating_add(HEADERS)
     }
 
     /// A length of 32 bits.

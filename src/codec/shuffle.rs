@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::{Codec, Fault};
-use crate::array::{ByteOrder, Planes};
+use crate::array::{ByteOrder, Cancellation, Cancelled, Planes, step_of};
 
 /// Undoes a byte shuffle.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ impl Codec for Shuffle {
         Some(self.element_size.get())
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let (len, size) = (encoded.len(), self.element_size);
         let rest_len = len % size;
         if self.is_whole && rest_len > 0 {
@@ -40,12 +40,26 @@ impl Codec for Shuffle {
         }
         let (shuffled, rest) = encoded.split_at(len - rest_len);
         let (elements, decoded_rest) = decoded.get_mut(..len).ok_or(Fault::Full)?.split_at_mut(shuffled.len());
-        if let Some(planes) = Planes::of(shuffled, size) {
-            planes.join(0, ByteOrder::NATIVE, elements);
-        }
+        join(shuffled, size, elements, cancellation)?;
         decoded_rest.copy_from_slice(rest);
         Ok(len)
     }
+}
+
+/// Puts whole elements of this size together.
+pub(super) fn join(
+    shuffled: &[u8],
+    size: NonZeroUsize,
+    elements: &mut [u8],
+    cancellation: &Cancellation,
+) -> Result<(), Cancelled> {
+    let Some(planes) = Planes::of(shuffled, size) else { return Ok(()) };
+    let step = step_of(size.get());
+    for (number, elements) in elements.chunks_mut(step).enumerate() {
+        cancellation.check()?;
+        planes.join(number * (step / size), ByteOrder::NATIVE, elements);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -55,7 +69,7 @@ mod tests {
     fn decode(shuffled: &[u8], size: usize, is_whole: bool) -> Result<Vec<u8>, Fault> {
         let mut decoded = vec![0; shuffled.len()];
         let codec = Shuffle { element_size: NonZeroUsize::new(size).unwrap(), is_whole };
-        codec.decode(shuffled, &mut decoded).map(|_| decoded)
+        codec.decode(shuffled, &mut decoded, &Cancellation::never()).map(|_| decoded)
     }
 
     #[test]

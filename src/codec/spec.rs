@@ -9,7 +9,7 @@ use super::{
     Nbit, NumpyType, PackBits, Place, ScaleOffset, Shuffle, Stage, Szip, Zstd, bitshuffle::Inner,
 };
 
-use crate::array::DType;
+use crate::array::{ByteOrder, DType};
 
 /// `{"id": …}` as a client writes it: a configuration of numcodecs, or the number of an HDF5 filter and its client data.
 /// What such a configuration holds for encoding only (`level` …) is passed over.
@@ -193,6 +193,20 @@ fn dtypes(spec: &CodecSpec) -> Result<AsType, String> {
     match (encoded, decoded) {
         (Some(encoded), Some(decoded)) => Ok(AsType { encoded, decoded }),
         _ => Err(format!("{} needs a dtype, such as \"<f4\"", spec.id)),
+    }
+}
+
+/// The dtypes of the elements that a codec of numcodecs writes and of those that it was given, where it has any.
+#[must_use]
+pub fn element_types(spec: &CodecSpec) -> Option<AsType> {
+    let CodecId::Name(name) = &spec.id else { return None };
+    match name.as_str() {
+        "astype" | "delta" | "fixedscaleoffset" | "quantize" => dtypes(spec).ok(),
+        "packbits" => {
+            let bytes = NumpyType::new(DType::UInt8, ByteOrder::NATIVE);
+            Some(AsType { encoded: bytes, decoded: bytes })
+        }
+        _ => None,
     }
 }
 

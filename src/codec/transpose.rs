@@ -3,6 +3,7 @@
 use ndarray::{ArrayView, ArrayViewMut, IxDyn};
 
 use super::{Codec, Fault};
+use crate::array::{Cancellation, write_each};
 
 /// Puts axes back in their order.
 #[derive(Clone, Debug)]
@@ -28,20 +29,25 @@ impl Codec for Transpose {
         Some(decoded)
     }
 
-    fn decode(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
         match self.element_size {
-            1 => self.decode_elements::<1>(encoded, decoded),
-            2 => self.decode_elements::<2>(encoded, decoded),
-            4 => self.decode_elements::<4>(encoded, decoded),
-            8 => self.decode_elements::<8>(encoded, decoded),
+            1 => self.decode_elements::<1>(encoded, decoded, cancellation),
+            2 => self.decode_elements::<2>(encoded, decoded, cancellation),
+            4 => self.decode_elements::<4>(encoded, decoded, cancellation),
+            8 => self.decode_elements::<8>(encoded, decoded, cancellation),
             size => Err(Fault::Unsuited(format!("no elements of {size} bytes"))),
         }
     }
 }
 
 impl Transpose {
-    fn decode_elements<const SIZE: usize>(&self, encoded: &[u8], decoded: &mut [u8]) -> Result<usize, Fault> {
+    fn decode_elements<const SIZE: usize>(
+        &self,
+        encoded: &[u8],
+        decoded: &mut [u8],
+        cancellation: &Cancellation,
+    ) -> Result<usize, Fault> {
         let wrong = || Fault::Unsuited(format!("the chunk's {} bytes are not those of its shape", encoded.len()));
         let written: Option<Vec<usize>> = self.order.iter().map(|&axis| self.shape.get(axis).copied()).collect();
         let written = ArrayView::from_shape(IxDyn(&written.ok_or_else(wrong)?), encoded.as_chunks::<SIZE>().0);
@@ -50,8 +56,8 @@ impl Transpose {
             *inverse.get_mut(of).ok_or_else(wrong)? = axis;
         }
         let read = ArrayViewMut::from_shape(IxDyn(&self.shape), decoded.as_chunks_mut::<SIZE>().0);
-        let (written, mut read) = (written.map_err(|_| wrong())?, read.map_err(|_| wrong())?);
-        read.assign(&written.permuted_axes(inverse));
+        let (written, read) = (written.map_err(|_| wrong())?, read.map_err(|_| wrong())?);
+        write_each(read, &written.permuted_axes(inverse), cancellation, &|read, written| *read = *written)?;
         Ok(encoded.len())
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     admission::ClientId,
     app::App,
     array::{Budget, Buffer},
-    codec::{CodecError, DecodedLen, FilterPipeline},
+    codec::{CodecError, FilterPipeline},
     cpu::Effort,
     credentials::Caller,
     error::ActiveStorageError,
@@ -88,6 +88,7 @@ async fn execute<O: Operation>(
     let units = plan.memory_units(&request.pipeline, plan.max_encoded_len);
     let mut budget = app.resources.memory(caller.client, units).await?;
     drop(body);
+    let _waiting = budget.waiting();
     queueing.pause();
     let (mut encoded, version, meter) = if request.fill_value.is_some() {
         (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None, None)
@@ -105,9 +106,9 @@ async fn execute<O: Operation>(
         .run(caller.client, effort, move || {
             drop(queueing);
             if let Some(fill_value) = request.fill_value {
-                request.task.fill(&mut encoded, fill_value);
+                request.task.fill(&mut encoded, fill_value, &budget)?;
             }
-            let chunk = decode(&metrics, &request.pipeline, encoded, plan.decoded_len, &mut budget)?;
+            let chunk = decode(&metrics, &request.pipeline, encoded, &plan, &mut budget)?;
             let decoded_len = chunk.bytes().len();
             let result = operate::<O>(&metrics, &request.task, chunk, &mut budget)?;
             let mut response = write(&metrics, request.reply, result, &mut budget)?;
@@ -149,11 +150,11 @@ fn decode(
     metrics: &Metrics,
     pipeline: &FilterPipeline,
     encoded: Buffer,
-    len: DecodedLen,
+    plan: &Plan,
     budget: &mut Budget,
 ) -> Result<Buffer, CodecError> {
     let _timer = (!pipeline.is_empty()).then(|| metrics.timer(Stage::Decode));
-    pipeline.decode(encoded, len, budget)
+    pipeline.decode(encoded, plan.decoded_len, plan.decoded_limit, budget)
 }
 
 /// What the operation makes of the decoded chunk.

@@ -20,8 +20,8 @@ use multiversion::multiversion;
 use ndarray::{ArrayView2, ArrayViewD, Axis, Ix2};
 
 use crate::array::{
-    Budget, Buffer, BufferError, COLUMNS, Columns, DType, Element, IsValid, MissingRules, PIECE, Packing, Rows,
-    Storage, Validity, with_validity,
+    Budget, Buffer, BufferError, COLUMNS, Cancellation, Cancelled, Columns, DType, Element, IsValid, MissingRules,
+    PIECE, Packing, Rows, Storage, Validity, with_validity,
 };
 
 pub use count::Count;
@@ -111,6 +111,9 @@ pub enum ReduceError {
     /// No room for the results.
     #[error(transparent)]
     Buffer(#[from] BufferError),
+    /// Nobody waits for the results.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 /// What results are to be.
@@ -141,7 +144,7 @@ pub struct Reduced {
 /// are allowed: a result of no elements is the rule's identity with count 0.
 ///
 /// # Errors
-/// If a result does not fit its dtype, or the budget has no room for the results.
+/// If a result does not fit its dtype, the budget has no room for the results, or nobody waits for them.
 pub fn reduce<R: Reduction, T: Element>(
     elements: &[T],
     view: ArrayViewD<'_, T>,
@@ -173,7 +176,7 @@ fn reduce_into<R: Reduction, T: Element>(
         output.write_identities()?;
     } else {
         let layout = Layout::of(view, reduced);
-        let mut pieces = Pieces::new(elements, missing, storage);
+        let mut pieces = Pieces::new(elements, missing, storage, output.cancellation.clone());
         match (layout.along, layout.rows_per_result) {
             (Along::Reduced, 1) => fold_each_row(&layout, &mut pieces, &mut output)?,
             (Along::Reduced, _) => fold_rows(&layout, &mut pieces, &mut output)?,
@@ -188,7 +191,7 @@ fn reduce_into<R: Reduction, T: Element>(
 /// in the native byte order.
 ///
 /// # Errors
-/// If the budget has no room for the counts.
+/// If the budget has no room for the counts, or nobody waits for them.
 pub fn reduce_nothing<R: Reduction, T: Element>(
     elements: &mut [T],
     missing: &MissingRules<T>,
@@ -197,6 +200,7 @@ pub fn reduce_nothing<R: Reduction, T: Element>(
     let nothing = of_nothing::<R, T>().map_err(|Overflow| ReduceError::Overflow { dtype: T::DTYPE })?;
     let mut counts = budget.allocate(elements.len().saturating_mul(size_of::<i64>()))?;
     for (piece, counts) in elements.chunks_mut(PIECE).zip(counts.elements_mut::<i64>().chunks_mut(PIECE)) {
+        budget.cancellation().check()?;
         missing.mark(piece);
         with_validity!(missing.validity(), valid => keep_each(piece, counts, nothing, valid));
     }
@@ -236,7 +240,7 @@ fn fold_each_row<R: Reduction, T: Element>(
             pieces.cut_rows(&block, |row, rows| {
                 let (states, counts) = (part(states, row, rows.len()), part(counts, row, rows.len()));
                 R::fold_rows(states, counts, rows, validity);
-            });
+            })?;
             output.write(first, states, counts)?;
             first += block.nrows();
         }
@@ -257,7 +261,7 @@ fn fold_rows<R: Reduction, T: Element>(
             for row in rows.groups(1) {
                 R::fold_rows(&mut state, &mut count, row, validity);
             }
-        });
+        })?;
         rows_seen += block.nrows();
         if rows_seen >= layout.rows_per_result {
             output.write(result, &state, &count)?;
@@ -286,7 +290,7 @@ fn fold_columns<R: Reduction, T: Element>(
                 columns.clear(width);
                 counts.fill(0);
             }
-            pieces.cut_columns(&block, |rows| columns.add_rows(counts, rows, validity));
+            pieces.cut_columns(&block, |rows| columns.add_rows(counts, rows, validity))?;
             rows_seen += block.nrows();
             if rows_seen >= layout.rows_per_result {
                 columns.write(states);
@@ -318,6 +322,7 @@ struct Output<R: Reduction, T: Element> {
     values: Buffer,
     counts: Buffer,
     unpacking: Option<Unpacking>,
+    cancellation: Cancellation,
     rule: std::marker::PhantomData<(R, T)>,
 }
 
@@ -329,7 +334,8 @@ impl<R: Reduction, T: Element> Output<R, T> {
         let unpacking = unpacking.map_err(|Overflow| ReduceError::Overflow { dtype })?;
         let values = budget.allocate(len.saturating_mul(dtype.size()))?;
         let counts = budget.allocate(len.saturating_mul(size_of::<i64>()))?;
-        Ok(Self { dtype, len, values, counts, unpacking, rule: std::marker::PhantomData })
+        let cancellation = budget.cancellation().clone();
+        Ok(Self { dtype, len, values, counts, unpacking, cancellation, rule: std::marker::PhantomData })
     }
 
     /// Finishes and writes consecutive results from `first` on.
@@ -349,6 +355,7 @@ impl<R: Reduction, T: Element> Output<R, T> {
     fn write_identities(&mut self) -> Result<(), ReduceError> {
         let (states, counts) = ([R::identity::<T>(); COLUMNS], [0; COLUMNS]);
         for first in (0..self.len).step_by(COLUMNS) {
+            self.cancellation.check()?;
             let len = COLUMNS.min(self.len - first);
             self.write(first, states.split_at(len).0, counts.split_at(len).0)?;
         }
@@ -400,5 +407,38 @@ mod tests {
             let planes = Storage { shuffled: true, ..Storage::NATIVE };
             assert_eq!(sums(rows, width, &shuffled, planes, Missing::default()), expected, "{rows} x {width}");
         }
+    }
+
+    #[test]
+    fn a_reduction_ends_when_nobody_waits() {
+        let elements: Vec<f32> = vec![1.0; 64 * 64 * 64];
+        let view = |strided| {
+            let view = ArrayViewD::from_shape(vec![64, 64, 64], &elements[..]).unwrap();
+            if strided { view.reversed_axes() } else { view }
+        };
+        for storage in [Storage::NATIVE, Storage { shuffled: true, ..Storage::NATIVE }] {
+            for reduced in [[true; 3], [false; 3], [true, false, true], [false, false, true]] {
+                for (strided, values) in [(false, vec![]), (true, vec![]), (false, vec![2.0, 3.0])] {
+                    let rules = MissingRules::from(Missing { values, min: None, max: None });
+                    let mut budget = Budget::unshared(5000, Arc::new(Pool::new(1 << 16, 0)));
+                    drop(budget.waiting());
+                    let sum = reduce::<Sum, f32>(
+                        &elements,
+                        view(strided),
+                        storage,
+                        &reduced,
+                        &rules,
+                        DType::Float32.into(),
+                        &mut budget,
+                    );
+                    assert!(matches!(sum, Err(ReduceError::Cancelled(_))), "{reduced:?}");
+                }
+            }
+        }
+        let mut budget = Budget::unshared(5000, Arc::new(Pool::new(1 << 16, 0)));
+        drop(budget.waiting());
+        let nothing =
+            reduce_nothing::<Max, f32>(&mut elements.clone(), &MissingRules::from(Missing::default()), &mut budget);
+        assert!(matches!(nothing, Err(ReduceError::Cancelled(_))));
     }
 }

@@ -2,7 +2,9 @@
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
-use crate::array::{COLUMNS, Element, MissingRules, PIECE, Rows, Storage, Validity, copy_to_native, to_native};
+use crate::array::{
+    COLUMNS, Cancellation, Cancelled, Element, MissingRules, PIECE, Rows, Storage, Validity, copy_to_native, to_native,
+};
 
 /// Rows that are added to columns in one call, whether they are where they were or were loaded: what they come to may be
 /// one term of a sum, which must not depend on that.
@@ -14,6 +16,7 @@ pub(super) struct Pieces<'a, T> {
     chunk: Chunk<'a, T>,
     /// Scratch memory, once it is needed.
     native: Vec<T>,
+    cancellation: Cancellation,
 }
 
 /// What views are parts of.
@@ -25,8 +28,13 @@ struct Chunk<'a, T> {
 
 impl<'a, T: Element> Pieces<'a, T> {
     /// Pieces of views of `elements`, which lie as `storage` says.
-    pub(super) fn new(elements: &'a [T], missing: &'a MissingRules<T>, storage: Storage) -> Self {
-        Self { chunk: Chunk { elements, storage, missing }, native: Vec::new() }
+    pub(super) fn new(
+        elements: &'a [T],
+        missing: &'a MissingRules<T>,
+        storage: Storage,
+        cancellation: Cancellation,
+    ) -> Self {
+        Self { chunk: Chunk { elements, storage, missing }, native: Vec::new(), cancellation }
     }
 
     /// Which elements of the pieces are missing.
@@ -36,38 +44,64 @@ impl<'a, T: Element> Pieces<'a, T> {
 
     /// Hands out the block in parts of at most [`PIECE`] elements, parts of rows if these are longer, with the number of
     /// the first row in it.
-    pub(super) fn cut_rows(&mut self, block: &ArrayView2<'_, T>, mut take: impl FnMut(usize, Rows<'_, T>)) {
+    ///
+    /// # Errors
+    /// If nobody waits for what is made of them.
+    pub(super) fn cut_rows(
+        &mut self,
+        block: &ArrayView2<'_, T>,
+        mut take: impl FnMut(usize, Rows<'_, T>),
+    ) -> Result<(), Cancelled> {
         let row_len = block.ncols().max(1);
         let rows_per_piece = (PIECE / row_len).clamp(1, COLUMNS);
         match self.chunk.in_place(block) {
             Some(rows) if row_len <= PIECE => {
                 for (number, rows) in rows.groups(rows_per_piece).enumerate() {
+                    self.cancellation.check()?;
                     take(number * rows_per_piece, rows);
                 }
             }
             Some(rows) => {
                 for (number, row) in rows.iter().enumerate() {
-                    row.chunks(PIECE).for_each(|piece| take(number, Rows::dense(piece, piece.len())));
+                    for piece in row.chunks(PIECE) {
+                        self.cancellation.check()?;
+                        take(number, Rows::dense(piece, piece.len()));
+                    }
                 }
             }
             None => {
                 for (number, rows) in block.axis_chunks_iter(Axis(0), rows_per_piece).enumerate() {
                     for piece in rows.axis_chunks_iter(Axis(1), PIECE) {
+                        self.cancellation.check()?;
                         take(number * rows_per_piece, self.load(&piece));
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// Hands out the block, of at most [`COLUMNS`] columns, in parts of whole rows.
-    pub(super) fn cut_columns(&mut self, block: &ArrayView2<'_, T>, mut take: impl FnMut(Rows<'_, T>)) {
+    ///
+    /// # Errors
+    /// If nobody waits for what is made of them.
+    pub(super) fn cut_columns(
+        &mut self,
+        block: &ArrayView2<'_, T>,
+        mut take: impl FnMut(Rows<'_, T>),
+    ) -> Result<(), Cancelled> {
         if let Some(rows) = self.chunk.in_place(block) {
-            return rows.groups(MAX_ROWS).for_each(take);
+            for rows in rows.groups(MAX_ROWS) {
+                self.cancellation.check()?;
+                take(rows);
+            }
+            return Ok(());
         }
         for rows in block.axis_chunks_iter(Axis(0), MAX_ROWS) {
+            self.cancellation.check()?;
             take(self.load(&rows));
         }
+        Ok(())
     }
 
     /// At most [`MAX_ROWS`] times [`COLUMNS`] elements, as the machine and the missing rules want them.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
+use half::f16;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, SeqAccess, Visitor},
@@ -74,7 +76,6 @@ pub enum InterfaceType {
 #[validate(context = rules::Rules)]
 #[validate(schema(function = rules::size, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::range_end, use_context, skip_on_field_errors = false))]
-#[validate(schema(function = rules::filter_mask, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::codecs, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::fill_value, use_context, skip_on_field_errors = false))]
 #[validate(schema(function = rules::strides, use_context, skip_on_field_errors = false))]
@@ -115,7 +116,8 @@ pub struct RequestData {
     /// What the chunk went through before it was compressed, in that order.
     #[schema(schema_with = schema::filters)]
     pub filters: Option<Vec<CodecSpec>>,
-    /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression.
+    /// Which filters were skipped for this chunk: bit 0 for the first one, and so on; behind them the compression. Bits beyond
+    /// them mean nothing, as in HDF5, whose writers set them as well.
     pub filter_mask: Option<u32>,
     /// Zarr v3's list of codecs, instead of `compression`, `filters` and `filter_mask`.
     #[schema(schema_with = schema::codecs)]
@@ -280,7 +282,9 @@ impl<'de> Deserialize<'de> for Number {
             type Value = Number;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, \"NaN\", \"Infinity\" or \"-Infinity\"")
+                f.write_str(
+                    "a number, \"NaN\", \"Infinity\", \"-Infinity\", or the bits of a float as \"0x…\" or in base64",
+                )
             }
 
             fn visit_i64<E>(self, integer: i64) -> Result<Number, E> {
@@ -300,7 +304,9 @@ impl<'de> Deserialize<'de> for Number {
                     "NaN" => Ok(Number::Float(f64::NAN)),
                     "Infinity" => Ok(Number::Float(f64::INFINITY)),
                     "-Infinity" => Ok(Number::Float(f64::NEG_INFINITY)),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                    _ => float_of_bits(text)
+                        .map(Number::Float)
+                        .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self)),
                 }
             }
         }
@@ -360,6 +366,24 @@ fn once_each(numbers: &mut Vec<Number>) {
     };
     numbers.sort_unstable_by_key(bits);
     numbers.dedup_by_key(|number| bits(number));
+}
+
+/// A float by its bits: in hexadecimal, as Zarr v3 has fill values of 2, 4 or 8 bytes, or in base64, as xarray writes attributes.
+fn float_of_bits(text: &str) -> Option<f64> {
+    let Some(digits) = text.strip_prefix("0x") else {
+        let mut bytes = [0; 9];
+        let len = STANDARD.decode_slice(text, &mut bytes).ok()?;
+        return bytes.split_at(len).0.try_into().ok().map(f64::from_le_bytes);
+    };
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    match digits.len() {
+        4 => u16::from_str_radix(digits, 16).ok().map(|bits| f16::from_bits(bits).to_f64()),
+        8 => u32::from_str_radix(digits, 16).ok().map(|bits| f32::from_bits(bits).into()),
+        16 => u64::from_str_radix(digits, 16).ok().map(f64::from_bits),
+        _ => None,
+    }
 }
 
 impl<'de> Deserialize<'de> for SliceData {
@@ -422,5 +446,33 @@ impl<'de> Deserialize<'de> for AxisData {
         }
 
         deserializer.deserialize_any(AxisVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_float_may_be_written_by_its_bits() {
+        let read = |text: &str| match serde_json::from_str::<Number>(&format!("{text:?}")) {
+            Ok(Number::Float(float)) => Some(float),
+            _ => None,
+        };
+        // Those that zarr-python and xarray write for 1.5, and for infinity.
+        for one_and_a_half in ["0x3e00", "0x3fc00000", "0x3ff8000000000000", "AAAAAAAA+D8="] {
+            assert_eq!(read(one_and_a_half), Some(1.5), "{one_and_a_half}");
+        }
+        assert_eq!((read("0x7f800000"), read("AAAAAAAA8H8=")), (Some(f64::INFINITY), Some(f64::INFINITY)));
+        for nan in ["0x7e00", "0x7fc00000", "0x7ff8000000000000", "0x7FC00001", "AAAAAAAA+H8=", "NaN"] {
+            assert!(read(nan).is_some_and(f64::is_nan), "{nan}");
+        }
+        for wrong in
+            ["0x", "0x7fc0000", "0x+fc00000", "0x7fc0000g", "7fc00000", "AAAAAAAA+H8", "AAAA", "nan", "", "+Infinity"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        let long = "A".repeat(1 << 16);
+        assert_eq!(read(&long), None);
     }
 }

@@ -22,6 +22,7 @@ impl Encoding {
         let byte_order = data.byte_order.unwrap_or(ByteOrder::NATIVE);
         let order = data.order.unwrap_or_default();
         let Some(codecs) = &data.codecs else {
+            problems.extend(unknown_byte_order(data).map(|problem| Problem::new("byte_order", problem)));
             let pipeline = FilterPipeline::new(stages(data, problems)?);
             return Some(Self { pipeline, byte_order, order });
         };
@@ -35,22 +36,34 @@ impl Encoding {
     }
 }
 
-/// The stages of `filters`, and after them the compression, but for those that `filter_mask` says were skipped.
+/// What is wrong if nobody says in which order elements are read that a filter has put in another one than the server's.
+fn unknown_byte_order(data: &RequestData) -> Option<String> {
+    let mut filters = data.filters.iter().flatten().enumerate();
+    let decoded = filters.find_map(|(step, spec)| {
+        let is_skipped = data.filter_mask.unwrap_or(0) >> step.min(31) & 1 == 1;
+        codec::element_types(spec).filter(|_| !is_skipped)
+    })?;
+    let decoded = decoded.decoded;
+    (data.byte_order.is_none() && decoded.size() > 1 && decoded.byte_order() != ByteOrder::NATIVE)
+        .then(|| format!("is needed: filters decode to {decoded}, and the array may be of another order"))
+}
+
+/// The stages of `filters`, and after them the compression, but for those that `filter_mask` says were skipped: what these
+/// would have done does not matter.
 fn stages(data: &RequestData, problems: &mut Vec<Problem>) -> Option<Vec<Stage>> {
     let filters = data.filters.iter().flatten().map(|spec| ("filters", spec));
-    let steps: Vec<_> = filters.chain(data.compression.iter().map(|spec| ("compression", spec))).collect();
+    let steps = filters.chain(data.compression.iter().map(|spec| ("compression", spec)));
     let mask = data.filter_mask.unwrap_or(0);
     let is_skipped = |step: usize| u32::try_from(step).is_ok_and(|step| mask.checked_shr(step).unwrap_or(0) & 1 == 1);
     // Whatever is wrong with the dtype is told elsewhere.
     let dtype = data.stored_dtype.unwrap_or(DType::UInt8);
     let mut stages = Some(Vec::new());
-    for (step, (field, spec)) in steps.into_iter().enumerate() {
+    for (_, (field, spec)) in steps.enumerate().filter(|&(step, _)| !is_skipped(step)) {
         let is_first = stages.as_ref().is_none_or(Vec::is_empty);
         let made = noted(problems, field, codec::stages(spec, Applied { dtype, is_first }));
         match (made, &mut stages) {
-            (Some(made), Some(stages)) if !is_skipped(step) => stages.extend(made),
-            (Some(_), _) => {}
-            (None, stages) => *stages = None,
+            (Some(made), Some(stages)) => stages.extend(made),
+            (_, stages) => *stages = None,
         }
     }
     stages

@@ -14,7 +14,7 @@ use validator::{ValidateArgs, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     array::{DType, Number, Slice, Storage},
-    codec::{DecodedLen, FilterPipeline},
+    codec::FilterPipeline,
     operation::{Task, Traits},
     source::{ByteRange, Location, Version},
 };
@@ -218,7 +218,7 @@ fn wrong_size(data: &RequestData, dtype: DType, pipeline: &FilterPipeline) -> Op
     };
     rules::shape(shape).ok()?;
     let len = shape.iter().try_fold(dtype.size(), |len, &dimension| len.checked_mul(dimension.try_into().ok()?))?;
-    let DecodedLen::Exactly(expected) = pipeline.encoded_len(DecodedLen::Exactly(len)) else { return None };
+    let expected = pipeline.encoded_len(len)?;
     (expected != size).then(|| {
         let dtype = dtype.name();
         format!("is {size} bytes, but shape {shape:?} of {dtype} has {expected} bytes and no compression is given")

@@ -125,17 +125,6 @@ pub(super) fn size(data: &RequestData, _: &Rules) -> Checked {
     }
 }
 
-pub(super) fn filter_mask(data: &RequestData, _: &Rules) -> Checked {
-    let Some(mask) = data.filter_mask else { return Ok(()) };
-    let filters = data.filters.iter().flatten().count() + usize::from(data.is_given("compression"));
-    let known =
-        u32::try_from(filters).ok().and_then(|filters| 1_u32.checked_shl(filters)).map_or(u32::MAX, |bit| bit - 1);
-    if mask & !known != 0 && !(data.is_given("filters") && data.filters.is_none()) {
-        return broken("filter_mask", format!("{mask} names filters beyond the {filters} that are given"));
-    }
-    Ok(())
-}
-
 pub(super) fn codecs(data: &RequestData, _: &Rules) -> Checked {
     if !data.is_given("codecs") {
         return Ok(());
@@ -227,9 +216,13 @@ pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
         problems.push("NaN bounds nothing: use a number for valid_min, valid_max and valid_range".to_owned());
     }
     if let (true, Some([low, high])) = (problems.is_empty(), missing.valid_range)
-        && !with_dtype!(dtype, T => T::from_number(low) < T::from_number(high))
+        && !with_dtype!(dtype, T => T::from_number(low) <= T::from_number(high))
     {
-        problems.push(format!("valid_range [{}, {}] must go from a lower to a higher value", shown(low), shown(high)));
+        problems.push(format!(
+            "valid_range [{}, {}] must not go from a higher to a lower value",
+            shown(low),
+            shown(high)
+        ));
     }
     if problems.is_empty() { Ok(()) } else { broken("missing", problems.join("; ")) }
 }

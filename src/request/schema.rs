@@ -67,7 +67,11 @@ impl PartialSchema for Number {
     fn schema() -> RefOr<Schema> {
         let number = ObjectBuilder::new().schema_type(Type::Number);
         let special = choice(["NaN", "Infinity", "-Infinity"], "For floating dtypes");
-        let either = OneOfBuilder::new().item(number).item(special);
+        let bits = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^(0x([0-9a-fA-F]{4}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16})|[0-9A-Za-z+/]{11}=)$"))
+            .description(Some("The bits of a float: in hexadecimal, or those of a float64 in base64, little-endian"));
+        let either = OneOfBuilder::new().item(number).item(special).item(bits);
         Schema::OneOf(either.description(Some("A value that the dtype of the chunk can hold")).build()).into()
     }
 }

@@ -46,7 +46,10 @@ fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, Opera
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
     budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
-    let chunk = request.pipeline.decode(buffer, plan.decoded_len, &mut budget).expect("nothing is wrong with it");
+    let chunk = request
+        .pipeline
+        .decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)
+        .expect("nothing is wrong with it");
     O::run(&request.task, chunk, &mut budget)
 }
 

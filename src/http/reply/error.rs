@@ -92,7 +92,10 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::Policy(_) => StatusCode::FORBIDDEN,
         E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
         E::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        E::DeadlineExceeded(_) => StatusCode::GATEWAY_TIMEOUT,
+        // Nobody reads the answer of cancelled work.
+        E::DeadlineExceeded(_) | E::Codec(CodecError::Cancelled(_)) | E::Operation(OperationError::Cancelled(_)) => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
         E::Source(error) => source_status(error.kind),
         E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
             StatusCode::PAYLOAD_TOO_LARGE
@@ -103,7 +106,12 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         | E::SessionToken
         | E::RequestPayer
         | E::Request(_)
-        | E::Codec(CodecError::Corrupt { .. } | CodecError::TooLong { .. } | CodecError::Unsuited { .. })
+        | E::Codec(
+            CodecError::Corrupt { .. }
+            | CodecError::TooLong { .. }
+            | CodecError::Implausible { .. }
+            | CodecError::Unsuited { .. },
+        )
         | E::Operation(OperationError::WrongLength(_) | OperationError::Overflow { .. }) => StatusCode::BAD_REQUEST,
         E::Codec(CodecError::Buffer(error)) | E::Operation(OperationError::Buffer(error)) => buffer_status(error),
         E::Operation(OperationError::Defect(_)) | E::Cpu(CpuError::Panicked) | E::Reply(_) => {

@@ -20,7 +20,7 @@ use minicbor::{
 
 use super::parts::Parts;
 use crate::{
-    array::{Budget, Buffer, ByteOrder, Order, memory_units as units},
+    array::{Budget, Buffer, ByteOrder, Cancellation, Order, STEP, memory_units as units},
     error::ActiveStorageError,
     operation::{OperationError, OperationResult, Outline},
 };
@@ -93,7 +93,7 @@ fn list(counts: &Buffer, nesting: &[usize], order: Order, budget: &mut Budget) -
     let room = list_len(nesting, usize::try_from(largest).unwrap_or_default());
     let mut list = budget.allocate(room).map_err(OperationError::from)?;
     let mut encoder = Encoder::new(Cursor::new(list.bytes_mut()));
-    write_list(&mut encoder, counts, &levels(nesting, order))
+    write_list(&mut encoder, counts, &levels(nesting, order), budget.cancellation())
         .map_err(|error: Error<EndOfSlice>| ActiveStorageError::Reply(error.to_string()))?;
     let len = encoder.writer().position();
     list.truncate(len);
@@ -121,15 +121,30 @@ fn levels(nesting: &[usize], order: Order) -> Vec<Level> {
     levels
 }
 
-fn write_list<W: Write>(encoder: &mut Encoder<W>, counts: &[i64], levels: &[Level]) -> Result<(), Error<W::Error>> {
+fn write_list<W: Write>(
+    encoder: &mut Encoder<W>,
+    counts: &[i64],
+    levels: &[Level],
+    cancellation: &Cancellation,
+) -> Result<(), Error<W::Error>> {
     let Some((Level { len, stride }, inner)) = levels.split_first() else {
         return counts.first().map_or(Ok(()), |&count| encoder.i64(count).map(drop));
     };
     encoder.array(*len as u64)?;
     match (inner, stride) {
-        ([], 1) => counts.iter().take(*len).try_for_each(|&count| encoder.i64(count).map(drop)),
+        ([], 1) => counts
+            .chunks(STEP)
+            .try_fold(*len, |len, counts| {
+                cancellation.check().map_err(Error::message)?;
+                counts.iter().take(len).try_for_each(|&count| encoder.i64(count).map(drop))?;
+                Ok(len.saturating_sub(counts.len()))
+            })
+            .map(drop),
         _ => {
-            (0..*len).try_for_each(|entry| write_list(encoder, counts.get(entry * stride..).unwrap_or_default(), inner))
+            cancellation.check().map_err(Error::message)?;
+            (0..*len).try_for_each(|entry| {
+                write_list(encoder, counts.get(entry * stride..).unwrap_or_default(), inner, cancellation)
+            })
         }
     }
 }
