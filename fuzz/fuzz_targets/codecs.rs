@@ -15,7 +15,10 @@ use flate2::{
     write::{GzEncoder, ZlibEncoder},
 };
 use libfuzzer_sys::{Corpus, fuzz_target};
-use reductionist::codec::{Codec, Deflate, Fault, Shuffle};
+use reductionist::{
+    array::Cancellation,
+    codec::{Codec, Deflate, Fault, Shuffle},
+};
 
 /// What stands behind the room, where nobody may write.
 const GUARD: [u8; 64] = [0xa5; 64];
@@ -59,7 +62,7 @@ fn decode(codec: &dyn Codec, encoded: &[u8], room: usize) -> Result<Vec<u8>, Fau
 fn decode_over(old: u8, codec: &dyn Codec, encoded: &[u8], room: usize) -> Result<Vec<u8>, Fault> {
     let mut decoded = vec![old; room];
     decoded.extend(GUARD);
-    let outcome = codec.decode(encoded, &mut decoded[..room]);
+    let outcome = codec.decode(encoded, &mut decoded[..room], &Cancellation::never());
     assert_eq!(decoded[room..], GUARD, "{} writes behind its room", codec.name());
     let len = outcome?;
     assert!(len <= room, "{} says that it has written {len} bytes into {room}", codec.name());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use reductionist::{
-    array::{Budget, DType, Pool},
+    array::{Budget, Cancellation, DType, Pool},
     codec::{self, Applied, Codec, CodecError, CodecSpec, DecodedLen, Fault, FilterPipeline, Stage},
 };
 
@@ -38,6 +38,9 @@ const SPECS: &[&str] = &[
     r#"{"id": "astype", "encode_dtype": "<f8", "decode_dtype": ">f2"}"#,
 ];
 
+/// What the operator allows between two stages.
+const LIMIT: usize = 1 << 20;
+
 /// What stands behind the room, where nobody may write.
 const GUARD: [u8; 64] = [0xa5; 64];
 
@@ -63,7 +66,7 @@ fn check_room(codec: &dyn Codec, encoded: &[u8], room: usize) {
     let [first, second] = [0, 0xff].map(|old| {
         let mut decoded = vec![old; room];
         decoded.extend(GUARD);
-        let written: Result<usize, Fault> = codec.decode(encoded, &mut decoded[..room]);
+        let written: Result<usize, Fault> = codec.decode(encoded, &mut decoded[..room], &Cancellation::never());
         assert_eq!(decoded[room..], GUARD, "{} writes behind its room", codec.name());
         written.ok().map(|written| decoded[..written].to_vec())
     });
@@ -72,10 +75,11 @@ fn check_room(codec: &dyn Codec, encoded: &[u8], room: usize) {
 
 /// Decodes in exactly what is planned.
 fn check_memory(pipeline: &FilterPipeline, encoded: &[u8], len: DecodedLen) {
-    let mut budget = Budget::unshared(pipeline.peak_memory_units(encoded.len(), len), Arc::new(Pool::new(1, 0)));
+    let units = pipeline.peak_memory_units(encoded.len(), len, LIMIT);
+    let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
     let mut buffer = budget.allocate(encoded.len()).expect("it was planned");
     buffer.bytes_mut().copy_from_slice(encoded);
-    match pipeline.decode(buffer, len, &mut budget) {
+    match pipeline.decode(buffer, len, LIMIT, &mut budget) {
         Ok(chunk) => assert!(chunk.bytes().len() <= len.max()),
         Err(CodecError::Buffer(error)) => panic!("{error}"),
         Err(_) => {}

@@ -102,7 +102,7 @@ fn check_task(task: &Task, pipeline: &FilterPipeline, uses_axis: bool) {
         DType::Float64 => fits::<f64>(task),
     };
     assert!(fits, "{:?} is not of {:?}", task.missing, task.dtype);
-    let _ = (pipeline.is_empty(), pipeline.peak_memory_units(usize::MAX, DecodedLen::AtMost(usize::MAX)));
+    let _ = (pipeline.is_empty(), pipeline.peak_memory_units(usize::MAX, DecodedLen::AtMost(usize::MAX), usize::MAX));
 }
 
 fn fits<T: Element>(task: &Task) -> bool {

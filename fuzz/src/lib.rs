@@ -70,7 +70,7 @@ fn planned<O: Operation>(request: &Request, chunk: &[u8]) -> Result<OperationRes
     let units = plan.memory_units(&request.pipeline, chunk.len());
     assert!(units <= most, "a shorter chunk takes more memory: {units} units, not {most}");
     budget.shrink_around(&encoded, units);
-    let chunk = request.pipeline.decode(encoded, plan.decoded_len, &mut budget)?;
+    let chunk = request.pipeline.decode(encoded, plan.decoded_len, plan.decoded_limit, &mut budget)?;
     Ok(O::run(&request.task, chunk, &mut budget)?)
 }
 

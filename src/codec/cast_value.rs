@@ -2,6 +2,11 @@
 //!
 //! Specification: `codecs/cast_value` of the registry of Zarr extensions. In turn, a value is mapped as the codec says, or it is
 //! one of the other dtype, or it is rounded, and brought into range if the codec says how.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what is cast is in range, or rounding is what the cast is for"
+)]
 
 use std::cmp::Ordering;
 
@@ -203,12 +208,11 @@ impl CastValue {
         let is_negative = compare(value, 0.0) == Ordering::Less;
         let (inner, outer) = if is_negative { (high, low) } else { (low, high) };
         let rounded = match self.rounding {
-            Rounding::NearestEven => nearest,
             Rounding::TowardsZero => inner,
             Rounding::TowardsPositive => high,
             Rounding::TowardsNegative => low,
             Rounding::NearestAway if format.is_middle(value, low, high) => outer,
-            Rounding::NearestAway => nearest,
+            Rounding::NearestEven | Rounding::NearestAway => nearest,
         };
         // Rounding has no bounds: a value farther than the next one that there would be is outside, wherever it is rounded to.
         let is_outside = rounded.is_infinite() || outer.is_infinite() && format.is_far(value);
@@ -269,7 +273,7 @@ impl Format {
                 let half = f16::from_f64(float);
                 let bits = half.to_bits();
                 let next = match half.to_f64() {
-                    half if half == 0.0 => 0x8001,
+                    0.0 => 0x8001,
                     half if half > 0.0 => bits.wrapping_sub(1),
                     _ => bits.wrapping_add(1),
                 };

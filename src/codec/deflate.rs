@@ -13,10 +13,10 @@ use super::{
 };
 use crate::array::{Cancellation, STEP};
 
-/// Bytes of a stream that libdeflate, which takes no looks at whether somebody waits, decodes in some 100 ms whatever they are,
-/// and bytes that it writes in that time.
-const FAST_ENCODED: usize = 8 << 20;
-const FAST_DECODED: usize = 64 << 20;
+/// Bytes of a stream that libdeflate, which takes no looks at whether somebody waits, decodes in less than 200 ms whatever they
+/// are (blocks of one byte come in tables of 33), and bytes that it writes in that time.
+const FAST_ENCODED: usize = 2 << 20;
+const FAST_DECODED: usize = 32 << 20;
 
 /// Bytes that zlib-rs reads between two looks.
 const SLICE: usize = 64 << 10;
@@ -203,6 +203,27 @@ mod tests {
             assert_eq!(codec.decode_members(&encoded, &mut careful, &Cancellation::never()).unwrap(), data.len());
             assert!(fast == data && careful == data);
             assert!(codec.decode_fast(&encoded[..encoded.len() - 1], &mut fast).is_none());
+        }
+    }
+
+    #[test]
+    fn long_streams_are_decoded_with_looks_whether_somebody_waits() {
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()
+        };
+        let data: Vec<u8> = (0..3 << 17).flat_map(|_| noise()).collect();
+        for (codec, encoded) in [(Deflate::Zlib, zlib(&data)), (Deflate::Gzip, gzip(&data))] {
+            assert!(encoded.len() > FAST_ENCODED);
+            let (mut decoded, cancellation) = (vec![0; data.len()], Cancellation::never());
+            assert_eq!(codec.decode(&encoded, &mut decoded, &cancellation).unwrap(), data.len());
+            assert!(decoded == data && cancellation.looks() > encoded.len() / SLICE);
+            for len in [0, 1, 70_000, encoded.len() - 1] {
+                let cut = codec.decode(&encoded[..len], &mut decoded, &cancellation);
+                assert!(matches!(cut, Err(Fault::Corrupt(_))), "{len}");
+            }
+            assert!(matches!(codec.decode(&encoded, &mut decoded[1..], &cancellation), Err(Fault::Full)));
         }
     }
 

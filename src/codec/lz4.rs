@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn long_blocks_decode_as_short_ones_do() {
         let mut data: Vec<u8> = (0..300_000_u32).flat_map(|i| ((i / 7).wrapping_mul(i) % 251).to_le_bytes()).collect();
-        data.extend([7; 100_000]);
+        data.resize(data.len() + 100_000, 7);
         data.extend(b"the end");
         let encoded = ::lz4::block::compress(&data, None, false).unwrap();
         let never = Cancellation::never();

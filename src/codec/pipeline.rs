@@ -427,7 +427,7 @@ mod tests {
     #[test]
     fn chunks_in_the_shortest_frames_are_decoded_behind_whatever_came_next() {
         // Zeros, of which the bits are the same however they are shuffled.
-        let data = [0; 20_000];
+        let data = vec![0; 20_000];
         for (len, are_stored) in [(1, true), (3, true), (1, false), (3, false)] {
             check_behind_others(|| Hdf5Lz4.into(), &data, &blocks(&data, len, are_stored));
         }
@@ -460,7 +460,7 @@ mod tests {
         let of = |text: &str| NumpyType::parse(text).unwrap();
         let as_type = |from, to| AsType { encoded: of(from), decoded: of(to) };
         let lz4 = |data: &[u8]| ::lz4::block::compress(data, None, true).unwrap();
-        let long_lz4 = lz4(&(0..5_u32 << 20).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+        let long_lz4 = lz4(&(0..5_u64 << 19).flat_map(u64::to_le_bytes).collect::<Vec<_>>());
         let cast = CastValue {
             dtypes: as_type("<i4", "<f4"),
             rounding: Rounding::default(),
@@ -518,14 +518,14 @@ mod tests {
 
     #[test]
     fn what_no_chunk_of_that_size_can_have_become_is_refused_with_the_limit_that_it_passed() {
-        let (bomb, len) = (zlib(&[0; 900_000], 9), DecodedLen::Exactly(1000));
+        let (bomb, len) = (zlib(&vec![0; 900_000], 9), DecodedLen::Exactly(1000));
         let told = |stages, len| decode(stages, &bomb, len).unwrap_err().to_string();
         let lzf = told(vec![Lzf.into(), Deflate::Zlib.into()], len);
         assert_eq!(lzf, "zlib: the data decodes to more than the 2000 bytes that lzf makes of such a chunk at most");
         let exact = told(vec![Deflate::Zlib.into()], len);
         assert_eq!(exact, "zlib: the data decodes to more than the 1000 bytes that shape and dtype need");
         // What bzip2 could have made of it is more than the operator's limit.
-        let bomb = zlib(&[0; 2 << 20], 9);
+        let bomb = zlib(&vec![0; 2 << 20], 9);
         let stages = vec![Bzip2.into(), Deflate::Zlib.into()];
         let limit = decode(stages, &bomb, DecodedLen::Exactly(100_000)).unwrap_err().to_string();
         assert_eq!(limit, "zlib: the data decodes to more than the limit of 1048576 bytes (--max-decoded-size)");

@@ -1,6 +1,7 @@
 //! Zarr v3's `scale_offset`: numbers less an offset, times a scale, in their own dtype.
 //!
 //! Specification: `codecs/scale_offset` of the registry of Zarr extensions.
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cast is in range")]
 
 use super::{
     Codec, Fault,
@@ -29,8 +30,7 @@ impl LinearScale {
         };
         let (scale, offset) = (of("scale", scale)?, of("offset", offset)?);
         match scale {
-            Value::Integer(0) => Err("a scale of 0 cannot be undone".to_owned()),
-            Value::Float(0.0) => Err("a scale of 0 cannot be undone".to_owned()),
+            Value::Integer(0) | Value::Float(0.0) => Err("a scale of 0 cannot be undone".to_owned()),
             _ => Ok(Self { numbers, scale, offset }),
         }
     }

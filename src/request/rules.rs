@@ -219,7 +219,7 @@ pub(super) fn missing(data: &RequestData, _: &Rules) -> Checked {
         && !with_dtype!(dtype, T => T::from_number(low) <= T::from_number(high))
     {
         problems.push(format!(
-            "valid_range [{}, {}] must not go from a higher to a lower value",
+            "valid_range [{}, {}] must go from a lower to a higher value, or be one value",
             shown(low),
             shown(high)
         ));

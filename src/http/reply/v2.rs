@@ -131,22 +131,17 @@ fn write_list<W: Write>(
         return counts.first().map_or(Ok(()), |&count| encoder.i64(count).map(drop));
     };
     encoder.array(*len as u64)?;
-    match (inner, stride) {
-        ([], 1) => counts
-            .chunks(STEP)
-            .try_fold(*len, |len, counts| {
-                cancellation.check().map_err(Error::message)?;
-                counts.iter().take(len).try_for_each(|&count| encoder.i64(count).map(drop))?;
-                Ok(len.saturating_sub(counts.len()))
-            })
-            .map(drop),
-        _ => {
-            cancellation.check().map_err(Error::message)?;
-            (0..*len).try_for_each(|entry| {
-                write_list(encoder, counts.get(entry * stride..).unwrap_or_default(), inner, cancellation)
-            })
-        }
+    if !inner.is_empty() || *stride != 1 {
+        cancellation.check().map_err(Error::message)?;
+        return (0..*len).try_for_each(|entry| {
+            write_list(encoder, counts.get(entry * stride..).unwrap_or_default(), inner, cancellation)
+        });
     }
+    for counts in counts.get(..*len).unwrap_or(counts).chunks(STEP) {
+        cancellation.check().map_err(Error::message)?;
+        counts.iter().try_for_each(|&count| encoder.i64(count).map(drop))?;
+    }
+    Ok(())
 }
 
 /// Most bytes that nested lists of these lengths take if no number in them is larger than `largest`.
