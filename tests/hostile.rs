@@ -309,6 +309,17 @@ async fn work_ends_with_its_deadline_and_leaves_its_thread_to_others() {
     assert_eq!(late.status, 504, "{}", late.error());
     // The only thread would be busy for many seconds more.
     assert_eq!(fixture.post("sum", &small).await.value::<u64>(), 700);
+}
+
+#[tokio::test]
+async fn work_ends_when_its_client_has_gone() {
+    // A client that has closed its side is given two seconds more: it may only have said that it has no further request.
+    let flags = ["--thread-limit", "1", "--request-timeout", "50s", "--queue-timeout", "6s"];
+    let fixture = Fixture::start(&flags).await;
+    fixture.s3.put("bomb", zlib(&vec![1; 1 << 24]));
+    fixture.s3.put("small", zlib(&[7; 100]));
+    let heavy = fixture.request("bomb", "uint8", json!({"shape": vec![2; 24], "codecs": many_stages()}));
+    let small = fixture.request("small", "uint8", json!({"shape": [100], "compression": {"id": "zlib"}}));
     let gone = tokio::time::timeout(std::time::Duration::from_millis(500), fixture.post("sum", &heavy)).await;
     assert!(gone.is_err(), "this client has gone");
     assert_eq!(fixture.post("sum", &small).await.value::<u64>(), 700);
