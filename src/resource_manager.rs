@@ -96,6 +96,8 @@ pub struct ResourceManager {
     long_answers: Resource,
     /// Memory beside that, for long request bodies.
     long_bodies: Resource,
+    /// And as much again, for what these say, once they are there: who sends one slowly, or never, does not hold it.
+    parsed_bodies: Resource,
     pool: Arc<Pool>,
     s3_connections: Resource,
     http_connections: Resource,
@@ -178,7 +180,9 @@ impl AnswerPermit {
 /// Permission to keep a long request body.
 #[derive(Debug)]
 pub struct BodyPermit {
-    _permit: Permit,
+    _body: Permit,
+    /// None as long as the body comes.
+    _parsed: Option<Permit>,
 }
 
 /// Permission to keep one thread busy.
@@ -195,7 +199,13 @@ impl ResourceManager {
         Self {
             memory: Resource::memory("memory", "memory", units, limits.queue),
             long_answers: Resource::memory("long_answers", "memory for long answers", units / 2, limits.queue),
-            long_bodies: Resource::memory("long_requests", "memory for long requests", units / 8, limits.queue),
+            long_bodies: Resource::memory("long_requests", "memory for long requests", units / 16, limits.queue),
+            parsed_bodies: Resource::memory(
+                "parsed_requests",
+                "memory for what long requests say",
+                units / 16,
+                limits.queue,
+            ),
             pool: Arc::new(Pool::new(SMALLEST_POOLED, POOL_LIMIT)),
             s3_connections: Resource::permits("s3_connections", "a connection to the store", limits.s3_connections),
             http_connections: Resource::permits(
@@ -241,7 +251,7 @@ impl ResourceManager {
     }
 
     /// Waits until a request body of `len` bytes may be read, and what it says be kept until that is a part of its plan; None
-    /// if it is short. Long ones share memory as large as an eighth of that for chunks.
+    /// if it is short. Long ones share memory as large as a sixteenth of that for chunks.
     ///
     /// # Errors
     /// At once if too many requests are waiting already; otherwise if the wait is too long.
@@ -249,9 +259,25 @@ impl ResourceManager {
         if len <= SHORT_BODY {
             return Ok(None);
         }
-        let units = memory_units(len.saturating_mul(READ_LEN)).min(self.long_bodies.shares.units());
-        let permit = self.acquire(&self.long_bodies, client, units).await?;
-        Ok(Some(BodyPermit { _permit: permit }))
+        let units = memory_units(len).min(self.long_bodies.shares.units());
+        let body = self.acquire(&self.long_bodies, client, units).await?;
+        Ok(Some(BodyPermit { _body: body, _parsed: None }))
+    }
+
+    /// Waits until a body of `len` bytes, which has come, may be made sense of.
+    ///
+    /// # Errors
+    /// At once if too many requests are waiting already; otherwise if the wait is too long.
+    pub async fn parsed(
+        &self,
+        client: ClientId,
+        permit: Option<BodyPermit>,
+        len: usize,
+    ) -> Result<Option<BodyPermit>, AdmissionError> {
+        let Some(permit) = permit.filter(|_| len > SHORT_BODY) else { return Ok(None) };
+        let units = memory_units(len.saturating_mul(READ_LEN)).min(self.parsed_bodies.shares.units());
+        let parsed = self.acquire(&self.parsed_bodies, client, units).await?;
+        Ok(Some(BodyPermit { _parsed: Some(parsed), ..permit }))
     }
 
     /// Whether a request that has to wait for memory could.
@@ -289,7 +315,7 @@ impl ResourceManager {
 
     /// How much of each is in use.
     pub fn usages(&self) -> impl Iterator<Item = Usage> {
-        let memory = [&self.memory, &self.long_answers, &self.long_bodies];
+        let memory = [&self.memory, &self.long_answers, &self.long_bodies, &self.parsed_bodies];
         let permits = [&self.s3_connections, &self.http_connections, &self.file_reads, &self.threads];
         memory.into_iter().chain(permits).map(Resource::usage)
     }

@@ -11,7 +11,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -354,6 +354,51 @@ async fn what_a_request_keeps_while_its_store_is_slow_is_counted() {
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("count"), "{answer}");
         assert_eq!(used(&service, "memory"), 0);
     }
+}
+
+#[tokio::test]
+async fn a_long_body_that_does_not_come_leaves_room_for_those_that_do() {
+    let service = Service::start(&["--memory-limit", "64MiB", "--queue-timeout", "2s"]).await;
+    let head = "POST /v1/sum HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    for length in ["Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", "Content-Length: 1000000\r\n\r\n{"] {
+        let mut stalled = TcpStream::connect(service.address).await.unwrap();
+        stalled.write_all(format!("{head}{length}").as_bytes()).await.unwrap();
+        while used(&service, "long_requests") == 0 {
+            tokio::task::yield_now().await;
+        }
+        let long = json!({
+            "interface_type": "http", "url": "http://127.0.0.1:1/key", "dtype": "int32", "size": 0, "fill_value": 1,
+            "shape": [2], "missing": {"missing_values": (2..2000).collect::<Vec<_>>()},
+        });
+        let mut client = TcpStream::connect(service.address).await.unwrap();
+        client.write_all(posted(&long, "").as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let answer = read_to_its_end(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_half_closed_client_that_reads_slowly_gets_all_of_a_long_answer() {
+    let directory = Directory::new("slowly");
+    directory.put("zeros", vec![0; 24 << 20]);
+    let service = Service::start(&["--file-root", directory.text()]).await;
+    let body = json!({"interface_type": "file", "url": "file:///zeros", "dtype": "uint8"});
+    let mut client = TcpStream::connect(service.address).await.unwrap();
+    client.write_all(posted(&body, "").replace("/v2/sum", "/v2/select").as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let (mut len, mut piece, start) = (0, vec![0; 1 << 20], Instant::now());
+    loop {
+        match client.read(&mut piece).await.unwrap() {
+            0 => break,
+            read => len += read,
+        }
+        // Until well after a client that has gone would have been given up.
+        if start.elapsed() < Duration::from_secs(3) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+    assert!(len > 24 << 20, "{len} bytes");
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ impl Codec for Hdf5Lz4 {
         for block in room.chunks_mut(block_len.max(1)) {
             let encoded_len = len(u32::from_be_bytes(take(&mut encoded)?))?;
             let encoded = take_slice(&mut encoded, encoded_len)?;
+            cancellation.check()?;
             if encoded_len == block.len() {
                 block.copy_from_slice(encoded);
             } else {

@@ -80,6 +80,7 @@ impl JsonBody {
         if declared.is_some_and(|declared| declared != bytes.len()) {
             return Err(ActiveStorageError::UnreadableBody("it ends before the length that it says it has".to_owned()));
         }
+        let permit = app.resources.parsed(client, permit, bytes.len()).await?;
         Ok(Self { bytes, permit })
     }
 }

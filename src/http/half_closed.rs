@@ -46,8 +46,8 @@ impl Drop for Asked {
     }
 }
 
-/// A connection whose other side seems to be there for a while when it has ended: as long as a request is under way or its
-/// answer is being sent.
+/// A connection whose other side seems to be there when it has ended: for a while as long as a request is under way, and until
+/// its answer has been sent.
 pub(super) struct HalfClosed<S> {
     stream: S,
     under_way: UnderWay,
@@ -67,7 +67,9 @@ impl<S> HalfClosed<S> {
     /// Comes when the end may be told of.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
-        if (self.under_way.is_so() || self.is_sending) && patience.as_mut().poll(context).is_pending() {
+        // An answer on its way ends by itself: nothing can be written any more to who has gone, and who takes nothing is
+        // given up.
+        if self.is_sending || self.under_way.is_so() && patience.as_mut().poll(context).is_pending() {
             self.reader = Some(context.waker().clone());
             return Poll::Pending;
         }

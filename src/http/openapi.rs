@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use utoipa::{
     PartialSchema,
     openapi::{
-        Components, Content, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, License, ObjectBuilder, OpenApi,
-        OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement,
+        Components, Content, ContentBuilder, Header, HeaderBuilder, HttpMethod, InfoBuilder, License, ObjectBuilder,
+        OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+        SecurityRequirement,
         path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         schema::{self, ArrayBuilder, ComponentsBuilder, Type},
@@ -22,7 +23,10 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{extract::SESSION_TOKEN, reply::ErrorBody};
+use super::{
+    extract::{REQUEST_PAYER, SESSION_TOKEN},
+    reply::{ErrorBody, VERSION},
+};
 use crate::{
     array::{ByteOrder, DType},
     operation::Traits,
@@ -92,6 +96,10 @@ fn components() -> Components {
         .scheme(HttpAuthScheme::Basic)
         .description(Some("Access key and secret key of the store, or user name and password of the web server"))
         .build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("Token of the web server that the url of version 2 names"))
+        .build();
     ComponentsBuilder::new()
         .schemas_from_iter(request::schema::parts())
         .schema("RequestV1", request::schema::request_v1())
@@ -99,6 +107,7 @@ fn components() -> Components {
         .schema("Result", result_v2())
         .schema("Error", ErrorBody::schema())
         .security_scheme("store", SecurityScheme::Http(basic))
+        .security_scheme("web server", SecurityScheme::Http(bearer))
         .build()
 }
 
@@ -108,24 +117,28 @@ fn operation(described: &Described) -> Operation {
         Dialect::V2 => ("v2", "RequestV2", ResponseBuilder::new().content("application/cbor", content("Result"))),
     };
     let body = ContentBuilder::new().schema(Some(named(body))).example(Some(example(described))).build();
-    let token = ParameterBuilder::new()
-        .name(SESSION_TOKEN)
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some("Session token of temporary S3 credentials"))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .build();
+    let parameter = |name: &str, description: &str| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build()
+    };
     let operation = OperationBuilder::new()
         .tag(tag)
         .operation_id(Some(described.path.trim_start_matches('/').replace('/', "_")))
         .summary(Some(described.summary))
-        .parameter(token)
+        .parameter(parameter(SESSION_TOKEN, "Session token of temporary S3 credentials"))
+        .parameter(parameter(REQUEST_PAYER, "requester, if the client pays for what is read from the bucket"))
         .request_body(Some(
             RequestBodyBuilder::new().content("application/json", body).required(Some(Required::True)).build(),
         ))
         .security(SecurityRequirement::default())
         .security(SecurityRequirement::new("store", [""; 0]))
-        .response("200", result.description("The result"));
+        .security(SecurityRequirement::new("web server", [""; 0]))
+        .response("200", result.header(VERSION.as_str(), version()).description("The result"));
     ERRORS
         .iter()
         .fold(operation, |operation, (status, meaning)| {
@@ -140,11 +153,12 @@ const ERRORS: &[(&str, &str)] = &[
     ("400", "The request is not valid, the chunk cannot be decoded, the object or the range does not exist"),
     ("401", "The store refused the credentials, or to be read without any"),
     ("403", "The operator does not allow this source"),
+    ("412", "The object is not of the version that etag names"),
     ("413", "A size is above a limit, which is named"),
     ("415", "The body is not JSON"),
     ("500", "A defect of the server"),
     ("502", "The store failed or answered nonsense"),
-    ("503", "Overloaded, or about to stop: try again after the time in Retry-After"),
+    ("503", "This server or the store is overloaded, or about to stop: try again after the time in Retry-After"),
     ("504", "The store took too long"),
 ];
 
@@ -180,12 +194,21 @@ fn content(schema: &str) -> Content {
     Content::new(Some(named(schema)))
 }
 
+fn header(schema: RefOr<Schema>, description: &str) -> Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+fn text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).build().into()
+}
+
+/// The header that both dialects have.
+fn version() -> Header {
+    header(text(), "Version of the object that was read, where its store names one")
+}
+
 /// Raw bytes and headers.
 fn response_v1() -> ResponseBuilder {
-    let header = |schema: RefOr<Schema>, description: &str| {
-        HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
-    };
-    let text: fn() -> RefOr<Schema> = || ObjectBuilder::new().schema_type(Type::String).build().into();
     // A schema of bytes as they are says nothing of them (OpenAPI 3.1, section 4.8.14.1).
     ResponseBuilder::new()
         .content("application/octet-stream", ContentBuilder::new().build())

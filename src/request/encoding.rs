@@ -38,14 +38,21 @@ impl Encoding {
 
 /// What is wrong if nobody says in which order elements are read that a filter has put in another one than the server's.
 fn unknown_byte_order(data: &RequestData) -> Option<String> {
+    // Nothing is read of what was never written.
+    if data.size == Some(0) {
+        return None;
+    }
     let mut filters = data.filters.iter().flatten().enumerate();
-    let decoded = filters.find_map(|(step, spec)| {
-        let is_skipped = data.filter_mask.unwrap_or(0) >> step.min(31) & 1 == 1;
-        codec::element_types(spec).filter(|_| !is_skipped)
-    })?;
+    let decoded = filters.find_map(|(step, spec)| codec::element_types(spec).filter(|_| !is_skipped(data, step)))?;
     let decoded = decoded.decoded;
     (data.byte_order.is_none() && decoded.size() > 1 && decoded.byte_order() != ByteOrder::NATIVE)
         .then(|| format!("is needed: filters decode to {decoded}, and the array may be of another order"))
+}
+
+/// Whether the mask says that a step was left out.
+fn is_skipped(data: &RequestData, step: usize) -> bool {
+    let mask = data.filter_mask.unwrap_or(0);
+    u32::try_from(step).is_ok_and(|step| mask.checked_shr(step).unwrap_or(0) & 1 == 1)
 }
 
 /// The stages of `filters`, and after them the compression, but for those that `filter_mask` says were skipped: what these
@@ -53,12 +60,10 @@ fn unknown_byte_order(data: &RequestData) -> Option<String> {
 fn stages(data: &RequestData, problems: &mut Vec<Problem>) -> Option<Vec<Stage>> {
     let filters = data.filters.iter().flatten().map(|spec| ("filters", spec));
     let steps = filters.chain(data.compression.iter().map(|spec| ("compression", spec)));
-    let mask = data.filter_mask.unwrap_or(0);
-    let is_skipped = |step: usize| u32::try_from(step).is_ok_and(|step| mask.checked_shr(step).unwrap_or(0) & 1 == 1);
     // Whatever is wrong with the dtype is told elsewhere.
     let dtype = data.stored_dtype.unwrap_or(DType::UInt8);
     let mut stages = Some(Vec::new());
-    for (_, (field, spec)) in steps.enumerate().filter(|&(step, _)| !is_skipped(step)) {
+    for (_, (field, spec)) in steps.enumerate().filter(|&(step, _)| !is_skipped(data, step)) {
         let is_first = stages.as_ref().is_none_or(Vec::is_empty);
         let made = noted(problems, field, codec::stages(spec, Applied { dtype, is_first }));
         match (made, &mut stages) {

@@ -6,7 +6,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{data::RequestData, rules::MAX_FILTERS};
+use super::{data::RequestData, fields::UpTo, rules::MAX_FILTERS};
 use crate::{
     array::{ByteOrder, DType, Kind, Number, Order},
     codec::{
@@ -110,6 +110,9 @@ struct CastValueConfiguration {
     scalar_map: Option<ScalarMap>,
 }
 
+/// Most pairs: each element is compared with all of them. Writers have a handful, for NaN and the like.
+const MAX_PAIRS: usize = 64;
+
 /// Pairs of what values are and what they become.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,7 +121,7 @@ struct ScalarMap {
     #[serde(default, rename = "encode")]
     _encode: IgnoredAny,
     #[serde(default)]
-    decode: Option<Vec<(Number, Number)>>,
+    decode: Option<UpTo<MAX_PAIRS, (Number, Number)>>,
 }
 
 /// What an array went through before it became bytes.
@@ -361,7 +364,7 @@ impl CastValueConfiguration {
         if out_of_range == OutOfRange::Wrap && from.kind() == Kind::Float {
             return Err("cast_value wraps integers only".to_owned());
         }
-        let pairs = self.scalar_map.and_then(|map| map.decode).unwrap_or_default().into_iter();
+        let pairs = self.scalar_map.and_then(|map| map.decode).map_or_else(Vec::new, |UpTo(pairs)| pairs).into_iter();
         let value = |number, dtype: DType| {
             Scalar::of(number, dtype).ok_or_else(|| format!("scalar_map has a value that is no {}", dtype.name()))
         };

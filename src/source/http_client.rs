@@ -28,6 +28,10 @@ use super::{
 /// second-level cache when they are copied to where they belong.
 const READ_LEN: usize = 128 << 10;
 
+/// Connections to a server that are kept while nothing is asked of it, by each event loop: after a burst, the others give
+/// their open files back.
+const MAX_IDLE: usize = 64;
+
 /// What requests call themselves.
 pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
 
@@ -77,6 +81,7 @@ impl HttpClient {
     fn with_connector(connector: Connector, addresses: AddressPolicy, head_timeout: Duration) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(MAX_IDLE)
             .http1_read_buf_exact_size(READ_LEN)
             .build(connector.clone());
         Self { client, connector, addresses, head_timeout }
