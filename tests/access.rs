@@ -226,6 +226,67 @@ async fn a_url_that_was_signed_for_a_while_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn where_an_object_was_is_asked_anew_when_it_is_no_longer_there() {
+    let gone = Noted::start(|_| ten(&["ETag: \"1\""])).await;
+    let here = Noted::start(|_| ten(&["ETag: \"2\""])).await;
+    let place = Arc::new(Mutex::new(gone.url().to_owned()));
+    let leads = Arc::clone(&place);
+    let origin =
+        Noted::start(move |_| response("302 Found", &[&format!("Location: {}/ten", leads.lock().unwrap())], b"")).await;
+    let service = Service::start(&[]).await;
+    let url = format!("{}/latest", origin.url());
+    assert_sum(&sum(&service, "http", &url, json!({"etag": "\"1\""})).await, 55);
+    *place.lock().unwrap() = here.url().to_owned();
+    assert_sum(&sum(&service, "http", &url, json!({"etag": "\"2\""})).await, 55);
+    *place.lock().unwrap() = gone.url().to_owned();
+    assert_sum(&sum(&service, "http", &url, json!({"etag": "\"1\""})).await, 55);
+    gone.store.stop();
+    *place.lock().unwrap() = here.url().to_owned();
+    let answer = sum(&service, "http", &url, json!({})).await;
+    assert_sum(&answer, 55);
+    assert_eq!(answer.header("x-activestorage-etag"), "\"2\"");
+}
+
+#[tokio::test]
+async fn a_page_that_asks_people_to_log_in_is_no_data() {
+    for kind in ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"] {
+        let kind = format!("Content-Type: {kind}");
+        let login = Noted::start(move |_| response("200 OK", &[&kind], b"<html>Please log in to read on</html>")).await;
+        let location = format!("Location: {}/login", login.url());
+        let origin = Noted::start(move |_| response("302 Found", &[&location], b"")).await;
+        let service = Service::start(&[]).await;
+        let answer = sum(&service, "http", &format!("{}/file.nc", origin.url()), json!({"offset": 0, "size": 8})).await;
+        assert_error(&answer, 401, "perhaps to log in");
+    }
+}
+
+#[tokio::test]
+async fn credentials_do_not_come_back_with_a_detour() {
+    let origin_url = Arc::new(Mutex::new(String::new()));
+    let back = Arc::clone(&origin_url);
+    let detour =
+        Noted::start(move |_| response("302 Found", &[&format!("Location: {}/chosen", back.lock().unwrap())], b""))
+            .await;
+    let away = format!("Location: {}/", detour.url());
+    let origin =
+        Noted::start(
+            move |head| {
+                if head.starts_with("GET /chosen") { ten(&[]) } else { response("302 Found", &[&away], b"") }
+            },
+        )
+        .await;
+    *origin_url.lock().unwrap() = origin.url().to_owned();
+    let service = Service::start(&[]).await;
+    for _ in 0..2 {
+        let headers = [("authorization", "Bearer open-sesame")];
+        assert_sum(&sum_with(&service, "http", &format!("{}/ten", origin.url()), &headers).await, 55);
+        for head in origin.heads() {
+            assert_eq!(head.contains("authorization"), head.starts_with("get /ten"), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_leads_nowhere_where_its_client_could_not_go() {
     let target = Noted::start(|_| ten(&[])).await;
     let elsewhere = format!("Location: {}/closed/ten", target.url());
@@ -301,6 +362,10 @@ async fn tokens_of_the_service_stand_where_clients_can_put_them() {
         ("Bearer open-sesame".to_owned(), None, None),
         ("Bearer of-the-archive".to_owned(), Some("open-sesame"), Some("bearer of-the-archive")),
         (basic("user", "password"), Some("open-sesame"), Some(user.as_str())),
+        // A proxy adds what the client sends as well.
+        (basic("open-sesame@user", "password"), Some("open-sesame"), Some(user.as_str())),
+        (basic("open-sesame", ""), Some("open-sesame"), None),
+        ("Bearer open-sesame".to_owned(), Some("open-sesame"), None),
     ] {
         let own = own.map(|token| ("x-reductionist-token", token));
         let headers: Vec<_> = [("authorization", given.as_str())].into_iter().chain(own).collect();

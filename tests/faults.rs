@@ -706,3 +706,57 @@ async fn encodings_that_change_nothing_are_none() {
         assert_status(&faulty.sum().await, 502, "store it without Content-Encoding");
     }
 }
+
+#[tokio::test]
+async fn a_store_that_dies_is_a_502_soon_though_it_has_just_answered() {
+    let is_dead = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let dead = Arc::clone(&is_dead);
+    let store = FaultyStore::start(move |_, _| {
+        let answer = if dead.load(Ordering::SeqCst) {
+            response("503 Service Unavailable", &[], b"")
+        } else {
+            response("200 OK", &[], DATA)
+        };
+        Reply::Close(answer)
+    })
+    .await;
+    let service = Service::start(&["--request-timeout", "60s", "--connect-timeout", "1s"]).await;
+    let ask = async |key: usize| {
+        let body = json!({"interface_type": "http", "url": format!("{}/bucket/{key}", store.url), "dtype": "uint8"});
+        Client::default().post(&format!("{}/v2/sum", service.url()), &body).await
+    };
+    assert_sum(&ask(0).await, 55, "it is there");
+    is_dead.store(true, Ordering::SeqCst);
+    let start = Instant::now();
+    let fails = async |key| assert_status(&ask(key).await, 502, "503 Service Unavailable");
+    support::side_by_side((0..30).map(fails)).await;
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    // Nobody who finds it gone waits for its pace.
+    store.stop();
+    let start = Instant::now();
+    let fails = async |key| assert_status(&ask(key).await, 502, "cannot be reached");
+    support::side_by_side((0..30).map(fails)).await;
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn one_object_that_is_broken_costs_the_others_of_its_store_little() {
+    let store = FaultyStore::start(|_, head| {
+        let is_broken = head.contains("/broken");
+        Reply::Close(if is_broken { response("503 Oops", &[], b"") } else { response("200 OK", &[], DATA) })
+    })
+    .await;
+    let service = Service::start(&[]).await;
+    let ask = async |key: &str| {
+        let body = json!({"interface_type": "http", "url": format!("{}/bucket/{key}", store.url), "dtype": "uint8"});
+        Client::default().post(&format!("{}/v2/sum", service.url()), &body).await
+    };
+    assert_sum(&ask("good").await, 55, "it is there");
+    assert_status(&ask("broken").await, 502, "503");
+    assert!(store.requests() < 20, "{} reads", store.requests());
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert_sum(&ask("good").await, 55, "it is there still");
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}

@@ -1,6 +1,6 @@
 //! The story of a request.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -55,6 +55,9 @@ pub(super) async fn operation_handler<O: Operation>(
     let answer = timeout_at(deadline, answer);
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?
 }
+
+/// Time to say what a request waited for in vain.
+const MARGIN: Duration = Duration::from_millis(50);
 
 /// A longer body, in bytes, takes so long to be read that others would notice.
 const SHORT_TEXT: usize = 16 << 10;
@@ -132,6 +135,8 @@ async fn fetch(
 ) -> Result<Fetched, ActiveStorageError> {
     let _timer = app.metrics.timer(Stage::Fetch);
     let Request { location, range, version, .. } = request;
+    // What waits for a store is told so before the request is told that its time is over.
+    let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
     let read = Read { range: *range, max_len: plan.max_encoded_len, version: version.as_ref(), caller, deadline };
     let fetch = app.sources.fetch(location, &read, budget);
     let span = tracing::debug_span!(

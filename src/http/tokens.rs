@@ -26,19 +26,19 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ActiveStorageError> {
-    let is_known = app.tokens.as_ref().is_none_or(|tokens| take_token(request.headers_mut(), tokens));
     // It is needed no longer, and nobody else needs to see it.
-    request.headers_mut().remove(TOKEN);
+    let own = request.headers_mut().remove(TOKEN);
+    let is_known = app.tokens.as_ref().is_none_or(|tokens| {
+        let is_before_user = take_token(request.headers_mut(), tokens);
+        own.map_or(is_before_user, |own| tokens.know(own.as_bytes()))
+    });
     if is_known { Ok(next.run(request).await) } else { Err(ActiveStorageError::Token) }
 }
 
-/// Takes a known token out of the headers, and says whether there was one. Clients that cannot send a header of their own
+/// Takes a known token out of `Authorization`, and says whether there was one. Clients that cannot send a header of their own
 /// send it where their credentials for the store would stand, alone or before the user name: what is a known token is
 /// nothing else, and what is left is for the store.
 fn take_token(headers: &mut HeaderMap, tokens: &Tokens) -> bool {
-    if let Some(token) = headers.get(TOKEN) {
-        return tokens.know(token.as_bytes());
-    }
     if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
         return false;
     }

@@ -13,7 +13,7 @@ use super::{
     answer::{fetched, other_version},
     error::{kind_of_status, message_of_kind, retry_after},
     http_client::{USER_AGENT, text},
-    redirects::Redirects,
+    redirects::{Redirects, Way},
     s3_error::refused,
 };
 use crate::{array::Budget, credentials::Authorization};
@@ -65,26 +65,40 @@ impl HttpSource {
         Self { client, read_timeout, policy, redirects: Arc::default() }
     }
 
-    /// The answer to a GET, after the redirects that lead where the operator lets requests go.
-    async fn get(&self, location: &HttpLocation, read: &Read<'_>) -> Result<Response<Incoming>, SourceError> {
+    /// Reads from where a reader was led lately; None if that is no longer the place, or does not answer as it did.
+    async fn fetch_kept(
+        &self,
+        location: &HttpLocation,
+        read: &Read<'_>,
+        budget: &mut Budget,
+    ) -> Option<Result<Fetched, SourceError>> {
         let authorization = read.caller.authorization.as_ref();
-        if let Some(target) = self.redirects.target(&location.url, authorization) {
-            let answer = self.get_once(location, &target, read).await?;
-            if !has_expired(&answer) && redirect(&answer).is_none() {
-                return Ok(answer);
+        let way = self.redirects.way(&location.url, authorization)?;
+        let outcome = match self.get_once(&way, read).await {
+            Ok(answer) if redirect(&answer).is_none() => self.take(answer, &way, read, budget).await,
+            Ok(_) => Err(SourceError::new(SourceErrorKind::NotFound, "it has moved")),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if error.kind != SourceErrorKind::Throttled => {
+                tracing::debug!(%error, "asking anew where the object is");
+                self.redirects.forget(&location.url, authorization);
+                None
             }
-            self.redirects.forget(&location.url, authorization);
+            outcome => Some(outcome),
         }
-        let mut url = location.url.clone();
+    }
+
+    /// The answer to a GET, after the redirects that lead where the operator lets requests go, and the way to it.
+    async fn get(&self, location: &HttpLocation, read: &Read<'_>) -> Result<(Response<Incoming>, Way), SourceError> {
+        let mut way = Way { url: location.url.clone(), is_told: true, is_led: false };
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.get_once(location, &url, read).await?;
-            let Some(target) = redirect(&answer) else {
-                if url != location.url && answer.status().is_success() {
-                    self.redirects.keep(&location.url, authorization, url);
-                }
-                return Ok(answer);
-            };
-            url = self.follow(&url, target)?;
+            let answer = self.get_once(&way, read).await?;
+            let Some(target) = redirect(&answer) else { return Ok((answer, way)) };
+            let url = self.follow(&way.url, target)?;
+            // Who has been elsewhere may come back with what others have written into the URL.
+            let is_told = way.is_told && url.origin() == location.url.origin();
+            way = Way { url, is_told, is_led: true };
         }
         Err(SourceError::new(
             SourceErrorKind::Nonsense,
@@ -92,17 +106,33 @@ impl HttpSource {
         ))
     }
 
-    /// The answer to a GET of a URL on the way from a location, whose origin alone is told who asks.
-    async fn get_once(
-        &self,
-        location: &HttpLocation,
-        url: &Url,
-        read: &Read<'_>,
-    ) -> Result<Response<Incoming>, SourceError> {
-        let authorization = read.caller.authorization.as_ref().filter(|_| url.origin() == location.url.origin());
-        let request = request(url, read, authorization)?;
+    /// The answer to a GET of a URL on the way from a location.
+    async fn get_once(&self, way: &Way, read: &Read<'_>) -> Result<Response<Incoming>, SourceError> {
+        let authorization = read.caller.authorization.as_ref().filter(|_| way.is_told);
+        let request = request(&way.url, read, authorization)?;
         let answer = self.client.send(request).await;
         answer.map_err(|no_answer| no_answer.for_read(read.range, read.caller.authorization.is_some()))
+    }
+
+    /// What an answer holds.
+    async fn take(
+        &self,
+        answer: Response<Incoming>,
+        way: &Way,
+        read: &Read<'_>,
+        budget: &mut Budget,
+    ) -> Result<Fetched, SourceError> {
+        if answer.status() == 503 {
+            return Err(unavailable(answer, read, self.read_timeout).await);
+        }
+        check_status(&answer, read)?;
+        if way.is_led && is_page(answer.headers()) {
+            return Err(SourceError::new(
+                SourceErrorKind::AccessDenied,
+                "Access Denied: the server redirects to a page for people, perhaps to log in",
+            ));
+        }
+        fetched(answer, read, self.read_timeout, budget).await
     }
 
     /// Where a redirect leads, if it may: checked as the URL of a client would be.
@@ -165,9 +195,10 @@ fn redirect(answer: &Response<Incoming>) -> Option<&str> {
     text(answer.headers(), &header::LOCATION).filter(|_| is_redirect)
 }
 
-/// Whether this may mean that a URL which somebody signed for a while is no longer valid.
-fn has_expired(answer: &Response<Incoming>) -> bool {
-    matches!(answer.status().as_u16(), 400 | 401 | 403 | 404 | 410)
+/// Whether an answer is for people to look at, and no data.
+fn is_page(headers: &HeaderMap) -> bool {
+    let media_type = text(headers, &header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
+    ["text/html", "application/xhtml+xml"].iter().any(|page| media_type.trim().eq_ignore_ascii_case(page))
 }
 
 impl Source for HttpSource {
@@ -183,12 +214,15 @@ impl Source for HttpSource {
         read: &Read<'_>,
         budget: &mut Budget,
     ) -> Result<Fetched, SourceError> {
-        let answer = self.get(location, read).await?;
-        if answer.status() == 503 {
-            return Err(unavailable(answer, read, self.read_timeout).await);
+        if let Some(outcome) = self.fetch_kept(location, read, budget).await {
+            return outcome;
         }
-        check_status(&answer, read)?;
-        fetched(answer, read, self.read_timeout, budget).await
+        let (answer, way) = self.get(location, read).await?;
+        let fetched = self.take(answer, &way, read, budget).await?;
+        if way.is_led {
+            self.redirects.keep(&location.url, read.caller.authorization.as_ref(), way);
+        }
+        Ok(fetched)
     }
 }
 

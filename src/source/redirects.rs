@@ -22,6 +22,16 @@ const MAX_URL: usize = 8 << 10;
 /// How long one is kept. What an archive calls "latest" leads elsewhere from time to time.
 const LIFETIME: Duration = Duration::from_mins(1);
 
+/// A place that a reader has come to.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) url: Url,
+    /// Whether this place is told who asks: it is of the origin that the reader named, and so were all before it.
+    pub(super) is_told: bool,
+    /// Whether it is another one than the reader named.
+    pub(super) is_led: bool,
+}
+
 /// The last place on the way from a URL, for each reader of it: who has other credentials, or none, is perhaps led
 /// elsewhere, or nowhere.
 pub(super) struct Redirects(Mutex<LruCache<From, Kept>>);
@@ -29,7 +39,7 @@ pub(super) struct Redirects(Mutex<LruCache<From, Kept>>);
 type From = (Url, Option<Authorization>);
 
 struct Kept {
-    target: Url,
+    way: Way,
     until: Instant,
 }
 
@@ -41,20 +51,24 @@ impl Default for Redirects {
 
 impl Redirects {
     /// Where a reader was led from a URL lately.
-    pub(super) fn target(&self, url: &Url, authorization: Option<&Authorization>) -> Option<Url> {
+    pub(super) fn way(&self, url: &Url, authorization: Option<&Authorization>) -> Option<Way> {
         let mut kept = self.lock();
         // Most servers never redirect.
         if kept.is_empty() {
             return None;
         }
-        let found = kept.get(&(url.clone(), authorization.cloned()))?;
-        (Instant::now() < found.until).then(|| found.target.clone())
+        let from = (url.clone(), authorization.cloned());
+        let way = kept.get(&from).filter(|kept| Instant::now() < kept.until).map(|kept| kept.way.clone());
+        if way.is_none() {
+            kept.pop(&from);
+        }
+        way
     }
 
     /// Keeps where a reader was led.
-    pub(super) fn keep(&self, url: &Url, authorization: Option<&Authorization>, target: Url) {
-        if url.as_str().len().max(target.as_str().len()) <= MAX_URL {
-            let kept = Kept { target, until: Instant::now() + LIFETIME };
+    pub(super) fn keep(&self, url: &Url, authorization: Option<&Authorization>, way: Way) {
+        if url.as_str().len().max(way.url.as_str().len()) <= MAX_URL {
+            let kept = Kept { way, until: Instant::now() + LIFETIME };
             self.lock().put((url.clone(), authorization.cloned()), kept);
         }
     }

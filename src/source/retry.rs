@@ -49,17 +49,17 @@ impl<S: Source> Source for Retry<S> {
         let store = self.stores.store(self.store(location));
         let mut delays =
             ExponentialBuilder::new().with_min_delay(first_delay).with_jitter().with_max_times(retries).build();
-        let mut is_first = true;
+        let (mut is_first, mut doubts) = (true, 0);
         let mut last: Option<SourceError> = None;
         loop {
             if let Err(wait) = store.turn(read.caller.client, read.deadline).await {
-                return Err(throttled(last, wait));
+                return Err(put_off(last, wait));
             }
             if let Some(error) = &last {
                 self.metrics.repeated(error.kind.name());
             }
             let begun = Instant::now();
-            let error = match self.source.fetch(location, read, budget).await {
+            let mut error = match self.source.fetch(location, read, budget).await {
                 Err(error) if error.is_transient() => error,
                 Ok(fetched) => {
                     store.answered(Instant::now());
@@ -68,10 +68,13 @@ impl<S: Source> Source for Retry<S> {
                 // Perhaps the store was not even asked.
                 Err(error) => return Err(error),
             };
-            if is_refusal(&error, &store) {
+            if is_refusal(&error) || is_doubtful(&error, &store) && doubts < MAX_DOUBTS {
+                doubts += usize::from(!is_refusal(&error));
                 tracing::debug!(%error, "the store throttles");
                 store.refused(begun, Instant::now(), error.retry_after);
+                error.kind = SourceErrorKind::Throttled;
             } else {
+                store.failed(Instant::now(), error.status);
                 // A hiccup of the store meets all requests at that time: the first repeated read of each is always allowed.
                 let is_allowed = std::mem::take(&mut is_first) || store.may_be_asked_again();
                 let Some(delay) = delays.next().filter(|_| is_allowed) else { return Err(error) };
@@ -83,14 +86,25 @@ impl<S: Source> Source for Retry<S> {
     }
 }
 
-/// Whether a store refused because it is asked too often: it says so, or it is unavailable and has just been there.
-fn is_refusal(error: &SourceError, store: &Store) -> bool {
-    error.kind == SourceErrorKind::Throttled
-        || error.status == Some(503) && (error.retry_after.is_some() || store.is_there(Instant::now()))
+/// So often, the word of a store that it is unavailable is taken for one that it is asked too often: perhaps it is only this
+/// object that it does not have at present.
+const MAX_DOUBTS: usize = 8;
+
+/// Whether a store refused because it is asked too often.
+fn is_refusal(error: &SourceError) -> bool {
+    error.kind == SourceErrorKind::Throttled || error.status == Some(503) && error.retry_after.is_some()
 }
 
-/// The deadline comes before the turn of a read, of which an attempt has perhaps failed.
-fn throttled(last: Option<SourceError>, wait: Duration) -> SourceError {
+/// Whether that is what it may mean: it calls itself unavailable, and has just been there.
+fn is_doubtful(error: &SourceError, store: &Store) -> bool {
+    error.status == Some(503) && store.is_there(Instant::now())
+}
+
+/// The deadline comes before the turn of a read. If an attempt of it has failed, that is what went wrong.
+fn put_off(last: Option<SourceError>, wait: Duration) -> SourceError {
     let error = last.unwrap_or_else(|| SourceError::new(SourceErrorKind::Throttled, THROTTLED));
-    SourceError { kind: SourceErrorKind::Throttled, message: THROTTLED.to_owned(), retry_after: Some(wait), ..error }
+    if error.kind != SourceErrorKind::Throttled {
+        return error;
+    }
+    SourceError { message: THROTTLED.to_owned(), retry_after: Some(wait), ..error }
 }

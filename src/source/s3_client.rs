@@ -189,7 +189,10 @@ fn bucket_url(location: &S3Location, site: &Site) -> Result<String, String> {
         let (host, _) = aws::access_point(host, bucket).ok_or("this is not the ARN of an access point of S3")?;
         return Ok(format!("{scheme}{host}{port}{path}"));
     }
-    if site.addressing == Addressing::Virtual && matches!(endpoint.host(), Some(Host::Domain(_))) && is_label(bucket) {
+    // Before the name of a bucket, another one would be a part of it.
+    let has_bucket = AwsHost::parse(host).is_some_and(|host| host.has_bucket());
+    let is_name = matches!(endpoint.host(), Some(Host::Domain(_))) && !has_bucket;
+    if site.addressing == Addressing::Virtual && is_name && is_label(bucket) {
         return Ok(format!("{scheme}{bucket}.{regional}{port}{path}"));
     }
     let bucket = utf8_percent_encode(bucket, NOT_IN_A_BUCKET);
@@ -286,6 +289,12 @@ mod tests {
             ("http://store", "da.ta", "http://store/da.ta", "http://store/da.ta"),
             ("http://store", "Data", "http://store/Data", "http://store/Data"),
             ("http://store", "-data", "http://store/-data", "http://store/-data"),
+            (
+                "http://own.s3.amazonaws.com",
+                "data",
+                "http://own.s3.amazonaws.com/data",
+                "http://own.s3.amazonaws.com/data",
+            ),
             ("http://store", "a@b:c", "http://store/a%40b:c", "http://store/a%40b:c"),
             ("http://127.0.0.1:9000", "data", "http://127.0.0.1:9000/data", "http://127.0.0.1:9000/data"),
             ("http://[::1]:9000", "data", "http://[::1]:9000/data", "http://[::1]:9000/data"),

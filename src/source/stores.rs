@@ -151,9 +151,12 @@ impl Store {
         None
     }
 
-    /// How long until the next read may begin.
+    /// How long until all who wait now have begun to read.
     fn wait(&self, now: Instant) -> Duration {
-        self.state().pace.as_ref().map_or(Duration::ZERO, |pace| pace.next.saturating_duration_since(now))
+        let waiting = u32::try_from(self.line.waiting()).unwrap_or(u32::MAX);
+        let wait =
+            |pace: &Pace| pace.next.saturating_duration_since(now).saturating_add(pace.gap().saturating_mul(waiting));
+        self.state().pace.as_ref().map_or(Duration::ZERO, wait).min(LONGEST_RETRY_AFTER)
     }
 
     /// Notes a read that was answered.
@@ -189,6 +192,14 @@ impl Store {
         let pause = retry_after.map_or_else(|| pace.gap(), |pause| pause.min(LONGEST_RETRY_AFTER));
         pace.next = pace.next.max(now + pause);
         pace.refused = pace.next;
+    }
+
+    /// Notes a read that failed for another reason, and the status that the store answered with, if it did. One that is not
+    /// there, or has not been for a while, does not throttle: who waits for it may learn that.
+    pub(super) fn failed(&self, now: Instant, status: Option<u16>) {
+        if status.is_none() || !self.is_there(now) {
+            self.state().pace = None;
+        }
     }
 
     /// Whether the store has answered lately.

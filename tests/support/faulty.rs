@@ -51,6 +51,13 @@ impl FaultyStore {
     }
 }
 
+impl FaultyStore {
+    /// Lets nobody connect any more.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+}
+
 impl Drop for FaultyStore {
     fn drop(&mut self) {
         self.task.abort();
