@@ -305,6 +305,8 @@ def changed_elements(dice, chunks):
     numbers = np.random.default_rng(dice.randrange(2**32))
     shape = dice.randint(1, 9), dice.randint(1, 9)
     made = list(chunks(lambda dtype: numbers.integers(0, 100, shape).astype(dtype)))
+    # Bytes read in another order make large numbers, of which the sum may not fit.
+    made = [chunk for chunk in made if chunk[-1].dtype.kind == "f" or np.abs(chunk[-1].astype("f8")).sum() < 2**15]
     _, codecs, stored, values = dice.choice(made)
     if dice.random() < 0.5:
         codecs = [codec | {"name": codec["name"].removeprefix("numcodecs.")} for codec in codecs]
@@ -319,7 +321,11 @@ def turned_shards(dice):
     axes = dice.sample(range(array.ndim), array.ndim)
     turned = array.transpose(axes)
     inner = turned.shape
-    shard = by_zarr(np.ascontiguousarray(turned), inner, 3, shards=inner)
+    options = {}
+    if array.itemsize > 1:
+        endian = "big" if array.dtype.str.startswith(">") else "little"
+        options["serializer"] = zarr.codecs.BytesCodec(endian=endian)
+    shard = by_zarr(np.ascontiguousarray(turned), inner, 3, shards=inner, **options)
     (chunk,) = shard.values()
     codecs = [{"name": "transpose", "configuration": {"order": axes}}, *chunk.codecs["codecs"]]
     return StoredChunk("zarr", array, chunk.stored, {"codecs": codecs}, chunk.place)

@@ -4,10 +4,12 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 use super::cancellation::{Cancellation, Cancelled};
 
-/// Elements that are copied at one time: some milliseconds at most, however far apart they lie.
-const PART: usize = 1 << 16;
+/// Elements that are copied at one time: so few that what they lie in fits the caches, however far apart they are.
+const PART: usize = 1 << 12;
 
-/// Writes to each element of `target` what `write` makes of the one in its place in `source`, which has the same shape.
+/// Writes to each element of `target` what `write` makes of the one in its place in `source`, which has the same shape. Axes
+/// are halved until a part is left, the one with the longest way in either array first: so that parts lie close together in
+/// both.
 ///
 /// # Errors
 /// If the work is cancelled before it is done.
@@ -17,7 +19,11 @@ pub fn write_each<A, B>(
     cancellation: &Cancellation,
     write: &impl Fn(&mut A, &B),
 ) -> Result<(), Cancelled> {
-    let longest = (0..target.ndim()).find(|&axis| target.len_of(Axis(axis)) > 1).map(Axis);
+    let way = |axis: &Axis| {
+        let step = target.stride_of(*axis).unsigned_abs().max(source.stride_of(*axis).unsigned_abs());
+        step.saturating_mul(target.len_of(*axis))
+    };
+    let longest = (0..target.ndim()).map(Axis).filter(|axis| target.len_of(*axis) > 1).max_by_key(way);
     let Some(axis) = longest.filter(|_| target.len() > PART) else {
         cancellation.check()?;
         target.zip_mut_with(source, write);
@@ -26,8 +32,16 @@ pub fn write_each<A, B>(
     let middle = target.len_of(axis) / 2;
     let (first, second) = target.split_at(axis, middle);
     let (first_source, second_source) = source.view().split_at(axis, middle);
-    write_each(first, &first_source, cancellation, write)?;
-    write_each(second, &second_source, cancellation, write)
+    for (target, source) in [(first, first_source), (second, second_source)] {
+        // Each axis takes its time, however short it is.
+        if target.len_of(axis) == 1 {
+            let (target, source) = (target.index_axis_move(axis, 0), source.index_axis_move(axis, 0));
+            write_each(target, &source, cancellation, write)?;
+        } else {
+            write_each(target, &source, cancellation, write)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
