@@ -209,5 +209,6 @@ fn check_shuffle(shuffled: &[u8], parameter: u8, room: usize) {
         Err(Fault::Unsuited(_)) => assert!(!shuffled.len().is_multiple_of(size)),
         Err(Fault::Full) => assert!(room < shuffled.len()),
         Err(Fault::Corrupt(problem)) => panic!("no bytes are wrong for a shuffle, and yet: {problem}"),
+        Err(Fault::Cancelled) => panic!("somebody waits"),
     }
 }
