@@ -107,7 +107,7 @@ fn components() -> Components {
         .schema("Result", result_v2())
         .schema("Error", ErrorBody::schema())
         .security_scheme("store", SecurityScheme::Http(basic))
-        .security_scheme("web server", SecurityScheme::Http(bearer))
+        .security_scheme("web_server", SecurityScheme::Http(bearer))
         .build()
 }
 
@@ -137,7 +137,7 @@ fn operation(described: &Described) -> Operation {
         ))
         .security(SecurityRequirement::default())
         .security(SecurityRequirement::new("store", [""; 0]))
-        .security(SecurityRequirement::new("web server", [""; 0]))
+        .security(SecurityRequirement::new("web_server", [""; 0]))
         .response("200", result.header(VERSION.as_str(), version()).description("The result"));
     ERRORS
         .iter()
