@@ -6,6 +6,7 @@ mod cancellation;
 pub(crate) mod dtype;
 mod element;
 mod missing;
+mod number;
 mod order;
 mod packing;
 mod planes;

@@ -6,6 +6,7 @@ mod blosc2;
 mod blosclz;
 mod bzip2;
 mod cast_value;
+mod chain;
 mod checksum;
 mod deflate;
 mod elements;
@@ -29,6 +30,7 @@ pub use blosc::Blosc;
 pub use blosc2::Blosc2;
 pub use bzip2::Bzip2;
 pub use cast_value::{CastValue, OutOfRange, Rounding, Value};
+pub use chain::{Extent, FilterList, MAX_FILTERS, Step, UpTo, ZarrChain, ZarrChunk, ZarrCodec};
 pub use checksum::{Algorithm, Checksum, Place};
 pub use deflate::Deflate;
 pub use elements::{AsType, Delta, FixedScaleOffset, NumpyType};
@@ -161,6 +163,14 @@ pub trait Codec: Send + Sync + Debug {
     fn shuffled_size(&self) -> Option<usize> {
         None
     }
+
+    /// Whether decoding puts axes that were written in reverse order back in theirs, and does nothing else.
+    fn reverses_axes(&self) -> bool {
+        false
+    }
+
+    /// Tells it that nothing comes before it any more: its input was the elements of the chunk themselves.
+    fn make_first(&mut self) {}
 
     /// Decodes all of `encoded` into the front of `decoded` and returns the number of bytes written. It
     /// never writes, and never allocates, more than `decoded` has room for, beside its scratch memory. Whatever the data

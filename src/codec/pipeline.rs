@@ -130,12 +130,29 @@ impl FilterPipeline {
     /// Leaves the last step of decoding out if it would put the bytes of elements of this size together, and nothing else:
     /// true if so. Whoever reads the decoded chunk has to do it then, and is spared a pass over it and a second buffer.
     pub fn leave_shuffled(&mut self, element_size: usize) -> bool {
-        let Some(Stage::Codec(codec)) = self.stages.first() else { return false };
-        let is_left = codec.shuffled_size() == Some(element_size);
+        self.leave_last(|codec| codec.shuffled_size() == Some(element_size))
+    }
+
+    /// The same if it would reverse the order of the axes: the decoded chunk is in F order then.
+    pub fn leave_reversed(&mut self) -> bool {
+        let is_left = self.leave_last(|codec| codec.reverses_axes());
+        if let (true, Some(Stage::Codec(codec))) = (is_left, self.stages.first_mut()) {
+            codec.make_first();
+        }
+        is_left
+    }
+
+    fn leave_last(&mut self, can_be_left: impl Fn(&dyn Codec) -> bool) -> bool {
+        let is_left = matches!(self.stages.first(), Some(Stage::Codec(codec)) if can_be_left(codec.as_ref()));
         if is_left {
             self.stages.remove(0);
         }
         is_left
+    }
+
+    #[cfg(test)]
+    pub(super) fn stages(&self) -> &[Stage] {
+        &self.stages
     }
 
     /// Name of what compressed the chunk last, or did anything else with it; `none` if nothing did.
@@ -529,6 +546,20 @@ mod tests {
         let stages = vec![Bzip2.into(), Deflate::Zlib.into()];
         let limit = decode(stages, &bomb, DecodedLen::Exactly(100_000)).unwrap_err().to_string();
         assert_eq!(limit, "zlib: the data decodes to more than the limit of 1048576 bytes (--max-decoded-size)");
+    }
+
+    #[test]
+    fn a_shuffle_behind_axes_that_stay_reversed_is_one_of_whole_elements() {
+        let turned = |order| Transpose { order, shape: vec![2, 5], element_size: 1 }.into();
+        let shuffle = || Shuffle { element_size: NonZeroUsize::new(3).unwrap(), is_whole: false }.into();
+        let mut kept = FilterPipeline::new(vec![turned(vec![0, 1]), shuffle()]);
+        assert!(!kept.leave_reversed());
+        let mut reversed = FilterPipeline::new(vec![turned(vec![1, 0]), shuffle()]);
+        assert!(reversed.leave_reversed());
+        assert!(!reversed.leave_reversed(), "there is one");
+        let refused = decode(reversed.stages, &[0; 10], DecodedLen::Exactly(10)).unwrap_err();
+        assert!(matches!(refused, CodecError::Unsuited { codec: "shuffle", .. }));
+        assert_eq!(decode(kept.stages, &[0; 10], DecodedLen::Exactly(10)).unwrap(), [0; 10]);
     }
 
     #[test]

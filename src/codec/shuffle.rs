@@ -32,6 +32,10 @@ impl Codec for Shuffle {
         Some(self.element_size.get())
     }
 
+    fn make_first(&mut self) {
+        self.is_whole = true;
+    }
+
     fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let (len, size) = (encoded.len(), self.element_size);
         let rest_len = len % size;

@@ -29,6 +29,10 @@ impl Codec for Transpose {
         Some(decoded)
     }
 
+    fn reverses_axes(&self) -> bool {
+        self.order.iter().copied().eq((0..self.shape.len()).rev())
+    }
+
     fn decode(&self, encoded: &[u8], decoded: &mut [u8], cancellation: &Cancellation) -> Result<usize, Fault> {
         let decoded = decoded.get_mut(..encoded.len()).ok_or(Fault::Full)?;
         match self.element_size {

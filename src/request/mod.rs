@@ -6,14 +6,13 @@ mod fields;
 mod place;
 mod rules;
 pub mod schema;
-mod zarr;
 
 use std::{collections::HashSet, fmt};
 
 use validator::{ValidateArgs, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
-    array::{DType, Number, Slice, Storage},
+    array::{DType, Number, Order, Slice, Storage},
     codec::FilterPipeline,
     operation::{Task, Traits},
     source::{ByteRange, Location, Version},
@@ -175,15 +174,12 @@ impl Request {
         let dimensions = data.shape.as_ref().map_or(0, Vec::len);
         let axis = data.axis.as_ref().filter(|_| operation.uses_axis);
         let slice = |SliceData([start, end, stride]): SliceData| Slice { start, end, stride };
-        let is_one_result = operation.uses_axis && axis.is_none();
         let is_unwritten = data.size == Some(0);
-        let encoding = Encoding::of(data, is_one_result, problems)?;
-        let encoding = if is_unwritten { encoding.of_unwritten() } else { encoding };
-        let Encoding { mut pipeline, byte_order, order } = encoding;
+        let Encoding { pipeline, byte_order, order } = Encoding::of(data, shape.as_deref(), problems)?;
         let dtype = data.dtype?;
         problems.extend(wrong_size(data, dtype, &pipeline).map(|problem| Problem::new("size", problem)));
         let packing = rules::packing_of(data).filter(|_| operation.unpacks);
-        let mut task = Task {
+        let task = Task {
             dtype,
             storage: Storage { byte_order, shuffled: false },
             shape,
@@ -195,9 +191,7 @@ impl Request {
             result_dtype: data.result_dtype,
             keepdims: data.keepdims.unwrap_or(defaults.keepdims),
         };
-        let joins_rows = operation.takes_shuffled && task.has_long_rows();
-        task.storage.shuffled = joins_rows && pipeline.leave_shuffled(task.dtype.size());
-        Some(Self {
+        let mut request = Self {
             location: location?,
             version: version?,
             range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size.filter(|_| !is_unwritten) },
@@ -205,7 +199,27 @@ impl Request {
             pipeline,
             task,
             reply,
-        })
+        };
+        request.spare_passes(operation);
+        Some(request)
+    }
+
+    /// Leaves out of decoding what reading the elements does in passing, for an operation of these traits: reversed axes make
+    /// no difference to a single result, and the bytes of long rows of elements are joined as they are loaded. Nothing is
+    /// decoded of a chunk that was never written.
+    pub fn spare_passes(&mut self, operation: Traits) {
+        let is_one_result = operation.uses_axis && self.task.reduced.is_none();
+        if is_one_result && self.pipeline.leave_reversed() {
+            self.task.order = Order::F;
+        }
+        if self.fill_value.is_some() {
+            self.pipeline = FilterPipeline::default();
+            self.task.storage = Storage::NATIVE;
+        }
+        let joins_rows = operation.takes_shuffled && self.task.has_long_rows();
+        if joins_rows && self.pipeline.leave_shuffled(self.task.dtype.size()) {
+            self.task.storage.shuffled = true;
+        }
     }
 }
 

@@ -32,9 +32,6 @@ const MAX_SOURCE_BYTES: usize = 2048;
 /// Longest URL of an object that is read, in bytes: room for a key of S3 with every byte escaped.
 const MAX_URL_BYTES: usize = 8192;
 
-/// Most filters of one chunk: HDF5's own limit (`H5Z_MAX_NFILTERS`).
-pub(super) const MAX_FILTERS: usize = 32;
-
 /// Values at fault that one problem names: as many as its text has room for.
 const MAX_TOLD: usize = 5;
 

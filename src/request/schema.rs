@@ -8,13 +8,10 @@ use utoipa::{
     },
 };
 
-use super::{
-    data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData},
-    rules::MAX_FILTERS,
-};
+use super::data::{AxisData, InterfaceType, PlaceV1, PlaceV2, RequestData, SliceData};
 use crate::{
     array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
-    codec::{CodecSpec, codec_ids},
+    codec::{CodecSpec, MAX_FILTERS, codec_ids},
 };
 
 /// A text that is one of a few.
