@@ -1,0 +1,106 @@
+//! What a request asks of the elements.
+
+use super::{
+    data::RequestData,
+    elements::Elements,
+    problem::{Noted, Problems},
+};
+use crate::{
+    array::{DType, Missing, Number, Packing},
+    operation::Traits,
+};
+
+/// What a server decides where a request does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Whether reduced dimensions stay.
+    pub keepdims: bool,
+}
+
+/// What is asked of the selected elements, whatever array they are of.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// For each dimension, whether to reduce it; None for all.
+    pub(super) reduced: Option<Vec<bool>>,
+    pub(super) missing: Missing<Number>,
+    pub(super) packing: Option<Packing>,
+    pub(super) result_dtype: Option<DType>,
+    pub(super) keepdims: bool,
+}
+
+impl Question {
+    /// From `axis`, `missing`, `scale_factor`, `add_offset`, `result_dtype` and `keepdims`, as far as the operation heeds them.
+    pub(super) fn of(
+        data: &RequestData,
+        elements: Result<Elements, Noted>,
+        operation: Traits,
+        defaults: Defaults,
+        problems: &mut Problems,
+    ) -> Result<Self, Noted> {
+        let reduced = data.axis.as_ref().filter(|_| operation.uses_axis).map(|axis| {
+            let shape = problems.needed("axis", "shape", data.shape.as_ref())?;
+            problems.checked("axis", axis.reduced(shape.len()))
+        });
+        let missing = data.missing.as_ref().map(|missing| problems.checked("missing", missing.rules(elements?)));
+        let is_packed = problems.is_given("scale_factor", data.scale_factor.as_ref())
+            || problems.is_given("add_offset", data.add_offset.as_ref());
+        let packing = packing(data, problems);
+        let dtype = elements.map(|elements| elements.read);
+        let result_dtype = data.result_dtype.map(|result| {
+            let checked = result_dtype(result, dtype.ok(), is_packed, operation);
+            problems.checked("result_dtype", checked.map(|()| result))
+        });
+        Ok(Self {
+            reduced: reduced.transpose()?,
+            missing: missing.transpose()?.unwrap_or_default(),
+            packing: packing?.filter(|_| operation.unpacks),
+            result_dtype: result_dtype.transpose()?,
+            keepdims: data.keepdims.unwrap_or(defaults.keepdims),
+        })
+    }
+}
+
+/// How to unpack values; None if they are not packed.
+fn packing(data: &RequestData, problems: &mut Problems) -> Result<Option<Packing>, Noted> {
+    let scale_factor = data.scale_factor.map(|scale_factor| match scale_factor {
+        0.0 => Err("must not be 0: all unpacked values would be the same"),
+        _ => finite(scale_factor),
+    });
+    let scale_factor = problems.checked("scale_factor", scale_factor.transpose());
+    let add_offset = problems.checked("add_offset", data.add_offset.map(finite).transpose());
+    Ok(match (scale_factor?, add_offset?) {
+        (None, None) => None,
+        (scale_factor, add_offset) => {
+            Some(Packing { scale_factor: scale_factor.unwrap_or(1.0), add_offset: add_offset.unwrap_or(0.0) })
+        }
+    })
+}
+
+fn finite(number: f64) -> Result<f64, &'static str> {
+    if number.is_finite() { Ok(number) } else { Err("must be a finite number") }
+}
+
+/// Whether results can be of the dtype `result`, where elements are of `dtype`, if that is known.
+fn result_dtype(result: DType, dtype: Option<DType>, is_packed: bool, operation: Traits) -> Result<(), String> {
+    let Traits { takes_result_dtype, unpacks, .. } = operation;
+    match dtype {
+        _ if unpacks && is_packed => match result {
+            DType::Float32 | DType::Float64 => Ok(()),
+            _ => Err(format!("{} cannot be that of unpacked values: use float32 or float64", result.name())),
+        },
+        _ if !takes_result_dtype => {
+            let unless = if unpacks { ", unless scale_factor or add_offset is given" } else { "" };
+            Err(format!("is for sum only{unless}"))
+        }
+        Some(dtype) if !can_sum_to(dtype, result) => Err(format!(
+            "{} cannot be the result of a sum of {}: it must be of the same kind and at least as wide, or float64",
+            result.name(),
+            dtype.name()
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn can_sum_to(dtype: DType, result: DType) -> bool {
+    result == DType::Float64 || (dtype.kind() == result.kind() && result.size() >= dtype.size())
+}
