@@ -1,7 +1,8 @@
 //! Bitshuffle (Masui et al. 2015): all first bits of the elements of a block, then all second bits, and so on.
 
 use super::{
-    Codec, Fault, lz4,
+    contract::{Codec, Fault},
+    lz4,
     parts::{early_end, for_each_byte, len, take, take_slice},
     zstd,
 };

@@ -6,9 +6,11 @@
 use std::num::NonZeroUsize;
 
 use super::{
-    Codec, Deflate, Fault,
     bitshuffle::join_bits,
-    blosclz, lz4,
+    blosclz,
+    contract::{Codec, Fault},
+    deflate::Deflate,
+    lz4,
     parts::{early_end, for_each_byte, len, take, take_slice},
     shuffle,
     zstd::{self, Zstd},
@@ -92,14 +94,6 @@ pub(super) enum Special {
 impl Codec for Blosc {
     fn name(&self) -> &'static str {
         "blosc"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a block of its own takes nine: four that say where it begins, and four how long it is.

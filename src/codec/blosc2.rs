@@ -9,8 +9,8 @@ use std::num::NonZeroUsize;
 use ndarray::{ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, IxDyn, Slice};
 
 use super::{
-    Codec, Fault,
     blosc::{Blosc, Content, Header, Special, decode_chunk, fill},
+    contract::{Codec, Fault},
     parts::{early_end, for_each_byte, take, take_slice},
 };
 use crate::array::{Cancellation, write_each};
@@ -39,14 +39,6 @@ const MAX_DIMENSIONS: usize = 16;
 impl Codec for Blosc2 {
     fn name(&self) -> &'static str {
         "blosc2"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// As in Blosc 1; and blocks of several dimensions are padded at their ends.

@@ -1,7 +1,7 @@
 //! `BloscLZ`, the compressor that c-blosc brings along: `FastLZ` with far matches.
 
 use super::{
-    Fault,
+    contract::Fault,
     parts::{early_end, take, take_slice},
 };
 use crate::array::{Cancellation, STEP};

@@ -3,7 +3,7 @@
 use bzip2::{Decompress, Status};
 
 use super::{
-    Codec, Fault,
+    contract::{Codec, Fault},
     parts::{MAX_EMPTY, early_end, first, first_mut, for_each_byte, too_many_empty},
 };
 use crate::array::Cancellation;
@@ -25,14 +25,6 @@ const MAGIC: &[u8] = b"BZh";
 impl Codec for Bzip2 {
     fn name(&self) -> &'static str {
         "bz2"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a stream of its own takes 37.

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use half::f16;
 
 use super::{
-    Codec, Fault,
+    contract::{Codec, Fault},
     elements::{AsType, Loaded, NumpyType, convert},
 };
 use crate::array::{Cancellation, DType, Element, Kind, Number, dtype::with_dtype};

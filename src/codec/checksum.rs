@@ -19,7 +19,7 @@ pub enum Algorithm {
 
 /// Where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Before the data.
     Start,
     /// Behind the data.
@@ -32,7 +32,7 @@ pub struct Checksum {
     /// What it is made by.
     pub algorithm: Algorithm,
     /// Where it stands.
-    pub place: Place,
+    pub place: Position,
 }
 
 impl Checksum {
@@ -57,8 +57,8 @@ impl Checksum {
     pub fn payload(&self, bytes: &[u8]) -> Result<Range<usize>, String> {
         let len = bytes.len().checked_sub(Self::LEN);
         let (split, len) = match self.place {
-            Place::Start => (bytes.split_first_chunk(), len),
-            Place::End => (bytes.split_last_chunk().map(|(data, sum)| (sum, data)), len),
+            Position::Start => (bytes.split_first_chunk(), len),
+            Position::End => (bytes.split_last_chunk().map(|(data, sum)| (sum, data)), len),
         };
         let (Some((sum, data)), Some(len)) = (split, len) else {
             return Err(format!("{} bytes have no room for a checksum", bytes.len()));
@@ -68,8 +68,8 @@ impl Checksum {
             return Err(format!("the checksum in the chunk is {stored:08x}, that of its data {computed:08x}"));
         }
         Ok(match self.place {
-            Place::Start => Self::LEN..bytes.len(),
-            Place::End => 0..len,
+            Position::Start => Self::LEN..bytes.len(),
+            Position::End => 0..len,
         })
     }
 }
@@ -174,10 +174,10 @@ mod tests {
         {
             let sum = sum.to_le_bytes();
             let checksum = |place| Checksum { algorithm, place };
-            assert_eq!(checksum(Place::Start).payload(&[&sum, &data[..]].concat()), Ok(4..13), "{algorithm:?}");
-            assert_eq!(checksum(Place::End).payload(&[&data[..], &sum].concat()), Ok(0..9), "{algorithm:?}");
-            assert!(checksum(Place::End).payload(&[&data[1..], &sum].concat()).unwrap_err().contains("checksum"));
-            assert!(checksum(Place::End).payload(&sum[1..]).unwrap_err().contains("no room"));
+            assert_eq!(checksum(Position::Start).payload(&[&sum, &data[..]].concat()), Ok(4..13), "{algorithm:?}");
+            assert_eq!(checksum(Position::End).payload(&[&data[..], &sum].concat()), Ok(0..9), "{algorithm:?}");
+            assert!(checksum(Position::End).payload(&[&data[1..], &sum].concat()).unwrap_err().contains("checksum"));
+            assert!(checksum(Position::End).payload(&sum[1..]).unwrap_err().contains("no room"));
         }
     }
 }

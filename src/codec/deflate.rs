@@ -8,7 +8,7 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 
 use super::{
-    Codec, Fault,
+    contract::{Codec, Fault},
     parts::{MAX_EMPTY, first, first_mut, for_each_byte, too_many_empty},
 };
 use crate::array::{Cancellation, STEP};
@@ -44,14 +44,6 @@ impl Codec for Deflate {
             Self::Zlib => "zlib",
             Self::Gzip => "gzip",
         }
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a block of its own that was flushed takes eight, in a member of its own 21.

@@ -12,7 +12,7 @@ use std::fmt;
 
 use half::f16;
 
-use super::{Codec, Fault};
+use super::contract::{Codec, Fault};
 use crate::array::{ByteOrder, Cancellation, DType, Kind, STEP, dtype::with_dtype};
 
 /// A dtype as NumPy writes it, such as `<f4`: what numbers are, and the order of their bytes.

@@ -2,7 +2,10 @@
 
 use rust_hdf5::format::{nbit_scaleoffset, szip};
 
-use super::{Codec, Fault, parts};
+use super::{
+    contract::{Codec, Fault},
+    parts,
+};
 use crate::array::{Cancellation, Kind, step_of};
 
 /// Scale-offset (filter 6): differences from the smallest value in as many bits as they need.
@@ -58,14 +61,6 @@ impl Codec for Szip {
         "szip"
     }
 
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
     /// Up to five bits for each block, which may be of one element.
     fn longest_encoded(&self, decoded: usize) -> usize {
         parts::for_each_byte(2, decoded)
@@ -92,14 +87,6 @@ impl Codec for Szip {
 impl Codec for ScaleOffset {
     fn name(&self) -> &'static str {
         "scaleoffset"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     fn longest_encoded(&self, decoded: usize) -> usize {
@@ -165,14 +152,6 @@ impl ScaleOffset {
 impl Codec for Nbit {
     fn name(&self) -> &'static str {
         "nbit"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     fn longest_encoded(&self, decoded: usize) -> usize {

@@ -3,8 +3,8 @@
 use lz4::block::decompress_to_buffer;
 
 use super::{
-    Codec, Fault,
     blosclz::copy_match,
+    contract::{Codec, Fault},
     parts::{for_each_byte, len, take, take_slice},
 };
 use crate::array::{Cancellation, STEP};
@@ -23,14 +23,6 @@ impl Codec for Lz4 {
         "lz4"
     }
 
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
     /// Literals alone, of which each 255 take a byte more.
     fn longest_encoded(&self, decoded: usize) -> usize {
         decoded.saturating_add(decoded / 255).saturating_add(64)
@@ -47,14 +39,6 @@ impl Codec for Lz4 {
 impl Codec for Hdf5Lz4 {
     fn name(&self) -> &'static str {
         "lz4"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a block of its own takes six: four for its length, and two if it was not left as it was.

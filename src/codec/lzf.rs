@@ -1,8 +1,8 @@
 //! LZF (`LibLZF` by Marc Lehmann), as h5py's filter 32000 writes it: runs of literals and near matches, no header.
 
 use super::{
-    Codec, Fault,
     blosclz::copy_match,
+    contract::{Codec, Fault},
     parts::{take, take_slice},
 };
 use crate::array::{Cancellation, STEP};
@@ -14,14 +14,6 @@ pub struct Lzf;
 impl Codec for Lzf {
     fn name(&self) -> &'static str {
         "lzf"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a run of its own takes two.

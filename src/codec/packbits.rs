@@ -1,6 +1,6 @@
 //! Booleans, eight in a byte, as numcodecs' `PackBits` writes them: the number of unused bits, then bytes, highest bit first.
 
-use super::{Codec, Fault};
+use super::contract::{Codec, Fault};
 use crate::array::{Cancellation, STEP};
 
 /// Booleans as bits.
@@ -10,10 +10,6 @@ pub struct PackBits;
 impl Codec for PackBits {
     fn name(&self) -> &'static str {
         "packbits"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     fn encoded_len(&self, decoded: usize) -> Option<usize> {

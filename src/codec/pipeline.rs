@@ -4,115 +4,15 @@ use std::ops::Range;
 
 use tracing::field::Empty;
 
-use super::{Checksum, Codec, CodecError, DecodedLen, Fault};
+use super::{
+    checksum::Checksum,
+    contract::{Codec, CodecError, DecodedLen, Fault},
+    stage::{Room, Stage},
+};
 use crate::{
     array::{Budget, Buffer, Cancelled, memory_units},
     telemetry::attribute,
 };
-
-/// One step of writing a chunk.
-#[derive(Debug)]
-pub enum Stage {
-    /// Other bytes took the place of those before.
-    Codec(Box<dyn Codec>),
-    /// A checksum was put before or behind them.
-    Checksum(Checksum),
-}
-
-impl<C: Codec + 'static> From<C> for Stage {
-    fn from(codec: C) -> Self {
-        Self::Codec(Box::new(codec))
-    }
-}
-
-impl Stage {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Codec(codec) => codec.name(),
-            Self::Checksum(checksum) => checksum.name(),
-        }
-    }
-
-    fn decoded_len(&self, encoded: usize) -> Option<usize> {
-        match self {
-            Self::Codec(codec) => codec.decoded_len(encoded),
-            Self::Checksum(_) => Some(encoded.saturating_sub(Checksum::LEN)),
-        }
-    }
-
-    fn encoded_len(&self, decoded: usize) -> Option<usize> {
-        match self {
-            Self::Codec(codec) => codec.encoded_len(decoded),
-            Self::Checksum(_) => Some(decoded.saturating_add(Checksum::LEN)),
-        }
-    }
-
-    /// How long the input of this step may have been, whose output has this room; `limit` is the operator's.
-    fn room_before(&self, room: Room, limit: usize) -> Room {
-        let Self::Codec(codec) = self else { return room.map(|len| len.saturating_add(Checksum::LEN)) };
-        if codec.encoded_len(0).is_some() {
-            return room.map(|len| codec.encoded_len(len).unwrap_or(usize::MAX));
-        }
-        let longest = codec.longest_encoded(room.max());
-        // Data that cannot be compressed gets a little longer, and so does a chunk as large as the limit.
-        let limit = limit.max(longest_of_incompressible(room.max()));
-        if longest <= limit { Room::Format(longest, codec.name()) } else { Room::Limit(limit) }
-    }
-}
-
-const fn longest_of_incompressible(decoded: usize) -> usize {
-    decoded.saturating_add(decoded / 8).saturating_add(64 << 10)
-}
-
-/// How long the output of one step of decoding may be, in bytes.
-#[derive(Clone, Copy, Debug)]
-enum Room {
-    /// As long as shape and dtype say.
-    Exactly(usize),
-    /// No longer than the operator allows.
-    Limit(usize),
-    /// No longer than what a chunk can have become by the codec of this name.
-    Format(usize, &'static str),
-    /// As long as it is: that follows from the input, which is there.
-    Any,
-}
-
-impl Room {
-    const fn max(self) -> usize {
-        match self {
-            Self::Exactly(len) | Self::Limit(len) | Self::Format(len, _) => len,
-            Self::Any => usize::MAX,
-        }
-    }
-
-    fn map(self, longer: impl FnOnce(usize) -> usize) -> Self {
-        match self {
-            Self::Exactly(len) => Self::Exactly(longer(len)),
-            Self::Limit(len) => Self::Limit(longer(len)),
-            Self::Format(len, codec) => Self::Format(longer(len), codec),
-            Self::Any => Self::Any,
-        }
-    }
-
-    /// There is more than the room for it.
-    const fn full(self, codec: &'static str) -> CodecError {
-        match self {
-            Self::Exactly(expected) => CodecError::TooLong { codec, expected },
-            Self::Format(limit, inner) => CodecError::Implausible { codec, limit, inner },
-            Self::Limit(limit) => CodecError::AboveLimit { codec, limit },
-            Self::Any => CodecError::AboveLimit { codec, limit: usize::MAX },
-        }
-    }
-}
-
-impl From<DecodedLen> for Room {
-    fn from(len: DecodedLen) -> Self {
-        match len {
-            DecodedLen::Exactly(len) => Self::Exactly(len),
-            DecodedLen::AtMost(limit) => Self::Limit(limit),
-        }
-    }
-}
 
 /// What a chunk went through, in the order of writing; decoding goes backwards.
 #[derive(Debug, Default)]
@@ -314,21 +214,18 @@ fn decode_one(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{io::Write, num::NonZeroUsize, sync::Arc};
 
     use flate2::{Compression, write::ZlibEncoder};
 
     use super::*;
     use crate::{
-        array::{Cancellation, Kind, Number, Pool},
-        codec::{
-            Algorithm, AsType, Bitshuffle, Blosc, Bzip2, CastValue, Deflate, Delta, Hdf5Lz4, LinearScale, Lz4, Lzf,
-            Nbit, NumpyType, OutOfRange, PackBits, Place, Rounding, Shuffle, Transpose, Zstd, bitshuffle::Inner,
-        },
+        array::Pool,
+        codec::{Algorithm, Bzip2, Deflate, Lzf, Position, Shuffle, Transpose},
     };
 
-    fn zlib(data: &[u8], level: u32) -> Vec<u8> {
+    pub(in crate::codec) fn zlib(data: &[u8], level: u32) -> Vec<u8> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(level));
         encoder.write_all(data).unwrap();
         encoder.finish().unwrap()
@@ -337,7 +234,7 @@ mod tests {
     const LIMIT: usize = 1 << 20;
 
     /// Decodes in exactly what is planned for a chunk of this length.
-    fn decode(stages: Vec<Stage>, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, CodecError> {
+    pub(in crate::codec) fn decode(stages: Vec<Stage>, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, CodecError> {
         let pipeline = FilterPipeline::new(stages);
         let units = pipeline.peak_memory_units(encoded.len(), len, LIMIT);
         let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
@@ -348,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_checksum_stays_in_the_buffer_and_is_planned_for() {
-        let checksum = || Stage::Checksum(Checksum { algorithm: Algorithm::Crc32, place: Place::End });
+        let checksum = || Stage::Checksum(Checksum { algorithm: Algorithm::Crc32, place: Position::End });
         let crc = |data: &[u8]| u32::try_from(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data)).unwrap();
         // Stored blocks make an encoded chunk of any length, whole memory units and the few bytes around them included.
         for len in 2000..2100 {
@@ -364,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_checksum_keeps_to_its_room_as_well() {
-        let stages = || vec![Stage::Checksum(Checksum { algorithm: Algorithm::Fletcher32, place: Place::End })];
+        let stages = || vec![Stage::Checksum(Checksum { algorithm: Algorithm::Fletcher32, place: Position::End })];
         // Zeros, whose checksum is 0: three bytes of them.
         let encoded = [0; 7];
         assert_eq!(decode(stages(), &encoded, DecodedLen::Exactly(3)).unwrap(), [0; 3]);
@@ -373,153 +270,6 @@ mod tests {
             assert!(matches!(exactly, Err(CodecError::TooLong { codec: "fletcher32", expected }) if expected == room));
             let at_most = decode(stages(), &encoded, DecodedLen::AtMost(room));
             assert!(matches!(at_most, Err(CodecError::AboveLimit { codec: "fletcher32", limit }) if limit == room));
-        }
-    }
-
-    /// Each byte encoded by itself.
-    fn each(data: &[u8], encode: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-        data.chunks(1).flat_map(encode).collect()
-    }
-
-    /// Blocks as HDF5's filters for LZ4 and bitshuffle frame them: as they were, or as literals of LZ4.
-    fn blocks(data: &[u8], len: u8, are_stored: bool) -> Vec<u8> {
-        let block = |block: &[u8]| {
-            let len = u8::try_from(block.len()).unwrap();
-            let token = if are_stored { vec![] } else { vec![len << 4] };
-            [&(u32::from(len) + u32::from(!are_stored)).to_be_bytes(), token.as_slice(), block].concat()
-        };
-        let head = [(data.len() as u64).to_be_bytes().as_slice(), &u32::from(len).to_be_bytes()].concat();
-        head.into_iter().chain(data.chunks(len.into()).flat_map(block)).collect()
-    }
-
-    fn blosc_of_bytes(data: &[u8]) -> Vec<u8> {
-        let count = u32::try_from(data.len()).unwrap();
-        let mut chunk = vec![2, 1, 16, 1];
-        chunk.extend([count, 1, 16 + 9 * count].into_iter().flat_map(u32::to_le_bytes));
-        chunk.extend((0..count).flat_map(|block| (16 + 4 * count + 5 * block).to_le_bytes()));
-        chunk.extend(data.iter().flat_map(|byte| [1, 0, 0, 0, *byte]));
-        chunk
-    }
-
-    fn flushed_zlib(data: &[u8]) -> Vec<u8> {
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
-        for byte in data {
-            encoder.write_all(&[*byte]).unwrap();
-            encoder.flush().unwrap();
-        }
-        encoder.finish().unwrap()
-    }
-
-    fn gzip(data: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::new(6));
-        encoder.write_all(data).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn bzip2(data: &[u8]) -> Vec<u8> {
-        let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
-        encoder.write_all(data).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(data: &[u8]) -> Vec<u8> {
-        ::zstd::bulk::compress(data, 1).unwrap()
-    }
-
-    /// `encoded`, the last stage of which is made by `last`, is decoded whatever came behind it.
-    fn check_behind_others(last: impl Fn() -> Stage, data: &[u8], encoded: &[u8]) {
-        let name = last().name();
-        assert!(encoded.len() > data.len() * 5 / 4, "{name}: it is longer than its data");
-        let checksum = || Stage::Checksum(Checksum { algorithm: Algorithm::Fletcher32, place: Place::End });
-        let summed = [encoded, &fletcher32(encoded).to_le_bytes()].concat();
-        let (zipped, both) = (zlib(encoded, 1), zlib(&summed, 1));
-        for len in [DecodedLen::Exactly(data.len()), DecodedLen::AtMost(data.len())] {
-            assert!(decode(vec![last(), checksum()], &summed, len).unwrap() == data, "{name}, checksum");
-            assert!(decode(vec![last(), Deflate::Zlib.into()], &zipped, len).unwrap() == data, "{name}, zlib");
-            let stages = vec![last(), checksum(), Deflate::Zlib.into()];
-            assert!(decode(stages, &both, len).unwrap() == data, "{name}, checksum, zlib");
-        }
-    }
-
-    #[test]
-    fn chunks_in_the_shortest_frames_are_decoded_behind_whatever_came_next() {
-        // Zeros, of which the bits are the same however they are shuffled.
-        let data = vec![0; 20_000];
-        for (len, are_stored) in [(1, true), (3, true), (1, false), (3, false)] {
-            check_behind_others(|| Hdf5Lz4.into(), &data, &blocks(&data, len, are_stored));
-        }
-        check_behind_others(|| Bitshuffle::new(1, 8, Inner::Lz4).unwrap().into(), &data, &blocks(&data, 8, false));
-        check_behind_others(|| Lzf.into(), &data, &each(&data, |byte| [&[0], byte].concat()));
-        check_behind_others(|| Blosc.into(), &data, &blosc_of_bytes(&data));
-        check_behind_others(|| Zstd.into(), &data, &each(&data, zstd));
-        let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &9000_u32.to_le_bytes(), &[7; 9000]].concat();
-        check_behind_others(|| Zstd.into(), &data[..5000], &[&skippable, &zstd(&data[..5000])[..]].concat());
-        check_behind_others(|| Deflate::Zlib.into(), &data, &flushed_zlib(&data));
-        check_behind_others(|| Deflate::Gzip.into(), &data[..5000], &each(&data[..5000], gzip));
-        // Each stream takes a millisecond.
-        check_behind_others(|| Bzip2.into(), &data[..2000], &each(&data[..2000], bzip2));
-    }
-
-    fn fletcher32(data: &[u8]) -> u32 {
-        let (mut a, mut b) = (0, 0);
-        for word in data.chunks(2) {
-            a = (a + (u32::from(word[0]) << 8 | u32::from(word.get(1).copied().unwrap_or_default()))) % 65_535;
-            b = (a + b) % 65_535;
-        }
-        b << 16 | a
-    }
-
-    /// Something long for each codec, and what it decodes to in bytes.
-    fn long_work() -> Vec<(Box<dyn Codec>, Vec<u8>, usize)> {
-        const LEN: usize = 4 << 20;
-        let zeros = || vec![0; LEN];
-        let size = |size| NonZeroUsize::new(size).unwrap();
-        let of = |text: &str| NumpyType::parse(text).unwrap();
-        let as_type = |from, to| AsType { encoded: of(from), decoded: of(to) };
-        let lz4 = |data: &[u8]| ::lz4::block::compress(data, None, true).unwrap();
-        let long_lz4 = lz4(&(0..5_u64 << 19).flat_map(u64::to_le_bytes).collect::<Vec<_>>());
-        let cast = CastValue {
-            dtypes: as_type("<i4", "<f4"),
-            rounding: Rounding::default(),
-            out_of_range: OutOfRange::Clamp,
-            map: vec![],
-        };
-        let transpose =
-            |shape: Vec<usize>| Transpose { order: (0..shape.len()).rev().collect(), shape, element_size: 1 };
-        vec![
-            (Box::new(Shuffle { element_size: size(4), is_whole: true }), zeros(), LEN),
-            (Box::new(Shuffle { element_size: size(1000), is_whole: false }), zeros(), LEN),
-            (Box::new(transpose(vec![2; 22])), zeros(), LEN),
-            (Box::new(transpose(vec![LEN / 2, 2])), zeros(), LEN),
-            (Box::new(as_type("<i4", ">i4")), zeros(), LEN),
-            (Box::new(as_type("<i2", "<f8")), zeros(), 4 * LEN),
-            (Box::new(Delta { numbers: of("<i8") }), zeros(), LEN),
-            (Box::new(LinearScale::new(of("<f4"), Number::Integer(2), Number::Integer(1)).unwrap()), zeros(), LEN),
-            (Box::new(cast), zeros(), LEN),
-            (Box::new(PackBits), vec![0; LEN / 8 + 1], LEN),
-            (Box::new(Bitshuffle::new(4, LEN / 4, Inner::None).unwrap()), zeros(), LEN),
-            (Box::new(Zstd), zstd(&zeros()), LEN),
-            (Box::new(Bzip2), bzip2(&vec![0; LEN]), LEN),
-            (Box::new(Lz4), long_lz4, 20 << 20),
-            (Box::new(Lzf), [vec![0, 0], [0xe0, 0xff, 0].repeat(LEN / 264)].concat(), LEN / 264 * 264 + 1),
-            (
-                Box::new(Nbit::new(&[8, 0, 1 << 20, 1, 4, 0, 13, 3], Kind::Signed).unwrap()),
-                vec![0; (13 << 20) / 8 + 1],
-                LEN,
-            ),
-        ]
-    }
-
-    #[test]
-    fn every_codec_looks_whether_somebody_waits() {
-        for (codec, encoded, len) in long_work() {
-            let name = codec.name();
-            let (mut decoded, cancellation) = (vec![0; len], Cancellation::never());
-            assert_eq!(codec.decode(&encoded, &mut decoded, &cancellation).unwrap(), len, "{name}");
-            assert!(cancellation.looks() >= len >> 20, "{name}: once for each MiB");
-            let (cancellation, waiting) = Cancellation::with_waiting();
-            drop(waiting);
-            assert!(matches!(codec.decode(&encoded, &mut decoded, &cancellation), Err(Fault::Cancelled)), "{name}");
         }
     }
 
@@ -565,7 +315,7 @@ mod tests {
     #[test]
     fn stages_are_undone_backwards_and_their_lengths_are_known() {
         let data = [7_u8; 100];
-        let (inner, checksum) = (zlib(&data, 6), Checksum { algorithm: Algorithm::Adler32, place: Place::Start });
+        let (inner, checksum) = (zlib(&data, 6), Checksum { algorithm: Algorithm::Adler32, place: Position::Start });
         let summed = [&simd_adler32::adler32(&&inner[..]).to_le_bytes()[..], &inner].concat();
         let stages = || vec![Deflate::Zlib.into(), Stage::Checksum(checksum), Deflate::Zlib.into()];
         assert_eq!(decode(stages(), &zlib(&summed, 6), DecodedLen::Exactly(100)).unwrap(), data);

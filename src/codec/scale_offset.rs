@@ -4,8 +4,8 @@
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cast is in range")]
 
 use super::{
-    Codec, Fault,
     cast_value::Value,
+    contract::{Codec, Fault},
     elements::{AsType, Loaded, NumpyType, convert, rounded_to},
 };
 use crate::array::{Cancellation, Element, Kind, Number, dtype::with_dtype};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Codec, Fault};
+use super::contract::{Codec, Fault};
 use crate::array::{ByteOrder, Cancellation, Cancelled, Planes, step_of};
 
 /// Undoes a byte shuffle.

@@ -5,8 +5,20 @@ use std::{fmt, num::NonZeroUsize};
 use serde::Deserialize;
 
 use super::{
-    Algorithm, AsType, Bitshuffle, Blosc, Blosc2, Bzip2, Checksum, Deflate, Delta, FixedScaleOffset, Hdf5Lz4, Lz4, Lzf,
-    Nbit, NumpyType, PackBits, Place, ScaleOffset, Shuffle, Stage, Szip, Zstd, bitshuffle::Inner,
+    bitshuffle::{Bitshuffle, Inner},
+    blosc::Blosc,
+    blosc2::Blosc2,
+    bzip2::Bzip2,
+    checksum::{Algorithm, Checksum, Position},
+    deflate::Deflate,
+    elements::{AsType, Delta, FixedScaleOffset, NumpyType},
+    hdf5::{Nbit, ScaleOffset, Szip},
+    lz4::{Hdf5Lz4, Lz4},
+    lzf::Lzf,
+    packbits::PackBits,
+    shuffle::Shuffle,
+    stage::Stage,
+    zstd::Zstd,
 };
 
 use crate::array::{ByteOrder, DType};
@@ -74,7 +86,7 @@ type Make = fn(&CodecSpec, Applied) -> Result<Vec<Stage>, String>;
 /// Names of each codec, the number of its HDF5 filter, and how it is made.
 #[rustfmt::skip]
 const CODECS: &[(&[&str], &[u32], Make)] = &[
-    (&["adler32"], &[], |spec, _| checksum(spec, Algorithm::Adler32, Place::Start)),
+    (&["adler32"], &[], |spec, _| checksum(spec, Algorithm::Adler32, Position::Start)),
     (&["astype"], &[], as_type),
     (&["bitgroom"], &[32022], |_, _| Ok(vec![])),
     (&["bitround"], &[32023], |_, _| Ok(vec![])),
@@ -82,11 +94,11 @@ const CODECS: &[(&[&str], &[u32], Make)] = &[
     (&["blosc"], &[32001], |_, _| one(Blosc)),
     (&["blosc2"], &[32026], |_, _| one(Blosc2)),
     (&["bz2", "bzip2"], &[307], |_, _| one(Bzip2)),
-    (&["crc32"], &[], |spec, _| checksum(spec, Algorithm::Crc32, Place::Start)),
-    (&["crc32c"], &[], |spec, _| checksum(spec, Algorithm::Crc32c, Place::End)),
+    (&["crc32"], &[], |spec, _| checksum(spec, Algorithm::Crc32, Position::Start)),
+    (&["crc32c"], &[], |spec, _| checksum(spec, Algorithm::Crc32c, Position::End)),
     (&["delta"], &[], delta),
     (&["fixedscaleoffset"], &[], fixed_scale_offset),
-    (&["fletcher32"], &[3], |spec, _| checksum(spec, Algorithm::Fletcher32, Place::End)),
+    (&["fletcher32"], &[3], |spec, _| checksum(spec, Algorithm::Fletcher32, Position::End)),
     (&["gzip"], &[], |_, _| one(Deflate::Gzip)),
     (&["hdf5_lz4"], &[32004], |_, _| one(Hdf5Lz4)),
     (&["lz4"], &[], |_, _| one(Lz4)),
@@ -175,11 +187,11 @@ fn bitshuffle(spec: &CodecSpec, _: Applied) -> Result<Vec<Stage>, String> {
     one(Bitshuffle::new(element_size(spec, 2)?.get(), block, inner)?)
 }
 
-fn checksum(spec: &CodecSpec, algorithm: Algorithm, usual: Place) -> Result<Vec<Stage>, String> {
+fn checksum(spec: &CodecSpec, algorithm: Algorithm, usual: Position) -> Result<Vec<Stage>, String> {
     let place = match spec.location.as_deref() {
         None => usual,
-        Some("start") => Place::Start,
-        Some("end") => Place::End,
+        Some("start") => Position::Start,
+        Some("end") => Position::End,
         Some(other) => return Err(format!("location must be \"start\" or \"end\", not {other:?}")),
     };
     Ok(vec![Stage::Checksum(Checksum { algorithm, place })])

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView, ArrayViewMut, IxDyn};
 
-use super::{Codec, Fault};
+use super::contract::{Codec, Fault};
 use crate::array::{Cancellation, write_each};
 
 /// Puts axes back in their order.

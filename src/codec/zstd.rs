@@ -8,7 +8,7 @@ use zstd::zstd_safe::{
 };
 
 use super::{
-    Codec, Fault,
+    contract::{Codec, Fault},
     parts::{early_end, first, for_each_byte},
 };
 use crate::array::Cancellation;
@@ -32,14 +32,6 @@ const MAX_WINDOW_LOG: u32 = 31;
 impl Codec for Zstd {
     fn name(&self) -> &'static str {
         "zstd"
-    }
-
-    fn decoded_len(&self, _: usize) -> Option<usize> {
-        None
-    }
-
-    fn encoded_len(&self, _: usize) -> Option<usize> {
-        None
     }
 
     /// A byte in a frame of its own takes 14.

@@ -8,7 +8,10 @@ use serde::{
 };
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, schema::OneOfBuilder, schema::Type},
+    openapi::{
+        ArrayBuilder, ObjectBuilder, RefOr, Schema,
+        schema::{OneOfBuilder, Type},
+    },
 };
 
 use crate::{array::MAX_DIMENSIONS, codec::UpTo};

@@ -70,7 +70,7 @@ impl Request {
         let (elements, codecs, question, chunk) = problems.by_field(|problems| {
             problems.note_broken(place.validate());
             problems.note_broken(data.validate());
-            let elements = Elements::of(&data, problems);
+            let elements = Elements::of(data.dtype, data.unsigned, problems);
             let codecs = CodecList::of(&data, problems);
             let question = Question::of(&data, elements, operation, defaults, problems);
             (elements, codecs, question, Chunk::of(&data, elements, problems))

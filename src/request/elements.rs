@@ -1,9 +1,6 @@
 //! What the elements of a chunk are, and which numbers are some of them.
 
-use super::{
-    data::RequestData,
-    problem::{Noted, Problems},
-};
+use super::problem::{Noted, Problems};
 use crate::array::{DType, Element, Number, dtype::with_dtype};
 
 /// The dtype of elements as they are stored, and as they are read: an unsigned one of the same width, if the request says so.
@@ -14,10 +11,10 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// From `dtype` and `unsigned`.
-    pub(super) fn of(data: &RequestData, problems: &mut Problems) -> Result<Self, Noted> {
-        let stored = data.dtype.ok_or(Noted)?;
-        let read = if data.unsigned == Some(true) { stored.unsigned() } else { Some(stored) };
+    /// From the fields of these names.
+    pub(super) fn of(dtype: Option<DType>, unsigned: Option<bool>, problems: &mut Problems) -> Result<Self, Noted> {
+        let stored = dtype.ok_or(Noted)?;
+        let read = if unsigned == Some(true) { stored.unsigned() } else { Some(stored) };
         let read = read.ok_or_else(|| format!("is for integers, which {} has none of", stored.name()));
         // Other fields can be checked all the same.
         let read = problems.checked("unsigned", read).unwrap_or(stored);

@@ -5,9 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de::Visitor};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, schema::SchemaType, schema::Type},
+    openapi::{
+        ObjectBuilder, RefOr, Schema,
+        schema::{SchemaType, Type},
+    },
 };
 
+use super::value_schema::list;
 use crate::array::Slice;
 
 /// `[start, end, stride]`, each an integer or null; null for the whole axis.
@@ -67,11 +71,7 @@ impl PartialSchema for SliceData {
         let index = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
             .description(Some("As in NumPy; null leaves a part out"));
-        let slice = ArrayBuilder::new()
-            .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-            .items(index)
-            .min_items(Some(3))
-            .max_items(Some(3));
-        slice.description(Some("[start, end, stride] of one dimension; null for all of it")).build().into()
+        let slice = list(index, "[start, end, stride] of one dimension; null for all of it");
+        slice.min_items(Some(3)).max_items(Some(3)).into()
     }
 }

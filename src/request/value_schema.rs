@@ -4,7 +4,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ArrayBuilder, ObjectBuilder, RefOr, Schema,
-        schema::{AdditionalProperties, OneOfBuilder, SchemaType, Type},
+        schema::{AdditionalProperties, ArrayItems, OneOfBuilder, SchemaType, Type},
     },
 };
 
@@ -21,6 +21,12 @@ pub(super) fn choice(choices: impl IntoIterator<Item = &'static str>, descriptio
         .description(Some(description))
         .build()
         .into()
+}
+
+/// A list, or null.
+pub(super) fn list(items: impl Into<ArrayItems>, description: &str) -> ArrayBuilder {
+    let nullable = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(nullable).items(items).description(Some(description))
 }
 
 impl ToSchema for DType {}
@@ -59,11 +65,9 @@ impl PartialSchema for Number {
 }
 
 pub(super) fn shape() -> RefOr<Schema> {
-    let shape = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)))
-        .max_items(Some(MAX_DIMENSIONS));
-    shape.description(Some("Length of each dimension; one dimension of as many elements as there are if absent")).into()
+    let len = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    let shape = list(len, "Length of each dimension; one dimension of as many elements as there are if absent");
+    shape.max_items(Some(MAX_DIMENSIONS)).into()
 }
 
 pub(super) fn compression() -> RefOr<Schema> {
@@ -72,11 +76,8 @@ pub(super) fn compression() -> RefOr<Schema> {
 }
 
 pub(super) fn filters() -> RefOr<Schema> {
-    let filters = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(codec("One filter"))
-        .max_items(Some(MAX_FILTERS));
-    filters.description(Some("What the chunk went through before it was compressed, in that order")).build().into()
+    let filters = list(codec("One filter"), "What the chunk went through before it was compressed, in that order");
+    filters.max_items(Some(MAX_FILTERS)).into()
 }
 
 /// A codec as numcodecs or HDF5 describes it. Other keys of a configuration are accepted and not needed.
@@ -101,11 +102,7 @@ pub(super) fn codecs() -> RefOr<Schema> {
         .property("configuration", ObjectBuilder::new().schema_type(Type::Object))
         .required("name");
     let either = OneOfBuilder::new().item(codec).item(ObjectBuilder::new().schema_type(Type::String));
-    let codecs = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(either)
-        .max_items(Some(MAX_FILTERS));
-    codecs.description(Some("The codecs of a Zarr v3 array, as zarr.json has them")).build().into()
+    list(either, "The codecs of a Zarr v3 array, as zarr.json has them").max_items(Some(MAX_FILTERS)).into()
 }
 
 impl ToSchema for CodecSpec {}

@@ -4,8 +4,9 @@ use crate::{
     array::DType,
     codec::{
         elements::NumpyType,
-        pipeline::{FilterPipeline, Stage},
+        pipeline::FilterPipeline,
         spec::{Applied, CodecSpec, element_types, stages},
+        stage::Stage,
     },
 };
 

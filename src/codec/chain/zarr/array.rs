@@ -4,15 +4,15 @@ use serde::Deserialize;
 
 use super::{
     change::{Cast, Change},
-    document::{Role, ZarrCodec},
+    document::ZarrCodec,
 };
 use crate::{
     array::{ByteOrder, DType, Kind},
     codec::{
         chain::filters::MAX_FILTERS,
         elements::{AsType, NumpyType},
-        pipeline::Stage,
         spec::{Applied, element_types, stages},
+        stage::Stage,
     },
 };
 
@@ -30,14 +30,6 @@ pub(super) struct Array {
     settled: usize,
     /// Codecs seen so far.
     codecs: usize,
-}
-
-/// How the array became bytes.
-pub(super) struct Written {
-    /// Byte order of its elements, where they have one.
-    pub(super) endian: Option<ByteOrder>,
-    /// The codecs of bytes that come behind.
-    pub(super) of_bytes: Vec<ZarrCodec>,
 }
 
 #[derive(Deserialize)]
@@ -58,8 +50,13 @@ impl Array {
     }
 
     /// Takes the array through the codecs up to the one that makes bytes, into the inner chunk of a shard if there is one,
-    /// which needs to be located in the shard.
-    pub(super) fn write(&mut self, codecs: &[ZarrCodec], is_located: bool) -> Result<Written, String> {
+    /// which needs to be located in the shard. Returns the byte order that elements are written in, where they have one, and
+    /// the codecs of bytes that come behind.
+    pub(super) fn write(
+        &mut self,
+        codecs: &[ZarrCodec],
+        is_located: bool,
+    ) -> Result<(Option<ByteOrder>, Vec<ZarrCodec>), String> {
         let mut codecs = codecs.to_vec();
         for _ in 0..=MAX_DEPTH {
             self.codecs = self.codecs.saturating_add(codecs.len());
@@ -69,12 +66,10 @@ impl Array {
             let mut rest = codecs.into_iter();
             let shard = loop {
                 let codec = rest.next().ok_or("bytes is missing: how the array became bytes")?;
-                match codec.role() {
-                    Role::Bytes => {
-                        return Ok(Written { endian: codec.endian(self.numbers)?, of_bytes: rest.collect() });
-                    }
-                    Role::Shard => break codec,
-                    Role::Array => self.change(&codec)?,
+                match codec.name.as_str() {
+                    "bytes" | "endian" => return Ok((codec.endian(self.numbers)?, rest.collect())),
+                    "sharding_indexed" => break codec,
+                    _ => self.change(&codec)?,
                 }
             };
             if rest.next().is_some() {
@@ -91,7 +86,7 @@ impl Array {
         if self.settled > 0 {
             return Err("delta and packbits before a shard are undone for all of it, not for a chunk inside".to_owned());
         }
-        let is_innermost = !codecs.iter().any(|inner| matches!(inner.role(), Role::Shard));
+        let is_innermost = !codecs.iter().any(|inner| inner.name == "sharding_indexed");
         let is_shape = |shape: &Vec<usize>| shape.iter().map(|&len| len as u64).eq(chunk_shape.iter().copied());
         if is_innermost && !self.shape.as_ref().is_some_and(is_shape) {
             return Err(format!(

@@ -50,10 +50,10 @@ impl ZarrChain {
     pub fn new(codecs: &[ZarrCodec], chunk: ZarrChunk<'_>) -> Result<Self, String> {
         let ZarrChunk { dtype, extent, .. } = chunk;
         let mut array = Array::new(dtype, chunk.shape);
-        let written = array.write(codecs, extent != Extent::Open)?;
-        let (endian, numbers) = (written.endian, array.numbers);
+        let (endian, of_bytes) = array.write(codecs, extent != Extent::Open)?;
+        let numbers = array.numbers;
         let (mut pipeline, byte_order) = array.stages(endian, dtype)?;
-        for codec in &written.of_bytes {
+        for codec in &of_bytes {
             let applied = Applied { dtype, is_first: pipeline.is_empty() };
             pipeline.extend(stages(&codec.of_bytes(numbers)?, applied)?);
         }
@@ -72,7 +72,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{array::Cancellation, codec::pipeline::Stage};
+    use crate::{array::Cancellation, codec::stage::Stage};
 
     fn chain(codecs: Value, dtype: DType, shape: &[usize]) -> Result<ZarrChain, String> {
         let codecs: Vec<ZarrCodec> = serde_json::from_value(codecs).expect("codecs");

@@ -8,8 +8,8 @@ use crate::{
         cast_value::{CastValue, OutOfRange, Rounding, Value},
         chain::up_to::UpTo,
         elements::{AsType, NumpyType},
-        pipeline::Stage,
         scale_offset::LinearScale,
+        stage::Stage,
         transpose::Transpose,
     },
 };

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Written")]
 pub struct ZarrCodec {
-    name: String,
+    pub(super) name: String,
     configuration: Value,
 }
 
@@ -50,30 +50,12 @@ const OF_ARRAYS: [&str; 8] =
 /// Codecs that a chain has a place of their own for.
 const OUTER: [&str; 4] = ["transpose", "bytes", "endian", "sharding_indexed"];
 
-/// What comes next in a chain.
-pub(super) enum Role {
-    /// The array becomes bytes.
-    Bytes,
-    /// The array becomes a shard, in which each chunk goes through a chain of its own.
-    Shard,
-    /// The array becomes another array, unless the codec is out of place.
-    Array,
-}
-
 #[derive(Deserialize)]
 struct BytesConfiguration {
     endian: Option<ByteOrder>,
 }
 
 impl ZarrCodec {
-    pub(super) fn role(&self) -> Role {
-        match self.name.as_str() {
-            "bytes" | "endian" => Role::Bytes,
-            "sharding_indexed" => Role::Shard,
-            _ => Role::Array,
-        }
-    }
-
     /// Its name among those of numcodecs, or of Zarr.
     pub(super) fn id(&self) -> &str {
         self.name.strip_prefix(OF_NUMCODECS).unwrap_or(&self.name)
