@@ -13,7 +13,7 @@ use reductionist::{
     array::{Budget, Pool},
     operation::{Operation, Select},
     plan::{Plan, SizeLimits},
-    request::{Defaults, Dialect, Request},
+    request::{ApiVersion, Defaults, Request},
 };
 
 /// The shortest of so many times counts.
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("which request, and which chunk?".into());
     };
     let (body, encoded) = (fs::read(request)?, fs::read(chunk)?);
-    let request = Request::from_json(&body, Dialect::V2, Select::TRAITS, Defaults { keepdims: false })?;
+    let request = Request::from_json(&body, ApiVersion::V2, Select::TRAITS, Defaults { keepdims: false })?;
     let plan = Plan::of::<Select>(&request, 0, LIMITS)?;
     let pool = Arc::new(Pool::new(1 << 16, 1 << 28));
     let mut shortest = f64::INFINITY;

@@ -18,7 +18,7 @@ use reductionist::{
     error::ActiveStorageError,
     operation::{Operation, OperationResult, Select},
     plan::{Plan, SizeLimits},
-    request::{Defaults, Dialect, Request},
+    request::{ApiVersion, Defaults, Request},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -84,7 +84,7 @@ impl Vector {
             fields.insert("shape".to_owned(), json!([self.expected().len() / self.element_size()]));
         }
         let defaults = Defaults { keepdims: false };
-        Request::from_json(body.to_string().as_bytes(), Dialect::V1, Select::TRAITS, defaults)
+        Request::from_json(body.to_string().as_bytes(), ApiVersion::V1, Select::TRAITS, defaults)
             .unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
     }
 

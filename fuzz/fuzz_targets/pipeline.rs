@@ -14,7 +14,7 @@ use reductionist::{
     array::{DType, Kind},
     error::ActiveStorageError,
     operation::{Operation, OperationError, OperationResult},
-    request::{Dialect, Request},
+    request::{ApiVersion, Request},
 };
 use reductionist_fuzz::{DEFAULTS, LIMITS, OPERATIONS, execute, with_operation};
 use serde_json::{Map, Value, json};
@@ -270,7 +270,7 @@ fn check<O: Operation>(case: &Case) {
 
 /// None if the request is not valid.
 fn ask<O: Operation>(body: &[u8], chunk: &[u8]) -> Option<std::result::Result<OperationResult, ActiveStorageError>> {
-    let request = Request::from_json(body, Dialect::V2, O::TRAITS, DEFAULTS).ok()?;
+    let request = Request::from_json(body, ApiVersion::V2, O::TRAITS, DEFAULTS).ok()?;
     Some(execute::<O>(&request, chunk))
 }
 

@@ -8,7 +8,7 @@ use reductionist::{
     error::ActiveStorageError,
     operation::{Operation, Task},
     plan::{Plan, SizeLimits},
-    request::{Dialect, ReplyForm, Request, RequestError},
+    request::{ApiVersion, ReplyForm, Request, RequestError},
     source::Location,
 };
 use reductionist_fuzz::{DEFAULTS, LIMITS, OPERATIONS, execute, with_operation};
@@ -23,9 +23,9 @@ const MAX_PROBLEMS: usize = 65;
 const MAX_PROBLEM_CHARS: usize = 2 * 301 + 2;
 
 fuzz_target!(|body: &[u8]| {
-    let accepted = [Dialect::V1, Dialect::V2].map(|dialect| {
+    let accepted = [ApiVersion::V1, ApiVersion::V2].map(|api| {
         let [count, max, min, select, sum] =
-            OPERATIONS.map(|name| with_operation!(name, O => check::<O>(body, dialect)));
+            OPERATIONS.map(|name| with_operation!(name, O => check::<O>(body, api)));
         assert!(count == max && count == min, "they have the same rules");
         assert!(!count || (select && sum), "a count has the strictest rules");
         select || sum
@@ -34,10 +34,10 @@ fuzz_target!(|body: &[u8]| {
 });
 
 /// Whether the operation accepts the body.
-fn check<O: Operation>(body: &[u8], dialect: Dialect) -> bool {
-    match Request::from_json(body, dialect, O::TRAITS, DEFAULTS) {
+fn check<O: Operation>(body: &[u8], api: ApiVersion) -> bool {
+    match Request::from_json(body, api, O::TRAITS, DEFAULTS) {
         Ok(request) => {
-            check_request(&request, dialect, O::TRAITS.uses_axis);
+            check_request(&request, api, O::TRAITS.uses_axis);
             check_plan::<O>(&request);
             run::<O>(&request);
             true
@@ -59,8 +59,8 @@ fn check_refusal(error: RequestError) {
     }
 }
 
-fn check_request(request: &Request, dialect: Dialect, uses_axis: bool) {
-    assert_eq!(request.reply == ReplyForm::V1, dialect == Dialect::V1);
+fn check_request(request: &Request, api: ApiVersion, uses_axis: bool) {
+    assert_eq!(request.reply == ReplyForm::V1, api == ApiVersion::V1);
     match &request.location {
         Location::S3(place) => {
             let bucket = place.bucket.as_deref().unwrap_or("in the host's name");
@@ -68,7 +68,7 @@ fn check_request(request: &Request, dialect: Dialect, uses_axis: bool) {
             assert!(!matches!(bucket, "." | ".."), "{place:?}");
             assert!((1..=1024).contains(&place.key.len()), "{place:?}");
         }
-        place => assert_eq!(dialect, Dialect::V2, "{place:?}"),
+        place => assert_eq!(api, ApiVersion::V2, "{place:?}"),
     }
     assert_ne!(request.range.size, Some(0));
     let end = request.range.offset.checked_add(request.range.size.unwrap_or(0));

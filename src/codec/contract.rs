@@ -131,12 +131,12 @@ pub trait Codec: Send + Sync + Debug {
         false
     }
 
-    /// Tells it that nothing comes before it any more: its input was the elements of the chunk themselves.
+    /// Tells the codec that it is the first step of writing now: what it encoded were the elements of the chunk themselves.
     fn make_first(&mut self) {}
 
     /// Decodes all of `encoded` into the front of `decoded` and returns the number of bytes written. It
     /// never writes, and never allocates, more than `decoded` has room for, beside its scratch memory. Whatever the data
-    /// is, it looks at `cancellation` every some ten milliseconds.
+    /// is, it looks at `cancellation` every ten milliseconds or so.
     ///
     /// # Errors
     /// [`Fault::Full`] if there is more to write than room; [`Fault::Cancelled`] if nobody waits for it; otherwise what is

@@ -21,7 +21,7 @@ use crate::{
     error::ActiveStorageError,
     operation::{Operation, OperationResult, Task},
     plan::Plan,
-    request::{Dialect, ReplyForm, Request},
+    request::{ApiVersion, ReplyForm, Request},
     resource_manager::BodyPermit,
     source::{Fetched, Read, Source},
     telemetry::{Metrics, Stage, attribute},
@@ -34,9 +34,9 @@ use super::{
 
 pub(super) type Shared = Arc<App>;
 
-/// Answers one request for operation `O` in one dialect.
+/// Answers one request for operation `O` in one version of the API.
 pub(super) async fn operation_handler<O: Operation>(
-    dialect: Dialect,
+    api: ApiVersion,
     State(app): State<Shared>,
     FromCaller(caller): FromCaller,
     request: HttpRequest,
@@ -45,7 +45,7 @@ pub(super) async fn operation_handler<O: Operation>(
     let JsonBody { bytes, permit } = JsonBody::read(request, &app, caller.client).await?;
     let deadline = Instant::now() + app.request_timeout;
     let answer = async {
-        let request = parse::<O>(&app, dialect, bytes, caller.client).await?;
+        let request = parse::<O>(&app, api, bytes, caller.client).await?;
         app.policy.check(&request.location)?;
         tracing::Span::current()
             .record("dtype", request.task.dtype.name())
@@ -65,13 +65,13 @@ const SHORT_TEXT: usize = 16 << 10;
 /// What a body asks for.
 async fn parse<O: Operation>(
     app: &App,
-    dialect: Dialect,
+    api: ApiVersion,
     body: Bytes,
     client: ClientId,
 ) -> Result<Request, ActiveStorageError> {
     let effort = if body.len() <= SHORT_TEXT { Effort::Short } else { Effort::Long };
     let defaults = app.defaults;
-    let parsed = app.cpu.run(client, effort, move || Request::from_json(&body, dialect, O::TRAITS, defaults));
+    let parsed = app.cpu.run(client, effort, move || Request::from_json(&body, api, O::TRAITS, defaults));
     Ok(parsed.await??)
 }
 

@@ -37,7 +37,7 @@ use crate::{
     config::Origins,
     operation::{Operation, Select},
     reduce::{Count, Max, Min, Sum},
-    request::Dialect,
+    request::ApiVersion,
 };
 
 use openapi::Described;
@@ -114,12 +114,12 @@ fn layered(routes: Router<Arc<App>>, app: Arc<App>, origins: Option<&Origins>) -
     routes.layer(middleware::from_fn_with_state(Arc::clone(&app), observe::observe)).with_state(app)
 }
 
-/// The routes of one operation: in both dialects, with and without a trailing slash.
+/// The routes of one operation: in both versions of the API, with and without a trailing slash.
 fn operation<O: Operation>() -> [(Described, Router<Arc<App>>); 2] {
-    [("/v1", Dialect::V1), ("/v2", Dialect::V2)].map(|(prefix, dialect)| {
+    [("/v1", ApiVersion::V1), ("/v2", ApiVersion::V2)].map(|(prefix, api)| {
         let path = format!("{prefix}/{}", O::NAME);
-        let handler = post(move |app, caller, body| handler::operation_handler::<O>(dialect, app, caller, body));
+        let handler = post(move |app, caller, body| handler::operation_handler::<O>(api, app, caller, body));
         let router = Router::new().route(&format!("{path}/"), handler.clone()).route(&path, handler);
-        (Described { dialect, path, summary: O::SUMMARY, traits: O::TRAITS }, router)
+        (Described { api, path, summary: O::SUMMARY, traits: O::TRAITS }, router)
     })
 }

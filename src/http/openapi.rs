@@ -30,7 +30,7 @@ use super::{
 use crate::{
     array::{ByteOrder, DType},
     operation::Traits,
-    request::{self, Dialect},
+    request::{self, ApiVersion},
 };
 
 /// Where the description is.
@@ -42,9 +42,9 @@ const NOTHING_FROM_ELSEWHERE: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// What is described of one operation in one dialect.
+/// What is described of one operation in one version of the API.
 pub(super) struct Described {
-    pub(super) dialect: Dialect,
+    pub(super) api: ApiVersion,
     pub(super) path: String,
     pub(super) summary: &'static str,
     pub(super) traits: Traits,
@@ -112,9 +112,9 @@ fn components() -> Components {
 }
 
 fn operation(described: &Described) -> Operation {
-    let (tag, body, result) = match described.dialect {
-        Dialect::V1 => ("v1", "RequestV1", response_v1()),
-        Dialect::V2 => ("v2", "RequestV2", ResponseBuilder::new().content("application/cbor", content("Result"))),
+    let (tag, body, result) = match described.api {
+        ApiVersion::V1 => ("v1", "RequestV1", response_v1()),
+        ApiVersion::V2 => ("v2", "RequestV2", ResponseBuilder::new().content("application/cbor", content("Result"))),
     };
     let body = ContentBuilder::new().schema(Some(named(body))).example(Some(example(described))).build();
     let parameter = |name: &str, description: &str| {
@@ -164,9 +164,9 @@ const ERRORS: &[(&str, &str)] = &[
 
 /// A request for a chunk of the file that the quickstart serves.
 fn example(described: &Described) -> Value {
-    let mut example = match described.dialect {
-        Dialect::V1 => json!({"source": "http://127.0.0.1:9000", "bucket": "public", "object": "temperature.nc"}),
-        Dialect::V2 => json!({"interface_type": "s3", "url": "http://127.0.0.1:9000/public/temperature.nc"}),
+    let mut example = match described.api {
+        ApiVersion::V1 => json!({"source": "http://127.0.0.1:9000", "bucket": "public", "object": "temperature.nc"}),
+        ApiVersion::V2 => json!({"interface_type": "s3", "url": "http://127.0.0.1:9000/public/temperature.nc"}),
     };
     let chunk = json!({
         "dtype": "float32", "byte_order": "little", "offset": 14977, "size": 2913, "shape": [4, 20, 30],
@@ -202,7 +202,7 @@ fn text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).build().into()
 }
 
-/// The header that both dialects have.
+/// The header that both versions of the API have.
 fn version() -> Header {
     header(text(), "Version of the object that was read, where its store names one")
 }

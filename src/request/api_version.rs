@@ -2,7 +2,7 @@
 
 /// The two wire forms that clients speak. They differ in how they name an object and in the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub enum ApiVersion {
     /// `source`, `bucket` and `object`; raw bytes and headers.
     V1,
     /// `interface_type` and `url`; CBOR.

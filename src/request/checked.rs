@@ -3,7 +3,7 @@
 use validator::Validate;
 
 use super::{
-    api_version::{Dialect, ReplyForm},
+    api_version::{ApiVersion, ReplyForm},
     chunk::Chunk,
     data::RequestData,
     elements::Elements,
@@ -51,31 +51,31 @@ pub enum RequestError {
 }
 
 impl Request {
-    /// Checks a body in this dialect for an operation of these traits.
+    /// Checks a body in this version of the API for an operation of these traits.
     ///
     /// # Errors
     /// Every rule that the body breaks, at once: first the fields that cannot be read, then the rules in the order of the
     /// fields' names, and last what the values of fields lead to.
     pub fn from_json(
         body: &[u8],
-        dialect: Dialect,
+        api: ApiVersion,
         operation: Traits,
         defaults: Defaults,
     ) -> Result<Self, RequestError> {
         let mut fields = Fields::new(body)?;
-        let place = LocationData::take(dialect, &mut fields)?;
+        let location = LocationData::take(api, &mut fields)?;
         let data: RequestData = fields.take()?;
         let mut problems = fields.into_problems();
-        let reply = place.reply_form();
+        let reply = location.reply_form();
         let (elements, codecs, question, chunk) = problems.by_field(|problems| {
-            problems.note_broken(place.validate());
+            problems.note_broken(location.validate());
             problems.note_broken(data.validate());
             let elements = Elements::of(data.dtype, data.unsigned, problems);
             let codecs = CodecList::of(&data, problems);
             let question = Question::of(&data, elements, operation, defaults, problems);
             (elements, codecs, question, Chunk::of(&data, elements, problems))
         });
-        let location = place.location(&mut problems);
+        let location = location.location(&mut problems);
         let version = problems.checked("etag", data.etag.as_deref().map(Version::parse).transpose());
         let encoding = Encoding::of(&data, codecs, elements, &mut problems);
         let assembled = || Ok(Self::assembled(location?, version?, chunk?, encoding?, question?, reply));
@@ -125,5 +125,51 @@ impl Request {
         if joins_rows && self.pipeline.leave_shuffled(self.task.dtype.size()) {
             self.task.storage.shuffled = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        operation::{Operation, Select},
+        reduce::Sum,
+    };
+
+    fn read(fields: &str, operation: Traits) -> Result<Request, RequestError> {
+        let body = format!(r#"{{"bucket": "b", "object": "o", {fields}}}"#);
+        Request::from_json(body.as_bytes(), ApiVersion::V1, operation, Defaults { keepdims: false })
+    }
+
+    #[test]
+    fn what_cannot_be_read_comes_before_rules_and_those_before_what_they_lead_to() {
+        let fields =
+            r#""source": "ftp://s", "size": 0, "other": 1, "dtype": 2, "axis": 3, "filters": [{"id": "lzma"}]"#;
+        let Err(RequestError::Invalid(problems)) = read(fields, Sum::TRAITS) else { panic!("it is refused") };
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let told = [
+            "dtype: invalid",
+            "other: unknown",
+            "the fields: are",
+            "axis: needs",
+            "size: must",
+            "source: must",
+            "filters: unsupported",
+        ];
+        assert_eq!(texts.len(), told.len(), "{texts:?}");
+        assert!(texts.iter().zip(told).all(|(text, told)| text.starts_with(told)), "{texts:?}");
+    }
+
+    #[test]
+    fn decoding_is_spared_what_reading_does_in_passing() {
+        let chain = r#"{"name": "transpose", "configuration": {"order": [1, 0]}}, {"name": "bytes", "configuration": {"endian": "big"}}, "shuffle""#;
+        let fields = format!(r#""source": "http://s", "dtype": "int32", "shape": [64, 64], "codecs": [{chain}]"#);
+        let sum = read(&fields, Sum::TRAITS).expect("a request");
+        assert_eq!((sum.pipeline.is_empty(), sum.task.order, sum.task.storage.shuffled), (true, Order::F, true));
+        let select = read(&fields, Select::TRAITS).expect("a request");
+        assert_eq!((select.pipeline.compression(), select.task.order), ("shuffle", Order::C));
+        let unwritten = format!(r#"{fields}, "size": 0, "fill_value": 1"#);
+        let unwritten = read(&unwritten, Select::TRAITS).expect("a request");
+        assert!(unwritten.pipeline.is_empty() && unwritten.task.storage == Storage::NATIVE);
     }
 }

@@ -78,10 +78,10 @@ pub struct RequestData {
 }
 
 impl RequestData {
-    /// The shape, in numbers that memory is counted with.
+    /// The shape as lengths in memory.
     pub(super) fn lens(&self) -> Option<Vec<usize>> {
         let shape = self.shape.as_ref()?;
-        // Larger ones are refused.
+        // Longer dimensions are refused.
         Some(shape.iter().map(|&len| usize::try_from(len).unwrap_or(usize::MAX)).collect())
     }
 

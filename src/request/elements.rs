@@ -1,4 +1,4 @@
-//! What the elements of a chunk are, and which numbers are some of them.
+//! The dtype of a chunk's elements, and which numbers they can be.
 
 use super::problem::{Noted, Problems};
 use crate::array::{DType, Element, Number, dtype::with_dtype};
@@ -21,8 +21,8 @@ impl Elements {
         Ok(Self { stored, read })
     }
 
-    /// The number that an element of the value `number` is read as. Attributes of a file keep the signed dtype: a negative
-    /// number stands for the unsigned one of the same bits.
+    /// The number that an element is read as where a client writes `number`. Attributes of a file keep the signed dtype: a
+    /// negative number stands for the unsigned one of the same bits.
     pub(super) fn as_read(self, number: Number) -> Number {
         match number {
             Number::Integer(integer) if self.read != self.stored && integer < 0 && holds(self.stored, number) => {

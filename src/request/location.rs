@@ -8,7 +8,7 @@ use utoipa::{
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::{
-    api_version::{Dialect, ReplyForm},
+    api_version::{ApiVersion, ReplyForm},
     fields::{Fields, NotAnObject},
     problem::{Noted, Problems, broken},
     value_schema::choice,
@@ -92,10 +92,10 @@ pub(super) enum LocationData {
 }
 
 impl LocationData {
-    pub(super) fn take(dialect: Dialect, fields: &mut Fields<'_>) -> Result<Self, NotAnObject> {
-        match dialect {
-            Dialect::V1 => fields.take().map(Self::V1),
-            Dialect::V2 => fields.take().map(Self::V2),
+    pub(super) fn take(api: ApiVersion, fields: &mut Fields<'_>) -> Result<Self, NotAnObject> {
+        match api {
+            ApiVersion::V1 => fields.take().map(Self::V1),
+            ApiVersion::V2 => fields.take().map(Self::V2),
         }
     }
 

@@ -20,7 +20,7 @@ pub mod schema;
 mod slice;
 mod value_schema;
 
-pub use api_version::{Dialect, ReplyForm};
+pub use api_version::{ApiVersion, ReplyForm};
 pub use axis::AxisData;
 pub use checked::{Request, RequestError};
 pub use data::RequestData;

@@ -38,11 +38,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Stands for a value that there is none of, after its problem has been noted.
+/// There is no value, and the problem with it has been noted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Noted;
 
-/// A rule of a single field is broken, as `validator` wants to be told.
+/// The error of a broken rule of one field, in the form of `validator`.
 pub(super) fn broken(problem: impl Into<Cow<'static, str>>) -> ValidationError {
     ValidationError::new("rule").with_message(problem.into())
 }

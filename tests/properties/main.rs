@@ -26,7 +26,7 @@ use reductionist::{
     operation::{Operation, OperationError, OperationResult, Select},
     plan::{Plan, SizeLimits},
     reduce::{Count, Max, Min, Sum},
-    request::{Defaults, Dialect, Request},
+    request::{ApiVersion, Defaults, Request},
 };
 
 /// Memory that holds what earlier cases left there: results must not depend on that.
@@ -37,7 +37,7 @@ fn used_memory() -> Arc<Pool> {
 
 fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
     let request =
-        Request::from_json(body, Dialect::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
+        Request::from_json(body, ApiVersion::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
     // The plan must be enough, and is all there is.
     let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20, result: 1 << 22 })
         .expect("small enough");

@@ -13,7 +13,7 @@ use crate::{
 /// Most filters that a chunk has: HDF5's own limit (`H5Z_MAX_NFILTERS`).
 pub const MAX_FILTERS: usize = 32;
 
-/// What the chunks of a dataset go through before they are stored, and what one of them was spared.
+/// What the chunks of a dataset go through before they are stored, and which of it was skipped for one of them.
 #[derive(Clone, Copy, Debug)]
 pub struct FilterList<'a> {
     /// The filters, in the order of writing.

@@ -14,7 +14,7 @@ use crate::{
 pub struct ZarrChunk<'a> {
     /// Type of its elements as they are stored.
     pub dtype: DType,
-    /// Byte order of its elements, where something but the codecs says it too.
+    /// Byte order of its elements, where it is stated beside the codecs as well.
     pub byte_order: Option<ByteOrder>,
     /// Length of each dimension; None if that is not known.
     pub shape: Option<&'a [usize]>,
