@@ -1,6 +1,6 @@
 //! Byte ranges: what is asked for, what a server answered, and the part of the answer that was asked for.
 
-use super::{SourceError, SourceErrorKind};
+use super::error::{SourceError, SourceErrorKind};
 
 /// Bytes of an object, from `offset` on: `size` of them, or all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,10 @@ use hyper::{
     header::{self, HeaderValue},
 };
 
-use super::{SourceError, SourceErrorKind, http_client::text};
+use super::{
+    error::{SourceError, SourceErrorKind},
+    transport::headers::text,
+};
 
 /// Longest tag in bytes. Those of stores have 16 to 80.
 const MAX_TAG: usize = 1 << 10;

@@ -8,42 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Fetched, Read, Source, SourceError, SourceErrorKind, Version, file_root::FileRoot, range::Part, s3::percent_decoded,
-};
+use super::{location::FileLocation, root::FileRoot};
 use crate::{
     array::{Budget, Buffer},
     resource_manager::{Connection, ConnectionPermit, ResourceManager},
+    source::{
+        error::{SourceError, SourceErrorKind},
+        range::Part,
+        read::{Fetched, Read, Source},
+        version::Version,
+    },
 };
-
-/// A file below the operator's root.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileLocation {
-    /// Its path, from the root; or from the root of the file system, if it begins with the operator's root.
-    pub path: String,
-}
-
-impl FileLocation {
-    /// The file that a URL of the form `file:///path` names.
-    ///
-    /// # Errors
-    /// If it has another form.
-    pub fn from_url(url: &str) -> Result<Self, String> {
-        let rest = url.strip_prefix("file://").ok_or("must be file:///path")?;
-        let path = rest.strip_prefix("localhost").unwrap_or(rest);
-        if !path.starts_with('/') {
-            return Err("must be file:///path, without a host".to_owned());
-        }
-        if path.contains(['?', '#']) {
-            return Err("must be file:///path; write ? as %3F and # as %23 in a name".to_owned());
-        }
-        let path = percent_decoded(path)?;
-        if path.contains('\0') {
-            return Err("must not have NUL in it".to_owned());
-        }
-        Ok(Self { path })
-    }
-}
 
 /// Reads files below a directory. Neither `..` nor symbolic links lead out of it.
 #[derive(Clone, Debug)]

@@ -66,7 +66,7 @@ impl Stores {
     }
 
     /// How many stores throttle at present, and how many reads wait because of that.
-    pub(super) fn throttling(&self) -> (usize, usize) {
+    pub(crate) fn throttling(&self) -> (usize, usize) {
         let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paced = stores.iter().filter(|(_, store)| store.is_paced(Instant::now()));
         paced.fold((0, 0), |(stores, reads), (_, store)| (stores + 1, reads + store.line.waiting()))

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Fetched, Read, Source, SourceError, SourceErrorKind};
 use crate::{
     array::Budget,
     resource_manager::{AdmissionError, Connection, ResourceManager},
+    source::{
+        error::{SourceError, SourceErrorKind},
+        read::{Fetched, Read, Source},
+    },
 };
 
 /// Waits for a connection permit before each read and keeps it until the last byte is in.

@@ -5,18 +5,24 @@ use std::time::Duration;
 use hyper::{HeaderMap, Response, body::Incoming, header};
 
 use super::{
-    Fetched, Read, SourceError, Version,
     body::Body,
-    http_client::{content_range, text},
-    range::object_len,
+    headers::{content_range, text},
 };
-use crate::array::Budget;
+use crate::{
+    array::Budget,
+    source::{
+        error::SourceError,
+        range::object_len,
+        read::{Fetched, Read},
+        version::Version,
+    },
+};
 
 /// Reads what was asked for out of an answer whose status is 200 or 206.
 ///
 /// # Errors
 /// If it does not hold the range, is of another version, ends early, or stalls for `read_timeout`.
-pub(super) async fn fetched(
+pub(crate) async fn fetched(
     answer: Response<Incoming>,
     read: &Read<'_>,
     read_timeout: Duration,
@@ -35,7 +41,7 @@ pub(super) async fn fetched(
 }
 
 /// The read of another version that an answer with the status 412 tells of.
-pub(super) fn other_version(headers: &HeaderMap, read: &Read<'_>) -> Option<SourceError> {
+pub(crate) fn other_version(headers: &HeaderMap, read: &Read<'_>) -> Option<SourceError> {
     let expected = read.version?;
     Some(expected.differs(Version::of_answer(headers, None).as_ref()))
 }

@@ -1,44 +1,15 @@
 //! Every kind of source under one roof.
 
 use super::{
-    Counted, Fetched, FileLocation, FileSource, HttpLocation, HttpSource, Limited, Read, Retry, S3Location, S3Source,
-    Source, SourceError, SourceErrorKind,
+    error::{SourceError, SourceErrorKind},
+    file::source::FileSource,
+    http::source::HttpSource,
+    location::Location,
+    read::{Fetched, Read, Source},
+    s3::source::S3Source,
+    wrap::{counted::Counted, limited::Limited, retry::Retry},
 };
 use crate::{array::Budget, telemetry::StoresNow};
-
-/// An object, and how it is reached.
-#[derive(Clone, Debug)]
-pub enum Location {
-    /// In a bucket of an S3 store.
-    S3(S3Location),
-    /// On a web server.
-    Http(HttpLocation),
-    /// In a file of this machine.
-    File(FileLocation),
-}
-
-impl Location {
-    /// What such objects are read through.
-    #[must_use]
-    pub const fn interface(&self) -> &'static str {
-        match self {
-            Self::S3(_) => "s3",
-            Self::Http(_) => "http",
-            Self::File(_) => "file",
-        }
-    }
-}
-
-impl Location {
-    /// Host of the store, where that is all that it tells: hosts of other URLs can have the name of a bucket in them.
-    #[must_use]
-    pub fn server(&self) -> Option<&str> {
-        match self {
-            Self::S3(location) => location.endpoint.host_str(),
-            Self::Http(_) | Self::File(_) => None,
-        }
-    }
-}
 
 /// Reads each location from the source that reaches it.
 #[derive(Clone, Debug)]

@@ -22,12 +22,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Position};
 
 use super::{
-    Read, S3Location, SourceError, SourceErrorKind, Version,
     aws::{self, AwsHost},
-    http_client::USER_AGENT,
-    s3_own_credentials::OwnCredentials,
+    location::S3Location,
+    own_credentials::OwnCredentials,
 };
-use crate::credentials::{Credentials, Payer};
+use crate::{
+    credentials::{Credentials, Payer},
+    source::{
+        error::{SourceError, SourceErrorKind},
+        read::Read,
+        transport::client::USER_AGENT,
+        version::Version,
+    },
+};
 
 /// Characters of a bucket's name that do not stand for themselves in a URL.
 const NOT_IN_A_BUCKET: &AsciiSet = &NOT_IN_A_KEY.remove(b':').add(b'/');
@@ -221,7 +228,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::{admission::ClientId, credentials::Caller, source::ByteRange};
+    use crate::{admission::ClientId, credentials::Caller, source::range::ByteRange};
 
     fn caller(payer: Payer) -> Caller {
         Caller { client: ClientId(1), authorization: None, payer }

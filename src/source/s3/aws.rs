@@ -83,6 +83,13 @@ impl<'a> AwsHost<'a> {
     }
 }
 
+/// The bucket that a host of AWS begins with, and the host that has the same bucket below it.
+pub(super) fn split_bucket(host: &str) -> Option<(&str, &str)> {
+    let parsed = AwsHost::parse(host).filter(|host| host.has_bucket() && matches!(host.service, "s3" | "s3-fips"))?;
+    let (bucket, rest) = host.split_at_checked(parsed.before.len())?;
+    Some((bucket.strip_suffix('.')?, rest))
+}
+
 /// What is told of buckets in one zone.
 const EXPRESS: &str = "is S3 Express One Zone (a bucket …--x-s3), which wants sessions that this server does not make: copy the object to a \
      general purpose bucket";

@@ -5,8 +5,13 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::{ByteRange, SourceError, SourceErrorKind, error::causes, range::Part};
-use crate::array::{Budget, Buffer};
+use crate::{
+    array::{Budget, Buffer},
+    source::{
+        error::{SourceError, SourceErrorKind, causes},
+        range::{ByteRange, Part},
+    },
+};
 
 /// A body that arrives piece by piece.
 pub(super) struct Body<B> {

@@ -4,11 +4,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::{
-    HeaderMap, Request, Response,
-    body::Incoming,
-    header::{self, HeaderName},
-};
+use hyper::{Request, Response, body::Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -16,12 +12,16 @@ use hyper_util::{
 };
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::telemetry;
-
 use super::{
-    AddressPolicy, ByteRange, SourceError, SourceErrorKind,
-    address::{OffLimits, Resolver},
-    error::{causes, message_of_kind},
+    address::{AddressPolicy, OffLimits, Resolver},
+    status::message_of_kind,
+};
+use crate::{
+    source::{
+        error::{SourceError, SourceErrorKind, causes},
+        range::ByteRange,
+    },
+    telemetry,
 };
 
 /// Bytes read from a connection at one time: a small chunk in one go, a large one in parts that are still in the
@@ -33,7 +33,7 @@ const READ_LEN: usize = 128 << 10;
 const MAX_IDLE: usize = 64;
 
 /// What requests call themselves.
-pub(super) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests without a body. Clones share connections, which are kept while the other side keeps them.
 #[derive(Clone)]
@@ -49,14 +49,14 @@ type Connector = HttpsConnector<HttpConnector<Resolver>>;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) struct NoAnswer {
+pub(crate) struct NoAnswer {
     kind: SourceErrorKind,
     causes: Vec<String>,
 }
 
 impl NoAnswer {
     /// What that means for who wanted to read a range.
-    pub(super) fn for_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
+    pub(crate) fn for_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
         let message = message_of_kind(self.kind, None, range, has_credentials);
         SourceError { causes: self.causes, ..SourceError::new(self.kind, message) }
     }
@@ -88,7 +88,7 @@ impl HttpClient {
     }
 
     /// One that works alike and shares no connection with this one.
-    pub(super) fn without_connections(&self) -> Self {
+    pub(crate) fn without_connections(&self) -> Self {
         Self::with_connector(self.connector.clone(), self.addresses.clone(), self.head_timeout)
     }
 
@@ -96,7 +96,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// If there is no connection, or no answer in time.
-    pub(super) async fn send(&self, mut request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+    pub(crate) async fn send(&self, mut request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
         if let Err(off_limits) = self.addresses.check(request.uri()) {
             return Err(NoAnswer { kind: SourceErrorKind::Forbidden, causes: vec![off_limits.to_string()] });
         }
@@ -133,22 +133,6 @@ fn kind_of(error: &(dyn Error + 'static)) -> SourceErrorKind {
             _ => None,
         });
     kind.unwrap_or(SourceErrorKind::Unavailable)
-}
-
-/// The value of a header, if it is text.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// What an answer says of the place of its body in the object. What cannot be read, or is said twice, is an empty text:
-/// it fits no range, where none at all would mean the whole object.
-pub(super) fn content_range(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::CONTENT_RANGE).iter();
-    match (values.next(), values.next()) {
-        (None, _) => None,
-        (Some(value), None) => Some(value.to_str().unwrap_or_default()),
-        (Some(_), Some(_)) => Some(""),
-    }
 }
 
 impl fmt::Debug for HttpClient {

@@ -1,7 +1,13 @@
 //! A source whose failures are counted.
 
-use super::{Fetched, Read, Source, SourceError};
-use crate::{array::Budget, telemetry::StoreMetrics};
+use crate::{
+    array::Budget,
+    source::{
+        error::SourceError,
+        read::{Fetched, Read, Source},
+    },
+    telemetry::StoreMetrics,
+};
 
 /// Counts the reads that fail, by kind.
 #[derive(Clone, Debug)]

@@ -10,13 +10,15 @@ use lru::LruCache;
 use url::Url;
 
 use super::{
-    Addressing, Location, PerStore, Prefixes, S3Client, S3Location,
     aws::{self, AwsHost},
-    s3_client::{Signer, Site},
-    s3_own_credentials::OwnCredentials,
-    tls::Roots,
+    client::{Addressing, S3Client, Signer, Site},
+    location::S3Location,
+    own_credentials::OwnCredentials,
 };
-use crate::credentials::Credentials;
+use crate::{
+    credentials::Credentials,
+    source::{per_store::PerStore, policy::Prefixes, transport::tls::Roots},
+};
 
 /// What all S3 clients have in common.
 #[derive(Clone, Debug)]
@@ -80,7 +82,7 @@ impl S3ClientMap {
     pub fn client(&self, location: &S3Location, credentials: Option<&Credentials>) -> S3Client {
         let reader = match credentials {
             Some(credentials) => Reader::Client(credentials.clone()),
-            None if self.own_sources.cover(&Location::S3(location.clone())) => Reader::Service,
+            None if self.own_sources.cover(location) => Reader::Service,
             None => Reader::Anonymous,
         };
         let key = (location.endpoint.clone(), reader.clone());
@@ -105,10 +107,9 @@ impl S3ClientMap {
             let of_arn = arn.and_then(|arn| Some(aws::access_point(host, arn)?.1.into()));
             of_arn.or_else(|| Some(AwsHost::parse(host)?.region().into()))
         };
-        let place = || Location::S3(location.clone());
-        let region = self.learned(location).or_else(|| self.region.of(place).cloned()).or_else(named);
+        let region = self.learned(location).or_else(|| self.region.of(location).cloned()).or_else(named);
         Site {
-            addressing: *self.addressing.of(place).unwrap_or(self.addressing.default()),
+            addressing: *self.addressing.of(location).unwrap_or(self.addressing.default()),
             region: region.unwrap_or_else(|| Arc::clone(self.region.default())),
         }
     }

@@ -5,8 +5,15 @@ use std::{sync::Arc, time::Duration};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::{Fetched, Read, Source, SourceError, SourceErrorKind, Stores, error::THROTTLED, stores::Store};
-use crate::{array::Budget, telemetry::StoreMetrics};
+use super::stores::{Store, Stores};
+use crate::{
+    array::Budget,
+    source::{
+        error::{SourceError, SourceErrorKind, THROTTLED},
+        read::{Fetched, Read, Source},
+    },
+    telemetry::StoreMetrics,
+};
 
 /// How often to try again, and after what delays.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,10 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, identity::Identity};
 use tokio::sync::Mutex;
 
-use super::{SourceError, SourceErrorKind, error::causes, tls::Roots};
+use crate::source::{
+    error::{SourceError, SourceErrorKind, causes},
+    transport::tls::Roots,
+};
 
 /// Longest time to look for them.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);

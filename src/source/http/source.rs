@@ -9,49 +9,35 @@ use hyper::{HeaderMap, Request, Response, Uri, body::Incoming, header};
 use url::{Position, Url};
 
 use super::{
-    Fetched, HttpClient, Location, Policy, Read, Source, SourceError, SourceErrorKind,
-    answer::{fetched, other_version},
-    error::{kind_of_status, message_of_kind, retry_after},
-    http_client::{USER_AGENT, text},
+    location::HttpLocation,
     redirects::{Redirects, Way},
-    s3_error::refused,
 };
-use crate::{array::Budget, credentials::Authorization};
+use crate::{
+    array::Budget,
+    credentials::Authorization,
+    source::{
+        error::{SourceError, SourceErrorKind},
+        location::Location,
+        policy::Policy,
+        read::{Fetched, Read, Source},
+        s3::error::refused,
+        transport::{
+            answer::{fetched, other_version},
+            client::{HttpClient, USER_AGENT},
+            headers::text,
+            status::{kind_of_status, message_of_kind, retry_after},
+        },
+        version::Version,
+    },
+};
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// An object on a web server.
-#[derive(Clone, Debug)]
-pub struct HttpLocation {
-    /// URL of the object.
-    pub url: Url,
-}
-
-impl HttpLocation {
-    /// The object that a URL names.
-    ///
-    /// # Errors
-    /// If it is not an http or https URL, or holds credentials or a fragment.
-    pub fn from_url(url: &str) -> Result<Self, String> {
-        let url = Url::parse(url).map_err(|error| format!("is not a URL: {error}"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("must begin with http:// or https://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not hold credentials: send them as HTTP Basic authentication".to_owned());
-        }
-        if url.fragment().is_some() {
-            return Err("must not have a #; write %23 if it is part of the name".to_owned());
-        }
-        Ok(Self { url })
-    }
-}
-
 /// Reads from web servers. Redirects are followed to wherever the operator lets clients go themselves.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
-    pub(super) client: HttpClient,
+    pub(crate) client: HttpClient,
     read_timeout: Duration,
     /// Where redirects may lead.
     policy: Policy,
@@ -171,7 +157,7 @@ fn request(
     if let Some(range) = read.range.header() {
         request = request.header(header::RANGE, range);
     }
-    if let Some(version) = read.version.and_then(super::Version::if_match) {
+    if let Some(version) = read.version.and_then(Version::if_match) {
         request = request.header(header::IF_MATCH, version);
     }
     let mut request = request.body(Empty::new()).map_err(|error| refused(error.to_string()))?;

@@ -6,10 +6,13 @@ use http_body_util::{BodyExt, Limited};
 use hyper::{Response, body::Incoming, ext::ReasonPhrase, header::HeaderName};
 use serde::Deserialize;
 
-use super::{
-    ByteRange, SourceError, SourceErrorKind,
-    error::{kind_of_status, message_of_kind, retry_after},
-    http_client::text,
+use crate::source::{
+    error::{SourceError, SourceErrorKind},
+    range::ByteRange,
+    transport::{
+        headers::text,
+        status::{kind_of_status, message_of_kind, retry_after},
+    },
 };
 
 /// Longest error document that is read. Those of S3 have a few hundred bytes.
@@ -52,9 +55,9 @@ struct ErrorDocument {
 
 /// Why there is no object, and in which region it would be, if the store says that it was looked for in a wrong one.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) error: SourceError,
-    pub(super) region: Option<String>,
+pub(crate) struct Refusal {
+    pub(crate) error: SourceError,
+    pub(crate) region: Option<String>,
 }
 
 impl From<SourceError> for Refusal {
@@ -87,7 +90,7 @@ impl ErrorDocument {
 }
 
 /// What an answer that holds no object means; its body says more.
-pub(super) async fn refused(
+pub(crate) async fn refused(
     answer: Response<Incoming>,
     timeout: Duration,
     range: ByteRange,
@@ -120,7 +123,7 @@ pub(super) async fn refused(
 }
 
 /// Whether this may be the name of a region, and of a part of a host.
-pub(crate) fn is_region(text: &str) -> bool {
+fn is_region(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
@@ -134,7 +137,7 @@ fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
 }
 
 /// A part of an object of which nobody knows where it belongs.
-pub(super) fn part_without_range(range: ByteRange, has_credentials: bool) -> SourceError {
+pub(crate) fn part_without_range(range: ByteRange, has_credentials: bool) -> SourceError {
     let kind = SourceErrorKind::Nonsense;
     let cause = "the answer is a part of the object and does not say which: 206 without Content-Range";
     SourceError {
