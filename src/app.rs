@@ -16,12 +16,9 @@ use crate::{
     credentials::Tokens,
     plan::SizeLimits,
     request::Defaults,
-    resource_manager::{Connection, ResourceManager},
-    source::{
-        AddressPolicy, Counted, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap,
-        S3Source, Sources, Stores,
-    },
-    telemetry::{Metrics, StoreMetrics},
+    resource_manager::ResourceManager,
+    source::{AddressPolicy, FileSource, HttpClient, HttpSource, Policy, Roots, S3ClientMap, S3Source, Setup, Sources},
+    telemetry::Metrics,
 };
 
 /// Everything that a request finds when it comes: made once, shared by all, no globals beside it.
@@ -150,29 +147,13 @@ fn sources(
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
     let file = file.transpose().map_err(|error| format!("--file-root: {error}"))?;
-    let stores = Arc::<Stores>::default();
-    Ok(Sources {
-        s3: Retry {
-            source: limited(s3, Connection::S3, resources, metrics.store("s3")),
-            policy: config.retry,
-            stores: Arc::clone(&stores),
-            metrics: metrics.store("s3"),
-        },
-        http: Retry {
-            source: limited(http, Connection::Http, resources, metrics.store("http")),
-            policy: config.retry,
-            stores,
-            metrics: metrics.store("http"),
-        },
-        file: file.map(|source| Counted { source, metrics: metrics.store("file") }),
-    })
-}
-
-fn limited<S>(
-    source: S,
-    connection: Connection,
-    resources: &Arc<ResourceManager>,
-    metrics: StoreMetrics,
-) -> Limited<Counted<S>> {
-    Limited { source: Counted { source, metrics }, connection, resources: Arc::clone(resources) }
+    Ok(Sources::new(Setup {
+        s3,
+        http,
+        file,
+        retry: config.retry,
+        resources: Arc::clone(resources),
+        metrics: metrics.clone(),
+        stores: Arc::default(),
+    }))
 }

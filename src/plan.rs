@@ -76,7 +76,7 @@ impl Plan {
             Some(_) if of_decoded < limits.chunk => (of_decoded, "--max-decoded-size"),
             _ => (limits.chunk, "--max-chunk-size"),
         };
-        let (len, bound) = match (request.range.size, encoded_len, decoded_len) {
+        let (len, bound) = match (request.range.size(), encoded_len, decoded_len) {
             (Some(size), ..) => (usize::try_from(size).unwrap_or(usize::MAX), Bound::Setting(setting)),
             (None, Some(len), DecodedLen::Exactly(_)) => (len, Bound::Shape),
             (None, ..) => (limit, Bound::Setting(setting)),

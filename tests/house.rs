@@ -60,14 +60,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http/"]),
     (
         "hyper",
-        &[
-            "http/",
-            "source/http/",
-            "source/s3/",
-            "source/transport/",
-            "source/version.rs",
-            "telemetry/traces.rs",
-        ],
+        &["http/", "source/http/", "source/s3/", "source/transport/", "source/version.rs", "telemetry/traces.rs"],
     ),
     ("hyper_rustls", &["source/transport/client.rs", "telemetry/collector.rs"]),
     ("hyper_util", &["http/", "source/transport/address.rs", "source/transport/client.rs", "telemetry/collector.rs"]),

@@ -39,7 +39,7 @@ pub(super) async fn version() -> Json<Build> {
 }
 
 pub(super) async fn capabilities(State(app): State<Shared>) -> Json<Capabilities> {
-    let file = app.sources.file.as_ref().map(|_| "file");
+    let file = app.sources.read_files().then_some("file");
     Json(Capabilities {
         version: BUILD.version,
         dialects: ["v1", "v2"],

@@ -96,10 +96,10 @@ async fn execute<O: Operation>(
     let (mut encoded, version, meter) = if request.fill_value.is_some() {
         (budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?, None, None)
     } else {
-        let Fetched { bytes: encoded, version } = fetch(app, &request, &plan, &caller, deadline, &mut budget).await?;
+        let Fetched { bytes, version } = fetch(app, &request, &plan, &caller, deadline, &mut budget).await?;
         let meter = app.metrics.chunk(request.location.interface(), request.pipeline.compression());
-        meter.fetched(encoded.bytes().len());
-        (encoded, version, Some(meter))
+        meter.fetched(bytes.len());
+        (bytes.into_buffer(&mut budget).map_err(CodecError::from)?, version, Some(meter))
     };
     let effort = plan.effort(&request, encoded.bytes().len());
     budget.shrink_around(&encoded, plan.memory_units(&request.pipeline, encoded.bytes().len()));
@@ -137,8 +137,9 @@ async fn fetch(
     let Request { location, range, version, .. } = request;
     // What waits for a store is told so before the request is told that its time is over.
     let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
-    let read = Read { range: *range, max_len: plan.max_encoded_len, version: version.as_ref(), caller, deadline };
-    let fetch = app.sources.fetch(location, &read, budget);
+    let (max_len, version) = (plan.max_encoded_len, version.as_ref());
+    let read = Read { location, range: *range, max_len, version, caller, deadline };
+    let fetch = app.sources.fetch(&read, budget);
     let span = tracing::debug_span!(
         "download",
         otel.kind = "client",
@@ -146,7 +147,7 @@ async fn fetch(
         bytes = Empty,
     );
     let fetched = fetch.instrument(span.clone()).await.map_err(|error| plan.explain(error))?;
-    span.record("bytes", attribute(fetched.bytes.bytes().len()));
+    span.record("bytes", attribute(fetched.bytes.len()));
     Ok(fetched)
 }
 

@@ -16,7 +16,7 @@ use crate::{
     array::{DType, Number, Slice, Storage},
     codec::FilterPipeline,
     operation::{Task, Traits},
-    source::{ByteRange, Location, Version},
+    source::{Location, Range, Version},
 };
 
 use encoding::Encoding;
@@ -58,7 +58,7 @@ pub struct Request {
     /// The version that it must have; any if None.
     pub version: Option<Version>,
     /// The part of the object that is the chunk.
-    pub range: ByteRange,
+    pub range: Range,
     /// What its elements are, if it was never written: then there is nothing to read.
     pub fill_value: Option<Number>,
     /// How to decode it.
@@ -200,7 +200,7 @@ impl Request {
         Some(Self {
             location: location?,
             version: version?,
-            range: ByteRange { offset: data.offset.unwrap_or(0), size: data.size.filter(|_| !is_unwritten) },
+            range: Range::new(data.offset.unwrap_or(0), data.size.filter(|_| !is_unwritten)),
             fill_value: data.fill_value.filter(|_| is_unwritten),
             pipeline,
             task,

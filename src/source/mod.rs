@@ -22,7 +22,7 @@ pub use locate::Locate;
 pub use location::Location;
 pub use per_store::PerStore;
 pub use policy::{Policy, PolicyError, Prefixes};
-pub use range::ByteRange;
+pub use range::Range;
 pub use read::{Fetched, Read, Source};
 pub(crate) use s3::aws::is_arn;
 pub use s3::{
@@ -31,10 +31,11 @@ pub use s3::{
     location::S3Location,
     source::S3Source,
 };
-pub use sources::Sources;
+pub use sources::{Setup, Sources};
 pub use transport::{
     address::{AddressPolicy, OffLimits},
     client::HttpClient,
+    part::Part,
     tls::{Roots, RootsError},
 };
 pub use version::Version;
@@ -43,4 +44,5 @@ pub use wrap::{
     limited::Limited,
     retry::{Retry, RetryPolicy},
     stores::Stores,
+    suffixes::Suffixes,
 };

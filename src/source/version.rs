@@ -9,7 +9,7 @@ use hyper::{
 
 use super::{
     error::{SourceError, SourceErrorKind},
-    transport::headers::text,
+    transport::fields::text,
 };
 
 /// Longest tag in bytes. Those of stores have 16 to 80.

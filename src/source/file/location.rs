@@ -87,7 +87,8 @@ mod tests {
         for (one, other) in [("/a/b", "//a///b"), ("/a/b", "/a/./b"), ("/a/b", "localhost/%61/b"), ("/a/", "/a//.")] {
             assert_eq!(location(one), location(other));
         }
-        for (one, other) in [("/a", "/A"), ("/a", "/b/../a"), ("/a", "/a/"), ("/a", "/a/."), ("/a/b", "/ab"), ("/", "/a")]
+        for (one, other) in
+            [("/a", "/A"), ("/a", "/b/../a"), ("/a", "/a/"), ("/a", "/a/."), ("/a/b", "/ab"), ("/", "/a")]
         {
             assert_ne!(location(one), location(other));
         }

@@ -10,12 +10,12 @@ use std::{
 
 use super::{location::FileLocation, root::FileRoot};
 use crate::{
-    array::{Budget, Buffer},
+    array::Budget,
     resource_manager::{Connection, ConnectionPermit, ResourceManager},
     source::{
         error::{SourceError, SourceErrorKind},
-        range::Part,
         read::{Fetched, Read, Source},
+        transport::part::room_for,
         version::Version,
     },
 };
@@ -56,26 +56,18 @@ impl FileSource {
 impl Source for FileSource {
     type Location = FileLocation;
 
-    fn store<'a>(&self, _: &'a FileLocation) -> &'a str {
-        "this machine"
-    }
-
-    async fn fetch(
-        &self,
-        location: &FileLocation,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> Result<Fetched, SourceError> {
+    async fn fetch(&self, read: &Read<'_, FileLocation>, budget: &mut Budget) -> Result<Fetched, SourceError> {
         let permit = self.resources.connection(read.caller.client, Connection::File).await;
         let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
         let permit = Arc::new(permit);
-        let (root, path) = (Arc::clone(&self.root), location.path.clone());
+        let (root, path) = (Arc::clone(&self.root), read.location.path.clone());
         let (file, metadata) = Self::on_a_thread(&permit, move || open(&root, Path::new(&path))).await??;
         let version = Version::of_file(&metadata);
-        let part = read.range.locate(None, Some(metadata.len()))?;
-        let mut buffer = buffer(part, read.max_len, budget)?;
+        let (offset, len) = read.range.within(metadata.len())?;
+        let buffer = budget.allocate(room_for(len, read.max_len)?);
+        let mut buffer = buffer.map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
         let read_all = move || {
-            let outcome = file.read_exact_at(buffer.bytes_mut(), part.skip).and_then(|()| file.metadata());
+            let outcome = file.read_exact_at(buffer.bytes_mut(), offset).and_then(|()| file.metadata());
             (buffer, outcome)
         };
         let (buffer, outcome) = Self::on_a_thread(&permit, read_all).await?;
@@ -85,18 +77,13 @@ impl Source for FileSource {
             None => Ok(()),
         });
         match outcome {
-            Ok(()) => Ok(Fetched { bytes: buffer, version: Some(version) }),
+            Ok(()) => Ok(Fetched { bytes: buffer.into(), version: Some(version) }),
             Err(error) => {
                 budget.reclaim(buffer);
                 Err(error)
             }
         }
     }
-}
-
-fn buffer(part: Part, max_len: usize, budget: &mut Budget) -> Result<Buffer, SourceError> {
-    let len = part.buffer_len(max_len)?;
-    budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))
 }
 
 /// The file and what is known of it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headers::{Authorization as AuthorizationHeader, HeaderMapExt};
 use http_body_util::Empty;
 use hyper::{HeaderMap, Request, Response, Uri, body::Incoming, header};
-use url::{Position, Url};
+use url::Url;
 
 use super::{
     location::HttpLocation,
@@ -24,7 +24,7 @@ use crate::{
         transport::{
             answer::{fetched, other_version},
             client::{HttpClient, USER_AGENT},
-            headers::text,
+            fields::text,
             status::{kind_of_status, message_of_kind, retry_after},
         },
         version::Version,
@@ -37,7 +37,7 @@ const MAX_REDIRECTS: usize = 5;
 /// Reads from web servers. Redirects are followed to wherever the operator lets clients go themselves.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
-    pub(crate) client: HttpClient,
+    client: HttpClient,
     read_timeout: Duration,
     /// Where redirects may lead.
     policy: Policy,
@@ -51,15 +51,20 @@ impl HttpSource {
         Self { client, read_timeout, policy, redirects: Arc::default() }
     }
 
+    /// The same source, which asks by another client.
+    #[must_use]
+    pub fn with_client(&self, client: HttpClient) -> Self {
+        Self { client, ..self.clone() }
+    }
+
     /// Reads from where a reader was led lately; None if that is no longer the place, or does not answer as it did.
     async fn fetch_kept(
         &self,
-        location: &HttpLocation,
-        read: &Read<'_>,
+        read: &Read<'_, HttpLocation>,
         budget: &mut Budget,
     ) -> Option<Result<Fetched, SourceError>> {
         let authorization = read.caller.authorization.as_ref();
-        let way = self.redirects.way(&location.url, authorization)?;
+        let way = self.redirects.way(&read.location.url, authorization)?;
         let outcome = match self.get_once(&way, read).await {
             Ok(answer) if redirect(&answer).is_none() => self.take(answer, &way, read, budget).await,
             Ok(_) => Err(SourceError::new(SourceErrorKind::NotFound, "it has moved")),
@@ -68,7 +73,7 @@ impl HttpSource {
         match outcome {
             Err(error) if error.kind != SourceErrorKind::Throttled => {
                 tracing::debug!(%error, "asking anew where the object is");
-                self.redirects.forget(&location.url, authorization);
+                self.redirects.forget(&read.location.url, authorization);
                 None
             }
             outcome => Some(outcome),
@@ -76,14 +81,14 @@ impl HttpSource {
     }
 
     /// The answer to a GET, after the redirects that lead where the operator lets requests go, and the way to it.
-    async fn get(&self, location: &HttpLocation, read: &Read<'_>) -> Result<(Response<Incoming>, Way), SourceError> {
-        let mut way = Way { url: location.url.clone(), is_told: true, is_led: false };
+    async fn get(&self, read: &Read<'_, HttpLocation>) -> Result<(Response<Incoming>, Way), SourceError> {
+        let mut way = Way { url: read.location.url.clone(), is_told: true, is_led: false };
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.get_once(&way, read).await?;
             let Some(target) = redirect(&answer) else { return Ok((answer, way)) };
             let url = self.follow(&way.url, target)?;
             // Who has been elsewhere may come back with what others have written into the URL.
-            let is_told = way.is_told && url.origin() == location.url.origin();
+            let is_told = way.is_told && url.origin() == read.location.url.origin();
             way = Way { url, is_told, is_led: true };
         }
         Err(SourceError::new(
@@ -93,7 +98,7 @@ impl HttpSource {
     }
 
     /// The answer to a GET of a URL on the way from a location.
-    async fn get_once(&self, way: &Way, read: &Read<'_>) -> Result<Response<Incoming>, SourceError> {
+    async fn get_once(&self, way: &Way, read: &Read<'_, HttpLocation>) -> Result<Response<Incoming>, SourceError> {
         let authorization = read.caller.authorization.as_ref().filter(|_| way.is_told);
         let request = request(&way.url, read, authorization)?;
         let answer = self.client.send(request).await;
@@ -105,7 +110,7 @@ impl HttpSource {
         &self,
         answer: Response<Incoming>,
         way: &Way,
-        read: &Read<'_>,
+        read: &Read<'_, HttpLocation>,
         budget: &mut Budget,
     ) -> Result<Fetched, SourceError> {
         if answer.status() == 503 {
@@ -144,7 +149,7 @@ impl HttpSource {
 
 fn request(
     url: &Url,
-    read: &Read<'_>,
+    read: &Read<'_, HttpLocation>,
     authorization: Option<&Authorization>,
 ) -> Result<Request<Empty<Bytes>>, SourceError> {
     let refused = |cause: String| SourceError {
@@ -190,37 +195,28 @@ fn is_page(headers: &HeaderMap) -> bool {
 impl Source for HttpSource {
     type Location = HttpLocation;
 
-    fn store<'a>(&self, location: &'a HttpLocation) -> &'a str {
-        &location.url[..Position::BeforePath]
-    }
-
-    async fn fetch(
-        &self,
-        location: &HttpLocation,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> Result<Fetched, SourceError> {
-        if let Some(outcome) = self.fetch_kept(location, read, budget).await {
+    async fn fetch(&self, read: &Read<'_, HttpLocation>, budget: &mut Budget) -> Result<Fetched, SourceError> {
+        if let Some(outcome) = self.fetch_kept(read, budget).await {
             return outcome;
         }
-        let (answer, way) = self.get(location, read).await?;
+        let (answer, way) = self.get(read).await?;
         let fetched = self.take(answer, &way, read, budget).await?;
         if way.is_led {
-            self.redirects.keep(&location.url, read.caller.authorization.as_ref(), way);
+            self.redirects.keep(&read.location.url, read.caller.authorization.as_ref(), way);
         }
         Ok(fetched)
     }
 }
 
 /// What a server means that is not available. Many are S3 stores, and say more in the body.
-async fn unavailable(answer: Response<Incoming>, read: &Read<'_>, timeout: Duration) -> SourceError {
+async fn unavailable(answer: Response<Incoming>, read: &Read<'_, HttpLocation>, timeout: Duration) -> SourceError {
     let status = answer.status();
     let refusal = refused(answer, timeout, read.range, read.caller.authorization.is_some()).await;
     SourceError { causes: vec![format!("the server answered with status {status}")], ..refusal.error }
 }
 
 /// Lets those answers pass whose body holds bytes of the object as they are.
-fn check_status(answer: &Response<Incoming>, read: &Read<'_>) -> Result<(), SourceError> {
+fn check_status(answer: &Response<Incoming>, read: &Read<'_, HttpLocation>) -> Result<(), SourceError> {
     let nonsense = |cause: String| SourceError {
         causes: vec![cause],
         ..SourceError::new(SourceErrorKind::Nonsense, "the store's answer makes no sense")
@@ -231,7 +227,7 @@ fn check_status(answer: &Response<Incoming>, read: &Read<'_>) -> Result<(), Sour
             Err(nonsense("it is a part of the object and does not say which: 206 without Content-Range".to_owned()))
         }
         200 | 206 => check_encoding(headers),
-        412 if let Some(error) = other_version(headers, read) => Err(error),
+        412 if let Some(error) = other_version(headers, read.version) => Err(error),
         status => {
             let kind = match kind_of_status(status) {
                 _ if status < 300 => SourceErrorKind::Nonsense,

@@ -109,12 +109,11 @@ impl S3Client {
     /// If the service has no credentials of its own where it needs them, or the object cannot be named in a URL.
     pub(super) async fn get_object(
         &self,
-        location: &S3Location,
         site: &Site,
-        read: &Read<'_>,
+        read: &Read<'_, S3Location>,
     ) -> Result<Request<Empty<Bytes>>, SourceError> {
         let identity = self.signer.identity().await?;
-        request(location, site, read, identity.as_ref()).map_err(|cause| SourceError {
+        request(site, read, identity.as_ref()).map_err(|cause| SourceError {
             causes: vec![cause],
             ..SourceError::new(SourceErrorKind::Refused, "the store cannot be asked for this object")
         })
@@ -122,13 +121,12 @@ impl S3Client {
 }
 
 fn request(
-    location: &S3Location,
     site: &Site,
-    read: &Read<'_>,
+    read: &Read<'_, S3Location>,
     identity: Option<&Identity>,
 ) -> Result<Request<Empty<Bytes>>, String> {
-    let key = utf8_percent_encode(&location.key, NOT_IN_A_KEY);
-    let url = format!("{}/{key}", bucket_url(location, site)?);
+    let key = utf8_percent_encode(&read.location.key, NOT_IN_A_KEY);
+    let url = format!("{}/{key}", bucket_url(read.location, site)?);
     let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
     let host = uri.authority().map(ToString::to_string).unwrap_or_default();
     let host: HeaderValue = host.parse().map_err(|error| format!("{error}"))?;
@@ -228,7 +226,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::{admission::ClientId, credentials::Caller, source::range::ByteRange};
+    use crate::{admission::ClientId, credentials::Caller, source::range::Range};
 
     fn caller(payer: Payer) -> Caller {
         Caller { client: ClientId(1), authorization: None, payer }
@@ -239,9 +237,9 @@ mod tests {
         S3Location { endpoint, bucket: bucket.map(str::to_owned), key: "key".to_owned() }
     }
 
-    fn read<'a>(caller: &'a Caller, version: Option<&'a Version>) -> Read<'a> {
-        let range = ByteRange { offset: 0, size: Some(1) };
-        Read { range, max_len: 1, version, caller, deadline: Instant::now() }
+    fn read<'a>(location: &'a S3Location, caller: &'a Caller, version: Option<&'a Version>) -> Read<'a, S3Location> {
+        let range = Range::new(0, Some(1));
+        Read { location, range, max_len: 1, version, caller, deadline: Instant::now() }
     }
 
     fn site(addressing: Addressing, region: &str) -> Site {
@@ -259,14 +257,14 @@ mod tests {
         for (user, token) in [("user\n", None), ("user", Some("token\n")), ("us\0er", None)] {
             let identity = identity(user, token);
             let error =
-                request(&location, &site, &read(&caller, None), Some(&identity)).expect_err("no header can hold it");
+                request(&site, &read(&location, &caller, None), Some(&identity)).expect_err("no header can hold it");
             // The signer itself refuses such a token, but not such a user.
             let expected = ["the credentials cannot stand in the header", "failed to create canonical request"];
             assert!(expected.iter().any(|expected| error.contains(expected)), "{error}");
             assert!(!error.contains("us\0er") && !error.contains('\n'), "{error}");
         }
         let request =
-            request(&location, &site, &read(&caller, None), Some(&identity("user", None))).expect("a request");
+            request(&site, &read(&location, &caller, None), Some(&identity("user", None))).expect("a request");
         assert!(request.headers().contains_key(header::AUTHORIZATION));
         assert!(!format!("{request:?}").contains("Signature="));
     }
@@ -276,7 +274,7 @@ mod tests {
         let (location, site, caller) =
             (location("http://store.example", Some("data")), site(Addressing::Path, "eu-1"), caller(Payer::Requester));
         let version = Version::parse("\"tag\"").expect("a tag");
-        let signed = request(&location, &site, &read(&caller, Some(&version)), Some(&identity("user", None)));
+        let signed = request(&site, &read(&location, &caller, Some(&version)), Some(&identity("user", None)));
         let signed = signed.expect("a request");
         let authorization = signed.headers()[header::AUTHORIZATION].to_str().expect("text");
         assert!(authorization.contains("/eu-1/s3/aws4_request"), "{authorization}");
@@ -284,7 +282,7 @@ mod tests {
             let mut names = authorization.split("SignedHeaders=").nth(1).expect("names").split(&[';', ','][..]);
             assert!(names.any(|signed| signed == name), "{name}: {authorization}");
         }
-        let anonymous = request(&location, &site, &read(&caller, None), None).expect("a request");
+        let anonymous = request(&site, &read(&location, &caller, None), None).expect("a request");
         assert_eq!(anonymous.headers()["x-amz-request-payer"], "requester");
     }
 

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::source::{
     error::{SourceError, SourceErrorKind},
-    range::ByteRange,
+    range::Range,
     transport::{
-        headers::text,
+        fields::text,
         status::{kind_of_status, message_of_kind, retry_after},
     },
 };
@@ -93,7 +93,7 @@ impl ErrorDocument {
 pub(crate) async fn refused(
     answer: Response<Incoming>,
     timeout: Duration,
-    range: ByteRange,
+    range: Range,
     has_credentials: bool,
 ) -> Refusal {
     let (mut head, body) = answer.into_parts();
@@ -137,7 +137,7 @@ fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
 }
 
 /// A part of an object of which nobody knows where it belongs.
-pub(crate) fn part_without_range(range: ByteRange, has_credentials: bool) -> SourceError {
+pub(crate) fn part_without_range(range: Range, has_credentials: bool) -> SourceError {
     let kind = SourceErrorKind::Nonsense;
     let cause = "the answer is a part of the object and does not say which: 206 without Content-Range";
     SourceError {

@@ -6,13 +6,13 @@ use hyper::{HeaderMap, Response, body::Incoming, header};
 
 use super::{
     body::Body,
-    headers::{content_range, text},
+    fields::{content_range, text},
+    part::{Part, object_len},
 };
 use crate::{
     array::Budget,
     source::{
         error::SourceError,
-        range::object_len,
         read::{Fetched, Read},
         version::Version,
     },
@@ -22,9 +22,9 @@ use crate::{
 ///
 /// # Errors
 /// If it does not hold the range, is of another version, ends early, or stalls for `read_timeout`.
-pub(crate) async fn fetched(
+pub(crate) async fn fetched<L>(
     answer: Response<Incoming>,
-    read: &Read<'_>,
+    read: &Read<'_, L>,
     read_timeout: Duration,
     budget: &mut Budget,
 ) -> Result<Fetched, SourceError> {
@@ -35,13 +35,13 @@ pub(crate) async fn fetched(
     if let Some(expected) = read.version {
         expected.check(version.as_ref())?;
     }
-    let part = read.range.locate(content_range, content_length)?;
+    let part = Part::of(read.range, content_range, content_length)?;
     let bytes = Body { body, read_timeout }.read(read.range, part, read.max_len, budget).await?;
-    Ok(Fetched { bytes, version })
+    Ok(Fetched { bytes: bytes.into(), version })
 }
 
-/// The read of another version that an answer with the status 412 tells of.
-pub(crate) fn other_version(headers: &HeaderMap, read: &Read<'_>) -> Option<SourceError> {
-    let expected = read.version?;
+/// What an answer with the status 412 means: the object is of another version than was asked for, if one was.
+pub(crate) fn other_version(headers: &HeaderMap, expected: Option<&Version>) -> Option<SourceError> {
+    let expected = expected?;
     Some(expected.differs(Version::of_answer(headers, None).as_ref()))
 }

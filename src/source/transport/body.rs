@@ -5,11 +5,12 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
+use super::part::Part;
 use crate::{
     array::{Budget, Buffer},
     source::{
         error::{SourceError, SourceErrorKind, causes},
-        range::{ByteRange, Part},
+        range::Range,
     },
 };
 
@@ -32,7 +33,7 @@ where
     /// If the body ends early, breaks off, stalls, or the range is longer than `max_len`.
     pub(super) async fn read(
         mut self,
-        range: ByteRange,
+        range: Range,
         part: Part,
         max_len: usize,
         budget: &mut Budget,
@@ -40,7 +41,13 @@ where
         let len = part.buffer_len(max_len)?;
         let mut buffer =
             budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
-        match self.fill(&mut buffer, range, part).await {
+        let room = buffer.bytes_mut();
+        let filled = match part {
+            Part::Exactly { skip, .. } => self.fill_all(room, range, skip).await,
+            Part::Rest { skip } => self.fill_to_the_end(room, range, skip).await,
+            Part::Tail(len) => self.fill_with_the_last(room, len).await,
+        };
+        match filled {
             Ok(filled) => {
                 budget.truncate(&mut buffer, filled);
                 Ok(buffer)
@@ -52,36 +59,69 @@ where
         }
     }
 
-    /// The number of bytes that the range has.
-    async fn fill(&mut self, buffer: &mut Buffer, range: ByteRange, part: Part) -> Result<usize, SourceError> {
-        let mut skip = part.skip;
-        let mut filled = 0;
-        let room = buffer.bytes_mut();
-        while part.len.is_none() || filled < room.len() {
-            let Some(piece) = self.next_piece().await? else { break };
-            let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(piece.len());
-            skip -= skipped as u64;
-            let (_, piece) = piece.split_at(skipped);
-            let free = room.get_mut(filled..).unwrap_or_default();
-            if piece.len() > free.len() && part.len.is_none() {
-                return Err(SourceError::new(
-                    SourceErrorKind::TooLarge,
-                    format!("the chunk has more than {} bytes", room.len()),
-                ));
-            }
+    /// Fills the room with what comes behind `skip` bytes.
+    async fn fill_all(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
+        let (mut skip, len) = (skip, room.len());
+        let mut free = room;
+        while !free.is_empty() {
+            let Some(piece) = self.next_behind(&mut skip).await? else { break };
             let taken = piece.len().min(free.len());
-            free.split_at_mut(taken).0.copy_from_slice(piece.split_at(taken).0);
-            filled += taken;
+            let (now, later) = free.split_at_mut(taken);
+            now.copy_from_slice(piece.split_at(taken).0);
+            free = later;
         }
-        match part.len {
+        match len - free.len() {
             _ if skip > 0 => Err(range.outside(None)),
-            None if filled == 0 && range.offset > 0 => Err(range.outside(None)),
-            Some(len) if (filled as u64) < len => Err(SourceError::new(
+            filled if filled < len => Err(SourceError::new(
                 SourceErrorKind::Unavailable,
                 format!("the store's answer ended after {filled} of {len} bytes"),
             )),
-            _ => Ok(filled),
+            filled => Ok(filled),
         }
+    }
+
+    /// Puts into the room what comes behind `skip` bytes: how many those are.
+    async fn fill_to_the_end(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
+        let (mut left_to_skip, len) = (skip, room.len());
+        let mut free = room;
+        while let Some(piece) = self.next_behind(&mut left_to_skip).await? {
+            let (now, later) = free.split_at_mut_checked(piece.len()).ok_or_else(|| too_long(len))?;
+            now.copy_from_slice(&piece);
+            free = later;
+        }
+        match len - free.len() {
+            0 if skip > 0 => Err(range.outside(None)),
+            filled => Ok(filled),
+        }
+    }
+
+    /// Puts the last bytes of the body into the room, `wanted` of them if there are as many: how many those are.
+    async fn fill_with_the_last(&mut self, room: &mut [u8], wanted: u64) -> Result<usize, SourceError> {
+        // Behind its end, the room begins anew.
+        let (mut end, mut is_full) = (0, false);
+        while let Some(piece) = self.next_piece().await? {
+            let (_, last) = piece.split_at(piece.len().saturating_sub(room.len()));
+            let (first, rest) = last.split_at(last.len().min(room.len() - end));
+            room.split_at_mut(end).1.split_at_mut(first.len()).0.copy_from_slice(first);
+            room.split_at_mut(rest.len()).0.copy_from_slice(rest);
+            is_full |= piece.len() > first.len();
+            end = if rest.is_empty() { end + first.len() } else { rest.len() };
+        }
+        if is_full && wanted > room.len() as u64 {
+            return Err(too_long(room.len()));
+        }
+        if is_full {
+            room.rotate_left(end);
+        }
+        Ok(if is_full { room.len() } else { end })
+    }
+
+    /// The next bytes, without those that are to be skipped; None at the end.
+    async fn next_behind(&mut self, skip: &mut u64) -> Result<Option<Bytes>, SourceError> {
+        let Some(mut piece) = self.next_piece().await? else { return Ok(None) };
+        let skipped = usize::try_from(*skip).unwrap_or(usize::MAX).min(piece.len());
+        *skip -= skipped as u64;
+        Ok(Some(piece.split_off(skipped)))
     }
 
     /// The next bytes; None at the end.
@@ -107,4 +147,8 @@ where
             }
         }
     }
+}
+
+fn too_long(max_len: usize) -> SourceError {
+    SourceError::new(SourceErrorKind::TooLarge, format!("the chunk has more than {max_len} bytes"))
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     source::{
         error::{SourceError, SourceErrorKind, causes},
-        range::ByteRange,
+        range::Range,
     },
     telemetry,
 };
@@ -56,7 +56,7 @@ pub(crate) struct NoAnswer {
 
 impl NoAnswer {
     /// What that means for who wanted to read a range.
-    pub(crate) fn for_read(self, range: ByteRange, has_credentials: bool) -> SourceError {
+    pub(crate) fn for_read(self, range: Range, has_credentials: bool) -> SourceError {
         let message = message_of_kind(self.kind, None, range, has_credentials);
         SourceError { causes: self.causes, ..SourceError::new(self.kind, message) }
     }
@@ -88,7 +88,8 @@ impl HttpClient {
     }
 
     /// One that works alike and shares no connection with this one.
-    pub(crate) fn without_connections(&self) -> Self {
+    #[must_use]
+    pub fn without_connections(&self) -> Self {
         Self::with_connector(self.connector.clone(), self.addresses.clone(), self.head_timeout)
     }
 

@@ -4,6 +4,7 @@ pub(super) mod address;
 pub(super) mod answer;
 mod body;
 pub(super) mod client;
-pub(super) mod headers;
+pub(super) mod fields;
+pub(super) mod part;
 pub(super) mod status;
 pub(super) mod tls;

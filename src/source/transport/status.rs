@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use hyper::{HeaderMap, header};
 
-use super::headers::text;
+use super::fields::text;
 use crate::source::{
     error::{SourceErrorKind, THROTTLED},
-    range::ByteRange,
+    range::Range,
 };
 
 /// What an HTTP status that is no success means.
@@ -37,7 +37,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(crate) fn message_of_kind(
     kind: SourceErrorKind,
     status: Option<u16>,
-    range: ByteRange,
+    range: Range,
     has_credentials: bool,
 ) -> String {
     match kind {

@@ -21,18 +21,9 @@ pub struct Counted<S> {
 impl<S: Source> Source for Counted<S> {
     type Location = S::Location;
 
-    fn store<'a>(&self, location: &'a S::Location) -> &'a str {
-        self.source.store(location)
-    }
-
-    async fn fetch(
-        &self,
-        location: &S::Location,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> Result<Fetched, SourceError> {
+    async fn fetch(&self, read: &Read<'_, S::Location>, budget: &mut Budget) -> Result<Fetched, SourceError> {
         let mut given_up = Outcome { metrics: &self.metrics, failure: Some("given_up") };
-        let outcome = self.source.fetch(location, read, budget).await;
+        let outcome = self.source.fetch(read, budget).await;
         given_up.failure = outcome.as_ref().err().map(|error| error.kind.name());
         outcome
     }

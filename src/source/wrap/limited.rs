@@ -25,18 +25,9 @@ pub struct Limited<S> {
 impl<S: Source> Source for Limited<S> {
     type Location = S::Location;
 
-    fn store<'a>(&self, location: &'a S::Location) -> &'a str {
-        self.source.store(location)
-    }
-
-    async fn fetch(
-        &self,
-        location: &S::Location,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> Result<Fetched, SourceError> {
+    async fn fetch(&self, read: &Read<'_, S::Location>, budget: &mut Budget) -> Result<Fetched, SourceError> {
         let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
         let _permit = self.resources.connection(read.caller.client, self.connection).await.map_err(busy)?;
-        self.source.fetch(location, read, budget).await
+        self.source.fetch(read, budget).await
     }
 }

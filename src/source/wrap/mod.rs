@@ -4,3 +4,4 @@ pub(super) mod counted;
 pub(super) mod limited;
 pub(super) mod retry;
 pub(super) mod stores;
+pub(super) mod suffixes;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::stores::{Store, Stores};
@@ -10,6 +10,7 @@ use crate::{
     array::Budget,
     source::{
         error::{SourceError, SourceErrorKind, THROTTLED},
+        locate::Locate,
         read::{Fetched, Read, Source},
     },
     telemetry::StoreMetrics,
@@ -42,21 +43,9 @@ pub struct Retry<S> {
 impl<S: Source> Source for Retry<S> {
     type Location = S::Location;
 
-    fn store<'a>(&self, location: &'a S::Location) -> &'a str {
-        self.source.store(location)
-    }
-
-    async fn fetch(
-        &self,
-        location: &S::Location,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> Result<Fetched, SourceError> {
-        let RetryPolicy { retries, first_delay } = self.policy;
-        let store = self.stores.store(self.store(location));
-        let mut delays =
-            ExponentialBuilder::new().with_min_delay(first_delay).with_jitter().with_max_times(retries).build();
-        let (mut is_first, mut doubts) = (true, 0);
+    async fn fetch(&self, read: &Read<'_, S::Location>, budget: &mut Budget) -> Result<Fetched, SourceError> {
+        let store = self.stores.store(read.location.store());
+        let mut patience = Patience::new(self.policy);
         let mut last: Option<SourceError> = None;
         loop {
             if let Err(wait) = store.turn(read.caller.client, read.deadline).await {
@@ -66,29 +55,15 @@ impl<S: Source> Source for Retry<S> {
                 self.metrics.repeated(error.kind.name());
             }
             let begun = Instant::now();
-            let mut error = match self.source.fetch(location, read, budget).await {
-                Err(error) if error.is_transient() => error,
+            match self.source.fetch(read, budget).await {
                 Ok(fetched) => {
                     store.answered(Instant::now());
                     return Ok(fetched);
                 }
+                Err(error) if error.is_transient() => last = Some(patience.bear(&store, begun, error).await?),
                 // Perhaps the store was not even asked.
                 Err(error) => return Err(error),
-            };
-            if is_refusal(&error) || is_doubtful(&error, &store) && doubts < MAX_DOUBTS {
-                doubts += usize::from(!is_refusal(&error));
-                tracing::debug!(%error, "the store throttles");
-                store.refused(begun, Instant::now(), error.retry_after);
-                error.kind = SourceErrorKind::Throttled;
-            } else {
-                store.failed(Instant::now(), error.status);
-                // A hiccup of the store meets all requests at that time: the first repeated read of each is always allowed.
-                let is_allowed = std::mem::take(&mut is_first) || store.may_be_asked_again();
-                let Some(delay) = delays.next().filter(|_| is_allowed) else { return Err(error) };
-                tracing::debug!(%error, ?delay, "reading again");
-                tokio::time::sleep(delay).await;
             }
-            last = Some(error);
         }
     }
 }
@@ -96,6 +71,44 @@ impl<S: Source> Source for Retry<S> {
 /// So often, the word of a store that it is unavailable is taken for one that it is asked too often: perhaps it is only this
 /// object that it does not have at present.
 const MAX_DOUBTS: usize = 8;
+
+/// How much longer one read is tried.
+struct Patience {
+    delays: ExponentialBackoff,
+    /// Whether the store has not failed yet.
+    is_first: bool,
+    /// How often a failure has been taken for a refusal.
+    doubts: usize,
+}
+
+impl Patience {
+    fn new(RetryPolicy { retries, first_delay }: RetryPolicy) -> Self {
+        let delays = ExponentialBuilder::new().with_min_delay(first_delay).with_jitter().with_max_times(retries);
+        Self { delays: delays.build(), is_first: true, doubts: 0 }
+    }
+
+    /// Tells the store's record why an attempt, begun at `begun`, failed, and waits until the next one; a store that refused
+    /// says itself how long that is.
+    ///
+    /// # Errors
+    /// If there is to be no other attempt.
+    async fn bear(&mut self, store: &Store, begun: Instant, error: SourceError) -> Result<SourceError, SourceError> {
+        let is_refusal = is_refusal(&error);
+        if is_refusal || self.doubts < MAX_DOUBTS && is_doubtful(&error, store) {
+            self.doubts += usize::from(!is_refusal);
+            tracing::debug!(%error, "the store throttles");
+            store.refused(begun, Instant::now(), error.retry_after);
+            return Ok(SourceError { kind: SourceErrorKind::Throttled, ..error });
+        }
+        store.failed(Instant::now(), error.status);
+        // A hiccup of the store meets all requests at that time: the first repeated read of each is always allowed.
+        let is_allowed = std::mem::take(&mut self.is_first) || store.may_be_asked_again();
+        let Some(delay) = self.delays.next().filter(|_| is_allowed) else { return Err(error) };
+        tracing::debug!(%error, ?delay, "reading again");
+        tokio::time::sleep(delay).await;
+        Ok(error)
+    }
+}
 
 /// Whether a store refused because it is asked too often.
 fn is_refusal(error: &SourceError) -> bool {
