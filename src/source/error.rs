@@ -1,8 +1,10 @@
-//! What is wrong with a read, in the same words whatever it was read from.
+//! What went wrong with a read, in the same words whatever it was read from.
 
 use std::{error::Error, time::Duration};
 
-/// Told where a store limits how often it is asked.
+use crate::{array::BufferError, resource_manager::AdmissionError};
+
+/// The message where a store limits how often it is asked.
 pub(super) const THROTTLED: &str = "the store wants to be asked less often; ask again later";
 
 /// What a caller can do about a failed read.
@@ -10,19 +12,19 @@ pub(super) const THROTTLED: &str = "the store wants to be asked less often; ask 
 pub enum SourceErrorKind {
     /// The object or its bucket does not exist.
     NotFound,
-    /// The store refused the credentials, or a reader without any.
+    /// The store refused the credentials, or refused a reader who sent none.
     AccessDenied,
-    /// The operator does not let anybody read this.
+    /// The operator lets nobody read this.
     Forbidden,
-    /// The object is not of the version that was asked for.
+    /// The object is no longer of the version that was asked for.
     OtherVersion,
     /// The range is not inside the object.
     OutsideObject,
-    /// The store calls the request itself wrong.
+    /// The store says that the request itself is wrong.
     Refused,
     /// The chunk is longer than allowed.
     TooLarge,
-    /// The store could not be reached, or failed; it may work the next time.
+    /// The store could not be reached, or failed; the next attempt may succeed.
     Unavailable,
     /// The store wants to be asked less often.
     Throttled,
@@ -30,14 +32,14 @@ pub enum SourceErrorKind {
     TimedOut,
     /// The store's answer makes no sense.
     Nonsense,
-    /// This server has no connection free.
+    /// This server has no free connection.
     Busy,
     /// This server is at fault.
     Internal,
 }
 
 impl SourceErrorKind {
-    /// A name for labels.
+    /// The name in labels of metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,7 +72,7 @@ pub struct SourceError {
     pub causes: Vec<String>,
     /// The status that the store answered with, if it answered.
     pub status: Option<u16>,
-    /// How long the store wants not to be asked, if it says so.
+    /// How long the store wants to be left alone, if it says so.
     pub retry_after: Option<Duration>,
 }
 
@@ -80,6 +82,11 @@ impl SourceError {
         Self { kind, message: message.into(), causes: Vec::new(), status: None, retry_after: None }
     }
 
+    /// The same error with its cause.
+    pub(super) fn caused_by(self, cause: impl Into<String>) -> Self {
+        Self { causes: vec![cause.into()], ..self }
+    }
+
     /// True if the same read may succeed a moment later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
@@ -87,7 +94,19 @@ impl SourceError {
     }
 }
 
-/// An error and its sources, without those that only repeat what comes after them.
+impl From<AdmissionError> for SourceError {
+    fn from(error: AdmissionError) -> Self {
+        Self::new(SourceErrorKind::Busy, error.to_string())
+    }
+}
+
+impl From<BufferError> for SourceError {
+    fn from(error: BufferError) -> Self {
+        Self::new(SourceErrorKind::Internal, error.to_string())
+    }
+}
+
+/// The messages of an error and its sources, without those that only repeat the next one.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let mut causes: Vec<String> = chain.map(ToString::to_string).collect();

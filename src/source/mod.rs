@@ -1,4 +1,7 @@
-//! Bytes in: a location and a range become an encoded chunk.
+//! Where bytes come from: a location and a range go in, the bytes and the version of their object come out.
+//!
+//! `s3/`, `http/` and `file/` read, `transport/` is what the first two share, and `wrap/` is what is done around reading. A length is
+//! checked before memory is taken for it, and all memory is of the reader's budget.
 
 mod error;
 mod file;

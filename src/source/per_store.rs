@@ -15,7 +15,7 @@ impl<T> PerStore<T> {
         Self { default, others: Vec::new() }
     }
 
-    /// Reads what an operator wrote: `VALUE`, the default, or `URL=VALUE`, in any order.
+    /// Reads what an operator wrote, in any order: `VALUE` is the default, `URL=VALUE` is for what is below a URL.
     ///
     /// # Errors
     /// If a value is wrong, a URL is no prefix of sources, or two defaults are given.
@@ -38,12 +38,12 @@ impl<T> PerStore<T> {
         Ok(settings)
     }
 
-    /// What was said of this very place, if anything.
+    /// The value for this location, if it has one of its own.
     pub fn of(&self, location: &dyn Locate) -> Option<&T> {
         self.others.iter().find_map(|(prefix, value)| prefix.covers_location(location).then_some(value))
     }
 
-    /// What holds for all others.
+    /// The value for all others.
     pub const fn default(&self) -> &T {
         &self.default
     }

@@ -16,11 +16,11 @@ pub struct Prefixes(Vec<Prefix>);
 /// Which sources clients may name. Files need no prefix: the operator names their root.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// What sources must be below one of; none for any source.
+    /// Every source has to be below one of these; if there are none, any source is allowed.
     pub allowed: Prefixes,
 }
 
-/// The operator's policy does not allow a source.
+/// A source that the operator does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this server does not read from {0}; its operator decides which sources it reads (--allow-source)")]
 pub struct PolicyError(String);
@@ -49,8 +49,7 @@ impl Policy {
     /// Checks an object.
     ///
     /// # Errors
-    /// If it is below none of the prefixes, or its path has parts that some stores resolve, so that it may lead
-    /// elsewhere.
+    /// If it is below none of the prefixes, or not certainly so: some stores resolve `..` and the like.
     pub fn check(&self, location: &Location) -> Result<(), PolicyError> {
         if self.is_open() || matches!(location, Location::File(_)) || self.allowed.cover(location) {
             Ok(())
@@ -78,7 +77,7 @@ impl Prefixes {
         })
     }
 
-    /// Whether an object is below one of the prefixes, beyond doubt.
+    /// Whether an object is certainly below one of the prefixes.
     #[must_use]
     pub fn cover(&self, location: &dyn Locate) -> bool {
         if self.0.is_empty() {
@@ -106,12 +105,12 @@ impl Prefix {
         Ok(Self { origin: url.origin(), path: directory(url.path()) })
     }
 
-    /// Whether an object is below it, beyond doubt.
+    /// Whether an object is certainly below this prefix.
     pub(super) fn covers_location(&self, location: &dyn Locate) -> bool {
         certain_path(location).is_some_and(|(origin, path)| self.covers(&origin, &path))
     }
 
-    /// How much of a path it determines, in bytes.
+    /// How many bytes of a path it determines.
     pub(super) const fn len(&self) -> usize {
         self.path.len()
     }
@@ -121,7 +120,7 @@ impl Prefix {
         self.covers(&other.origin, &other.path)
     }
 
-    /// A prefix ends where a segment of the path ends.
+    /// Whether a path is below this prefix, which ends where one of its segments ends.
     fn covers(&self, origin: &Origin, path: &[u8]) -> bool {
         let rest = path.strip_prefix(self.path.as_slice());
         self.origin == *origin && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))

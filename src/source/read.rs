@@ -27,10 +27,21 @@ pub struct Read<'a, L = Location> {
 
 impl<'a, L> Read<'a, L> {
     /// The same read, of an object that is named in another way.
-    pub(super) const fn of<M>(&self, location: &'a M) -> Read<'a, M> {
+    pub(crate) const fn of<M>(&self, location: &'a M) -> Read<'a, M> {
         let Self { range, max_len, version, caller, deadline, .. } = *self;
         Read { location, range, max_len, version, caller, deadline }
     }
+
+    pub(crate) const fn asked(&self) -> Asked {
+        Asked { range: self.range, has_credentials: self.caller.authorization.is_some() }
+    }
+}
+
+/// What a message about a failed read says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) range: Range,
+    pub(crate) has_credentials: bool,
 }
 
 /// The bytes of a range, and what they are of.

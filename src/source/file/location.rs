@@ -12,7 +12,7 @@ use crate::source::locate::{Locate, decoded_text};
 /// A file below the operator's root.
 #[derive(Clone, Debug)]
 pub struct FileLocation {
-    /// Its path, from the root; or from the root of the file system, if it begins with the operator's root.
+    /// Its path: from the operator's root, or from the root of the file system if it begins with the operator's.
     pub path: String,
 }
 
@@ -37,8 +37,8 @@ impl FileLocation {
         Ok(Self { path })
     }
 
-    /// The names along the path. One that is empty or `.` means nothing, except at the end, where it wants a directory. `..`
-    /// stays: behind a link, it leads elsewhere than back.
+    /// The names along the path. One that is empty or `.` means nothing, except at the end, where it asks for a directory. `..`
+    /// stays, since after a link it does not undo the name before it.
     fn names(&self) -> impl Iterator<Item = &str> {
         let means_nothing = |name: &str| name.is_empty() || name == ".";
         let ends_in_directory = self.path.rsplit('/').next().is_some_and(means_nothing);

@@ -1,4 +1,4 @@
-//! The directory below which files are read: paths in, open files out, and nothing outside of it is ever opened.
+//! The directory below which files are read: a path in, an open file out. Nothing outside of the directory is ever opened.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,26 +20,28 @@ use rustix::{
     io::Errno,
 };
 
-/// Opening a pipe must not wait for its writer; regular files do not care.
+/// Opening a pipe must not wait for a writer. With regular files it makes no difference.
 const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK;
 
-/// Symbolic links on the way to one file, as many as Linux follows.
+/// The most symbolic links on the way to one file, as in Linux.
 const MOST_LINKS: usize = 40;
 
-/// Bytes of a path, as many as Linux takes.
+/// The longest path in bytes, as in Linux.
 const LONGEST_PATH: usize = 4096;
 
-/// A directory, which stays the same one whatever is renamed later.
+/// A directory, which stays the same whatever is renamed later.
 #[derive(Debug)]
 pub(super) struct FileRoot {
     dir: Dir,
     /// Its path without links.
     real: PathBuf,
-    /// The path that the operator knows it by, perhaps by way of links.
+    /// The path that the operator gave, perhaps through links.
     named: PathBuf,
 }
 
 impl FileRoot {
+    /// The directory at a path.
+    ///
     /// # Errors
     /// If it is not a directory that can be read.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
@@ -48,8 +50,8 @@ impl FileRoot {
         Ok(Self { dir, real, named: std::path::absolute(path)? })
     }
 
-    /// Opens what a path leads to, from here on or, if it begins with a path of this directory, from the root of the file
-    /// system.
+    /// Opens what a path leads to: from this directory, or from the root of the file system if it begins with a path of this
+    /// directory.
     ///
     /// # Errors
     /// Those of the file system, and [`io::ErrorKind::PermissionDenied`] without a number for what leads out.
@@ -60,13 +62,13 @@ impl FileRoot {
         options.read(true).custom_flags(WITHOUT_WAITING.bits().cast_signed());
         match self.dir.open_with(path, &options) {
             Ok(file) => Ok(file.into_std()),
-            // To the kernel, every absolute link leads out.
+            // For the kernel, every absolute link leads out.
             Err(error) if leads_out(&error) => Walk::new(self).to(path),
             Err(error) => Err(error),
         }
     }
 
-    /// The rest of a path that begins with one of this directory.
+    /// The rest of a path that begins with a path of this directory.
     fn below<'a>(&self, path: &'a Path) -> Option<&'a Path> {
         [&self.real, &self.named].into_iter().find_map(|root| path.strip_prefix(root).ok())
     }
@@ -76,16 +78,16 @@ fn leads_out(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }
 
-/// The way along a path, name by name. Each is opened in the directory before it and never as a link, so that nobody who
-/// swaps one for the other in between leads anybody astray; links are read, and their names gone through in turn. Where
-/// links lead above the root, nothing is opened: there, only the names of the root's own path lead back.
+/// A walk along a path, name by name. Each name is opened in the directory before it, and never as a link, so that swapping one
+/// for the other meanwhile leads nowhere else. Links are read, and their names walked along in turn. Above the root nothing is
+/// opened: from there, only the names of the root's own path lead back.
 struct Walk<'a> {
     root: &'a FileRoot,
-    /// Directories from the root on, each within the one before.
+    /// The open directories from the root to here.
     inside: Vec<OwnedFd>,
-    /// Steps above the root; none if it is at the root or inside.
+    /// How many steps above the root this is; 0 at the root and inside.
     above: usize,
-    /// Names still to go, the next one last.
+    /// The names still to walk along, the next one last.
     ahead: Vec<OsString>,
     links: usize,
 }
@@ -112,7 +114,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        // It ends at a directory, which is no file.
+        // The path ends at a directory, which the caller will refuse.
         if self.above > 0 { Err(outside()) } else { Ok(openat(self.here(), ".", reading(), Mode::empty())?.into()) }
     }
 
@@ -127,7 +129,7 @@ impl<'a> Walk<'a> {
 
     fn step_out(&mut self) {
         if self.inside.pop().is_none() {
-            // Above the root of the file system is itself.
+            // Above the root of the file system is only itself.
             self.above = self.names_of_root().count().min(self.above + 1);
         }
     }
@@ -140,7 +142,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The file, if the name is the last one; otherwise one directory more, or a link's names ahead.
+    /// Opens the file, if this is the last name; otherwise goes on into a directory, or along a link.
     fn step_in(&mut self, name: &OsStr) -> io::Result<Option<File>> {
         let is_last = self.ahead.is_empty();
         let flags = if is_last { reading() } else { OFlags::PATH | OFlags::DIRECTORY };
@@ -153,7 +155,7 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// Goes on along a link; what was no link could not be opened for the reason that is given.
+    /// Goes on along a link. If it is none, `reason` is why it could not be opened.
     fn follow(&mut self, link: &OsStr, reason: Errno) -> io::Result<()> {
         let target = match readlinkat(self.here(), link, Vec::new()) {
             Err(Errno::INVAL) => return Err(reason.into()),
@@ -170,7 +172,7 @@ impl<'a> Walk<'a> {
         }
         self.inside.clear();
         if target.as_os_str().as_bytes().ends_with(b"/") {
-            // Only a directory may stand there.
+            // The link wants a directory.
             self.ahead.push(OsString::new());
         }
         let below = self.root.below(target);

@@ -36,8 +36,8 @@ impl FileSource {
         Ok(Self { root: Arc::new(FileRoot::new(root)?), resources })
     }
 
-    /// Runs work that may wait for the file system for as long as that takes, whoever still waits for it: the permit
-    /// counts threads.
+    /// Runs work on a thread that may wait for the file system, perhaps for ever. The permit is held until the work ends, even if
+    /// nobody waits for it any more, as it counts threads. That is why this limit is not a wrapper.
     async fn on_a_thread<T: Send + 'static>(
         permit: &Arc<ConnectionPermit>,
         work: impl FnOnce() -> T + Send + 'static,
@@ -57,22 +57,19 @@ impl Source for FileSource {
     type Location = FileLocation;
 
     async fn fetch(&self, read: &Read<'_, FileLocation>, budget: &mut Budget) -> Result<Fetched, SourceError> {
-        let permit = self.resources.connection(read.caller.client, Connection::File).await;
-        let permit = permit.map_err(|error| SourceError::new(SourceErrorKind::Busy, error.to_string()))?;
-        let permit = Arc::new(permit);
+        let permit = Arc::new(self.resources.connection(read.caller.client, Connection::File).await?);
         let (root, path) = (Arc::clone(&self.root), read.location.path.clone());
         let (file, metadata) = Self::on_a_thread(&permit, move || open(&root, Path::new(&path))).await??;
         let version = Version::of_file(&metadata);
         let (offset, len) = read.range.within(metadata.len())?;
-        let buffer = budget.allocate(room_for(len, read.max_len)?);
-        let mut buffer = buffer.map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
+        let mut buffer = budget.allocate(room_for(len, read.max_len)?)?;
         let read_all = move || {
             let outcome = file.read_exact_at(buffer.bytes_mut(), offset).and_then(|()| file.metadata());
             (buffer, outcome)
         };
         let (buffer, outcome) = Self::on_a_thread(&permit, read_all).await?;
         let outcome = outcome.map_err(|error| failed(&error)).and_then(|metadata| match read.version {
-            // It may have been written to while it was read, as well as before.
+            // The file may have been written to before it was read, and meanwhile.
             Some(expected) => expected.check(Some(&version)).and(expected.check(Some(&Version::of_file(&metadata)))),
             None => Ok(()),
         });
@@ -86,7 +83,7 @@ impl Source for FileSource {
     }
 }
 
-/// The file and what is known of it.
+/// The open file, and its metadata.
 fn open(root: &FileRoot, path: &Path) -> Result<(File, Metadata), SourceError> {
     let file = root.open(path).map_err(|error| failed(&error))?;
     let metadata = file.metadata().map_err(|error| failed(&error))?;
@@ -97,7 +94,7 @@ fn open(root: &FileRoot, path: &Path) -> Result<(File, Metadata), SourceError> {
     }
 }
 
-/// What an error of the file system means. One without a number comes from the guard of the root.
+/// What an error of the file system means. A refusal without a number comes from [`FileRoot`].
 fn failed(error: &io::Error) -> SourceError {
     use io::ErrorKind as E;
     let (kind, message) = match (error.kind(), error.raw_os_error()) {
@@ -112,5 +109,5 @@ fn failed(error: &io::Error) -> SourceError {
         (E::UnexpectedEof, _) => (SourceErrorKind::Unavailable, "the file became shorter while it was read"),
         _ => (SourceErrorKind::Unavailable, "the file cannot be read"),
     };
-    SourceError { causes: vec![error.to_string()], ..SourceError::new(kind, message) }
+    SourceError::new(kind, message).caused_by(error.to_string())
 }

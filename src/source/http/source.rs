@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     location::HttpLocation,
-    redirects::{Redirects, Way},
+    redirects::{Hop, Redirects},
 };
 use crate::{
     array::Budget,
@@ -25,16 +25,16 @@ use crate::{
             answer::{fetched, other_version},
             client::{HttpClient, USER_AGENT},
             fields::text,
-            status::{kind_of_status, message_of_kind, retry_after},
+            status::{failed, kind_of_status},
         },
         version::Version,
     },
 };
 
-/// Redirects that are followed.
+/// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// Reads from web servers. Redirects are followed to wherever the operator lets clients go themselves.
+/// Reads from web servers, and from wherever they redirect to, if the operator lets clients read there.
 #[derive(Clone, Debug)]
 pub struct HttpSource {
     client: HttpClient,
@@ -51,22 +51,22 @@ impl HttpSource {
         Self { client, read_timeout, policy, redirects: Arc::default() }
     }
 
-    /// The same source, which asks by another client.
+    /// The same source with another client.
     #[must_use]
     pub fn with_client(&self, client: HttpClient) -> Self {
         Self { client, ..self.clone() }
     }
 
-    /// Reads from where a reader was led lately; None if that is no longer the place, or does not answer as it did.
+    /// Reads from where the redirects ended lately; None if that is no longer the place, or fails.
     async fn fetch_kept(
         &self,
         read: &Read<'_, HttpLocation>,
         budget: &mut Budget,
     ) -> Option<Result<Fetched, SourceError>> {
         let authorization = read.caller.authorization.as_ref();
-        let way = self.redirects.way(&read.location.url, authorization)?;
-        let outcome = match self.get_once(&way, read).await {
-            Ok(answer) if redirect(&answer).is_none() => self.take(answer, &way, read, budget).await,
+        let hop = self.redirects.last_hop(&read.location.url, authorization)?;
+        let outcome = match self.get_once(&hop, read).await {
+            Ok(answer) if redirect(&answer).is_none() => self.take(answer, &hop, read, budget).await,
             Ok(_) => Err(SourceError::new(SourceErrorKind::NotFound, "it has moved")),
             Err(error) => Err(error),
         };
@@ -80,16 +80,16 @@ impl HttpSource {
         }
     }
 
-    /// The answer to a GET, after the redirects that lead where the operator lets requests go, and the way to it.
-    async fn get(&self, read: &Read<'_, HttpLocation>) -> Result<(Response<Incoming>, Way), SourceError> {
-        let mut way = Way { url: read.location.url.clone(), is_told: true, is_led: false };
+    /// The answer to a GET, and where it came from: redirects are followed to wherever the operator lets requests go.
+    async fn get(&self, read: &Read<'_, HttpLocation>) -> Result<(Response<Incoming>, Hop), SourceError> {
+        let mut hop = Hop { url: read.location.url.clone(), is_trusted: true, is_redirect: false };
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.get_once(&way, read).await?;
-            let Some(target) = redirect(&answer) else { return Ok((answer, way)) };
-            let url = self.follow(&way.url, target)?;
-            // Who has been elsewhere may come back with what others have written into the URL.
-            let is_told = way.is_told && url.origin() == read.location.url.origin();
-            way = Way { url, is_told, is_led: true };
+            let answer = self.get_once(&hop, read).await?;
+            let Some(target) = redirect(&answer) else { return Ok((answer, hop)) };
+            let url = self.follow(&hop.url, target)?;
+            // A way that leads back to the origin from elsewhere has a URL that others have written.
+            let is_trusted = hop.is_trusted && url.origin() == read.location.url.origin();
+            hop = Hop { url, is_trusted, is_redirect: true };
         }
         Err(SourceError::new(
             SourceErrorKind::Nonsense,
@@ -97,19 +97,19 @@ impl HttpSource {
         ))
     }
 
-    /// The answer to a GET of a URL on the way from a location.
-    async fn get_once(&self, way: &Way, read: &Read<'_, HttpLocation>) -> Result<Response<Incoming>, SourceError> {
-        let authorization = read.caller.authorization.as_ref().filter(|_| way.is_told);
-        let request = request(&way.url, read, authorization)?;
+    /// The answer to a GET of one URL.
+    async fn get_once(&self, hop: &Hop, read: &Read<'_, HttpLocation>) -> Result<Response<Incoming>, SourceError> {
+        let authorization = read.caller.authorization.as_ref().filter(|_| hop.is_trusted);
+        let request = request(&hop.url, read, authorization)?;
         let answer = self.client.send(request).await;
-        answer.map_err(|no_answer| no_answer.for_read(read.range, read.caller.authorization.is_some()))
+        answer.map_err(|no_answer| no_answer.for_read(read.asked()))
     }
 
-    /// What an answer holds.
+    /// The bytes of an answer, if it holds any.
     async fn take(
         &self,
         answer: Response<Incoming>,
-        way: &Way,
+        hop: &Hop,
         read: &Read<'_, HttpLocation>,
         budget: &mut Budget,
     ) -> Result<Fetched, SourceError> {
@@ -117,7 +117,7 @@ impl HttpSource {
             return Err(unavailable(answer, read, self.read_timeout).await);
         }
         check_status(&answer, read)?;
-        if way.is_led && is_page(answer.headers()) {
+        if hop.is_redirect && is_page(answer.headers()) {
             return Err(SourceError::new(
                 SourceErrorKind::AccessDenied,
                 "Access Denied: the server redirects to a page for people, perhaps to log in",
@@ -126,15 +126,14 @@ impl HttpSource {
         fetched(answer, read, self.read_timeout, budget).await
     }
 
-    /// Where a redirect leads, if it may: checked as the URL of a client would be.
+    /// Where a redirect leads, if it is followed: it is checked like the URL of a client.
     fn follow(&self, from: &Url, target: &str) -> Result<Url, SourceError> {
-        let refused = |kind, cause: String| SourceError {
-            causes: vec![cause],
-            ..SourceError::new(kind, "the server redirects to where this server does not follow")
+        let refused = |kind, cause: String| {
+            SourceError::new(kind, "the server redirects to where this server does not follow").caused_by(cause)
         };
         let nonsense = |cause: String| refused(SourceErrorKind::Nonsense, cause);
         let mut target = from.join(target).map_err(|error| nonsense(format!("the redirect is no URL: {error}")))?;
-        // It is the business of browsers.
+        // Fragments are for browsers.
         target.set_fragment(None);
         if from.scheme() == "https" && target.scheme() == "http" {
             return Err(nonsense("it leads from https to http, where everybody can read along".to_owned()));
@@ -152,9 +151,8 @@ fn request(
     read: &Read<'_, HttpLocation>,
     authorization: Option<&Authorization>,
 ) -> Result<Request<Empty<Bytes>>, SourceError> {
-    let refused = |cause: String| SourceError {
-        causes: vec![cause],
-        ..SourceError::new(SourceErrorKind::Refused, "the server cannot be asked for this object")
+    let refused = |cause: String| {
+        SourceError::new(SourceErrorKind::Refused, "the server cannot be asked for this object").caused_by(cause)
     };
     let uri: Uri = url.as_str().parse().map_err(|error| refused(format!("{error}")))?;
     let mut request =
@@ -186,7 +184,7 @@ fn redirect(answer: &Response<Incoming>) -> Option<&str> {
     text(answer.headers(), &header::LOCATION).filter(|_| is_redirect)
 }
 
-/// Whether an answer is for people to look at, and no data.
+/// Whether an answer is a page for people rather than data.
 fn is_page(headers: &HeaderMap) -> bool {
     let media_type = text(headers, &header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
     ["text/html", "application/xhtml+xml"].iter().any(|page| media_type.trim().eq_ignore_ascii_case(page))
@@ -199,53 +197,40 @@ impl Source for HttpSource {
         if let Some(outcome) = self.fetch_kept(read, budget).await {
             return outcome;
         }
-        let (answer, way) = self.get(read).await?;
-        let fetched = self.take(answer, &way, read, budget).await?;
-        if way.is_led {
-            self.redirects.keep(&read.location.url, read.caller.authorization.as_ref(), way);
+        let (answer, hop) = self.get(read).await?;
+        let fetched = self.take(answer, &hop, read, budget).await?;
+        if hop.is_redirect {
+            self.redirects.keep(&read.location.url, read.caller.authorization.as_ref(), hop);
         }
         Ok(fetched)
     }
 }
 
-/// What a server means that is not available. Many are S3 stores, and say more in the body.
+/// The error that a 503 stands for. Many web servers are S3 stores, which say more in the body.
 async fn unavailable(answer: Response<Incoming>, read: &Read<'_, HttpLocation>, timeout: Duration) -> SourceError {
     let status = answer.status();
-    let refusal = refused(answer, timeout, read.range, read.caller.authorization.is_some()).await;
-    SourceError { causes: vec![format!("the server answered with status {status}")], ..refusal.error }
+    refused(answer, timeout, read.asked()).await.error.caused_by(format!("the server answered with status {status}"))
 }
 
-/// Lets those answers pass whose body holds bytes of the object as they are.
+/// Lets answers pass whose bodies hold bytes of the object, unchanged.
 fn check_status(answer: &Response<Incoming>, read: &Read<'_, HttpLocation>) -> Result<(), SourceError> {
-    let nonsense = |cause: String| SourceError {
-        causes: vec![cause],
-        ..SourceError::new(SourceErrorKind::Nonsense, "the store's answer makes no sense")
-    };
-    let headers = answer.headers();
-    match answer.status().as_u16() {
+    let (status, headers) = (answer.status(), answer.headers());
+    match status.as_u16() {
         206 if !headers.contains_key(header::CONTENT_RANGE) => {
-            Err(nonsense("it is a part of the object and does not say which: 206 without Content-Range".to_owned()))
+            let cause = "it is a part of the object and does not say which: 206 without Content-Range";
+            Err(SourceError::new(SourceErrorKind::Nonsense, "the store's answer makes no sense").caused_by(cause))
         }
         200 | 206 => check_encoding(headers),
         412 if let Some(error) = other_version(headers, read.version) => Err(error),
-        status => {
-            let kind = match kind_of_status(status) {
-                _ if status < 300 => SourceErrorKind::Nonsense,
-                kind => kind,
-            };
-            let has_credentials = read.caller.authorization.is_some();
-            Err(SourceError {
-                causes: vec![format!("the server answered with status {}", answer.status())],
-                status: Some(status),
-                retry_after: retry_after(headers),
-                ..SourceError::new(kind, message_of_kind(kind, Some(status), read.range, has_credentials))
-            })
+        code => {
+            let error = failed(kind_of_status(code), (status, headers), read.asked());
+            Err(error.caused_by(format!("the server answered with status {status}")))
         }
     }
 }
 
-/// Lets bodies pass that no encoding has changed. `aws-chunked` is what S3 clients upload with, and some leave it as a mark
-/// on the object.
+/// Lets bodies pass that no encoding has changed. S3 clients upload with `aws-chunked`, and some leave that name on the
+/// object.
 fn check_encoding(headers: &HeaderMap) -> Result<(), SourceError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encodings = encodings.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
@@ -256,13 +241,11 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), SourceError> {
     };
     match encodings.map(|encoding| (encoding, is_harmless(encoding))).find(|(_, is_harmless)| !is_harmless) {
         None => Ok(()),
-        Some((encoding, _)) => Err(SourceError {
-            causes: vec![format!("Content-Encoding is {}", encoding.escape_ascii())],
-            ..SourceError::new(
-                SourceErrorKind::Nonsense,
-                "the store holds, or sends, the object compressed as a whole, so that a range of it is no chunk: store it \
-                 without Content-Encoding, or ask for it by the interface s3",
-            )
-        }),
+        Some((encoding, _)) => Err(SourceError::new(
+            SourceErrorKind::Nonsense,
+            "the store holds, or sends, the object compressed as a whole, so that a range of it is no chunk: store it \
+             without Content-Encoding, or ask for it by the interface s3",
+        )
+        .caused_by(format!("Content-Encoding is {}", encoding.escape_ascii()))),
     }
 }

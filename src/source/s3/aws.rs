@@ -1,32 +1,32 @@
-//! What the host names of AWS say ("Amazon S3 endpoints and quotas" and "VPC endpoints" of the AWS documentation).
+//! What host names of AWS mean ("Amazon S3 endpoints and quotas" and "VPC endpoints" of the AWS documentation).
 
 /// The domains of AWS: its own partitions, and China's.
 const DOMAINS: [&str; 2] = [".amazonaws.com", CHINA];
 const CHINA: &str = ".amazonaws.com.cn";
 
-/// Where S3 was when it began, and what its host names without a region mean.
+/// The first region of S3, which host names without a region mean.
 const FIRST_REGION: &str = "us-east-1";
 
-/// A host of S3 at AWS, part by part.
+/// The parts of a host name of S3 at AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AwsHost<'a> {
-    /// What stands before the service: the bucket, an access point, a VPC endpoint, or nothing. With its dot.
+    /// What comes before the service, with its dot: a bucket, an access point, a VPC endpoint, or nothing.
     before: &'a str,
     /// `s3`, `s3-fips`, `s3-accesspoint` …
     service: &'a str,
     /// `dualstack.`, or nothing.
     stack: &'a str,
     region: Option<&'a str>,
-    /// What stands behind the region, `.amazonaws.com` at least.
+    /// What follows the region, at least `.amazonaws.com`.
     behind: &'a str,
 }
 
 impl<'a> AwsHost<'a> {
-    /// The parts of a host's name; None if it is not one of S3 at AWS.
+    /// The parts of a host name; None if it is not one of S3 at AWS.
     pub(super) fn parse(host: &'a str) -> Option<Self> {
         let name = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain))?;
         let domain = host.get(name.len()..)?;
-        // The last one: buckets may be called like the service.
+        // The last such label: a bucket may have the name of the service.
         let mut starts = name.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
         let start = starts.find(|&start| is_service(label_at(name, start)))?;
         let (before, rest) = name.split_at(start);
@@ -34,7 +34,7 @@ impl<'a> AwsHost<'a> {
         let (stack, rest) = rest.strip_prefix("dualstack.").map_or(("", rest), |rest| ("dualstack.", rest));
         let (region, vpce) = rest.split_once('.').unwrap_or((rest, ""));
         let behind = if vpce.is_empty() { domain } else { host.get(name.len() - vpce.len() - 1..)? };
-        // `s3-eu-west-1`, as it was once written.
+        // The old form, `s3-eu-west-1`.
         let (service, region) = match (service.strip_prefix("s3-"), region) {
             (Some(old), "") if is_old_region(old) => ("s3", Some(old)),
             (_, "") => (service, None),
@@ -48,20 +48,20 @@ impl<'a> AwsHost<'a> {
         self.region.unwrap_or(FIRST_REGION)
     }
 
-    /// Whether the name has the bucket, or what stands for one, in it.
+    /// Whether the name contains the bucket, or what takes its place.
     pub(super) fn has_bucket(&self) -> bool {
         !self.before.is_empty() && !self.before.split('.').any(|label| label.starts_with("vpce-"))
     }
 
-    /// The same host of another region.
+    /// The host of another region that corresponds to this one.
     pub(super) fn in_region(&self, region: &str) -> String {
         let Self { before, service, stack, behind, .. } = self;
-        // The service has a name for all regions as well.
+        // That service has a name of its own in the first region only.
         let service = if *service == "s3-external-1" { "s3" } else { service };
         format!("{before}{service}.{stack}{region}{behind}")
     }
 
-    /// The host of an access point that is near this one.
+    /// The host of an access point, with the features of this one.
     fn of_access_point(&self, arn: &AccessPoint<'_>) -> String {
         let domain = if self.behind.ends_with(CHINA) { CHINA } else { ".amazonaws.com" };
         let fips = if self.service.contains("fips") { "-fips" } else { "" };
@@ -90,7 +90,7 @@ pub(super) fn split_bucket(host: &str) -> Option<(&str, &str)> {
     Some((bucket.strip_suffix('.')?, rest))
 }
 
-/// What is told of buckets in one zone.
+/// Why buckets in a single zone are refused.
 const EXPRESS: &str = "is S3 Express One Zone (a bucket …--x-s3), which wants sessions that this server does not make: copy the object to a \
      general purpose bucket";
 
@@ -125,12 +125,12 @@ impl<'a> AccessPoint<'a> {
     }
 }
 
-/// Whether a bucket's name is one of an access point rather than of a bucket.
+/// Whether what is given as a bucket's name is an ARN, that is, of an access point.
 pub(crate) fn is_arn(bucket: &str) -> bool {
     bucket.starts_with("arn:")
 }
 
-/// The host of the access point with this ARN, and its region; None if it is no such ARN, or the host is not one of AWS.
+/// The host and the region of the access point that an ARN names; None if it names none, or `host` is not one of AWS.
 pub(super) fn access_point(host: &str, arn: &str) -> Option<(String, String)> {
     let (host, arn) = (AwsHost::parse(host)?, AccessPoint::parse(arn)?);
     Some((host.of_access_point(&arn), arn.region.to_owned()))

@@ -1,4 +1,4 @@
-//! One reader of one S3 endpoint: where its requests go, and how they are signed.
+//! Requests to an S3 endpoint on behalf of one reader: where they go, and how they are signed.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -36,11 +36,11 @@ use crate::{
     },
 };
 
-/// Characters of a bucket's name that do not stand for themselves in a URL.
+/// Characters of a bucket's name that are escaped in a URL.
 const NOT_IN_A_BUCKET: &AsciiSet = &NOT_IN_A_KEY.remove(b':').add(b'/');
 
-/// The same for a key: what is not unreserved (RFC 3986, section 2.3) is escaped, but slashes, as signatures want it
-/// ("Create a canonical request" of the AWS documentation).
+/// Characters of a key that are escaped in a URL: all but slashes and what is unreserved (RFC 3986, section 2.3), as signatures
+/// want it ("Create a canonical request" of the AWS documentation).
 const NOT_IN_A_KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Where the name of the bucket stands in a URL.
@@ -113,9 +113,8 @@ impl S3Client {
         read: &Read<'_, S3Location>,
     ) -> Result<Request<Empty<Bytes>>, SourceError> {
         let identity = self.signer.identity().await?;
-        request(site, read, identity.as_ref()).map_err(|cause| SourceError {
-            causes: vec![cause],
-            ..SourceError::new(SourceErrorKind::Refused, "the store cannot be asked for this object")
+        request(site, read, identity.as_ref()).map_err(|cause| {
+            SourceError::new(SourceErrorKind::Refused, "the store cannot be asked for this object").caused_by(cause)
         })
     }
 }
@@ -165,12 +164,12 @@ fn sign(request: &mut Request<Empty<Bytes>>, url: &str, region: &str, identity: 
         .settings(settings)
         .build()
         .map_err(|error| error.to_string())?;
-    // What is no text is not signed, and nobody needs to.
+    // Only text can be signed; nothing else has to be.
     let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable = SignableRequest::new("GET", url, headers, SignableBody::Bytes(&[]));
     let signed =
         signable.and_then(|signable| sign_request(signable, &params.into())).map_err(|error| error.to_string())?;
-    // Not by the signer's own `apply`, which panics at an access key or a token that no header can hold.
+    // The signer's own `apply` would panic at an access key or a token that no header can hold.
     let (headers, _) = signed.into_parts().0.into_parts();
     for header in headers {
         let problem = |_| format!("the credentials cannot stand in the header {}", header.name());
@@ -181,7 +180,7 @@ fn sign(request: &mut Request<Empty<Bytes>>, url: &str, region: &str, identity: 
     Ok(())
 }
 
-/// URL of a bucket. Put together as text: a URL library would drop or resolve some of what it can be called.
+/// URL of a bucket, put together as text: a URL library would drop or resolve parts of some names.
 fn bucket_url(location: &S3Location, site: &Site) -> Result<String, String> {
     let S3Location { endpoint, bucket, .. } = location;
     let host = endpoint.host_str().unwrap_or_default();
@@ -194,7 +193,7 @@ fn bucket_url(location: &S3Location, site: &Site) -> Result<String, String> {
         let (host, _) = aws::access_point(host, bucket).ok_or("this is not the ARN of an access point of S3")?;
         return Ok(format!("{scheme}{host}{port}{path}"));
     }
-    // Before the name of a bucket, another one would be a part of it.
+    // Before a host that begins with a bucket, the name would become a part of that bucket's.
     let has_bucket = AwsHost::parse(host).is_some_and(|host| host.has_bucket());
     let is_name = matches!(endpoint.host(), Some(Host::Domain(_))) && !has_bucket;
     if site.addressing == Addressing::Virtual && is_name && is_label(bucket) {
@@ -204,8 +203,8 @@ fn bucket_url(location: &S3Location, site: &Site) -> Result<String, String> {
     Ok(format!("{scheme}{regional}{port}{path}/{bucket}"))
 }
 
-/// Whether a bucket's name can be one part of a host name. With a dot in it, it would be several, and the certificate
-/// of the store would not be for it.
+/// Whether a bucket's name can be a single label of a host name. One with a dot would be several, which the certificate of the
+/// store does not cover.
 fn is_label(bucket: &str) -> bool {
     let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (3..=63).contains(&bucket.len())

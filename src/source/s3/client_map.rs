@@ -40,10 +40,10 @@ pub struct S3Settings {
 /// Endpoint and name of a bucket.
 type Bucket = (Url, Option<String>);
 
-/// Buckets whose regions are kept. Not 0, or it does not compile.
+/// How many buckets' regions are kept.
 const LEARNED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-/// Whom a store takes the reader for.
+/// Who reads, as the store sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Reader {
     Anonymous,
@@ -51,12 +51,12 @@ enum Reader {
     Service,
 }
 
-/// Clients by endpoint and credentials; the least recently used goes first. The secret is part of what a
-/// client is found by: a right user name with a wrong secret finds nothing.
+/// Clients by endpoint and credentials; the least recently used goes first. The secret is part of the key: the right user name
+/// with a wrong secret finds nothing.
 pub struct S3ClientMap {
     region: PerStore<Arc<str>>,
     addressing: PerStore<Addressing>,
-    /// Regions of buckets that stores corrected.
+    /// Regions of buckets, where a store corrected ours.
     learned: Mutex<LruCache<Bucket, Arc<str>>>,
     own_sources: Prefixes,
     own_credentials: Arc<OwnCredentials>,
@@ -86,7 +86,7 @@ impl S3ClientMap {
             None => Reader::Anonymous,
         };
         let key = (location.endpoint.clone(), reader.clone());
-        // A panic elsewhere cannot leave the map half changed.
+        // No panic can leave it half changed.
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.get_or_insert(key, || self.new_client(reader)).clone()
     }
@@ -99,7 +99,7 @@ impl S3ClientMap {
         })
     }
 
-    /// Where, and how, a bucket is asked: as its store said, the operator says, or its names say, in this order.
+    /// Where and how a bucket is asked: as its store has said, else as the operator says, else as its names say.
     pub(super) fn site(&self, location: &S3Location) -> Site {
         let host = location.endpoint.host_str().unwrap_or_default();
         let named = || {
@@ -114,7 +114,7 @@ impl S3ClientMap {
         }
     }
 
-    /// Keeps the region that a store named as that of a bucket.
+    /// Keeps the region of a bucket that its store named.
     pub(super) fn learn(&self, location: &S3Location, region: &str) {
         let key = (location.endpoint.clone(), location.bucket.clone());
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).put(key, region.into());

@@ -1,4 +1,4 @@
-//! What a store's answer means that is not the object.
+//! What an answer of an S3 store means that does not hold the object.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use serde::Deserialize;
 
 use crate::source::{
     error::{SourceError, SourceErrorKind},
-    range::Range,
+    read::Asked,
     transport::{
         fields::text,
-        status::{kind_of_status, message_of_kind, retry_after},
+        status::{failed, kind_of_status},
     },
 };
 
-/// Longest error document that is read. Those of S3 have a few hundred bytes.
+/// How much of an error document is read. Those of S3 have a few hundred bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// Codes by which stores refuse a reader, whatever status they send with them.
+/// Codes that refuse a reader, whatever the status.
 const DENIALS: &[&str] =
     &["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"];
 
-/// Codes by which stores say that they are asked too often, whatever status they send with them.
+/// Codes of stores that are asked too often, whatever the status.
 const THROTTLES: &[&str] = &[
     "BandwidthLimitExceeded",
     "RequestLimitExceeded",
@@ -35,11 +35,11 @@ const THROTTLES: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-/// Where a store says in which region a bucket is.
+/// The header in which a store names the region of a bucket.
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
-/// Codes of a 400 that complain of what was asked for. Any other 400 to a reader without credentials is about them:
-/// some stores have no other word for an unsigned request.
+/// Codes of a 400 that is about the names in the request. Any other 400 to a reader without credentials is about those: some
+/// stores have no other answer to an unsigned request.
 const WRONG_NAMES: &[&str] =
     &["InvalidArgument", "InvalidBucketName", "InvalidObjectName", "InvalidRange", "InvalidURI", "KeyTooLongError"];
 
@@ -53,7 +53,7 @@ struct ErrorDocument {
     region: String,
 }
 
-/// Why there is no object, and in which region it would be, if the store says that it was looked for in a wrong one.
+/// Why there is no object, and the region to ask in instead, if the store named one.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) error: SourceError,
@@ -67,7 +67,7 @@ impl From<SourceError> for Refusal {
 }
 
 impl ErrorDocument {
-    /// What an XML document says; nothing, if it is another one or none at all.
+    /// What an XML document says; nothing if it is not such a document.
     fn parse(xml: &[u8]) -> Self {
         std::str::from_utf8(xml).ok().and_then(|xml| quick_xml::de::from_str(xml).ok()).unwrap_or_default()
     }
@@ -89,13 +89,8 @@ impl ErrorDocument {
     }
 }
 
-/// What an answer that holds no object means; its body says more.
-pub(crate) async fn refused(
-    answer: Response<Incoming>,
-    timeout: Duration,
-    range: Range,
-    has_credentials: bool,
-) -> Refusal {
+/// What an answer without the object means, by its status and its body.
+pub(crate) async fn refused(answer: Response<Incoming>, timeout: Duration, asked: Asked) -> Refusal {
     let (mut head, body) = answer.into_parts();
     let status = head.status.as_u16();
     let reason = head.extensions.remove::<ReasonPhrase>();
@@ -106,23 +101,17 @@ pub(crate) async fn refused(
     let named = text(&head.headers, &BUCKET_REGION).unwrap_or(&document.region);
     let region = (is_elsewhere && is_region(named)).then(|| named.to_owned());
     let kind = match reason {
-        // Where there is no document, this is AWS's other word for it.
+        // AWS says it like this where it sends no document.
         Some(reason) if status == 503 && reason.as_bytes().eq_ignore_ascii_case(b"Slow Down") => {
             SourceErrorKind::Throttled
         }
-        _ => kind_of(status, &document.code, has_credentials),
+        _ => kind_of(status, &document.code, asked.has_credentials),
     };
-    let message = message_of_kind(kind, Some(status), range, has_credentials);
-    let error = SourceError {
-        causes: vec![document.said(status)],
-        status: Some(status),
-        retry_after: retry_after(&head.headers),
-        ..SourceError::new(kind, message)
-    };
+    let error = failed(kind, (head.status, &head.headers), asked).caused_by(document.said(status));
     Refusal { error, region }
 }
 
-/// Whether this may be the name of a region, and of a part of a host.
+/// Whether this may be the name of a region, and can be a label of a host name.
 fn is_region(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
@@ -133,17 +122,6 @@ fn kind_of(status: u16, code: &str, has_credentials: bool) -> SourceErrorKind {
         _ if is_denial => SourceErrorKind::AccessDenied,
         code if THROTTLES.contains(&code) => SourceErrorKind::Throttled,
         _ => kind_of_status(status),
-    }
-}
-
-/// A part of an object of which nobody knows where it belongs.
-pub(crate) fn part_without_range(range: Range, has_credentials: bool) -> SourceError {
-    let kind = SourceErrorKind::Nonsense;
-    let cause = "the answer is a part of the object and does not say which: 206 without Content-Range";
-    SourceError {
-        causes: vec![cause.to_owned()],
-        status: Some(206),
-        ..SourceError::new(kind, message_of_kind(kind, Some(206), range, has_credentials))
     }
 }
 

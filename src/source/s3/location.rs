@@ -13,11 +13,11 @@ use crate::source::locate::{Locate, decoded_text, directory};
 /// An object in a bucket.
 #[derive(Clone, Debug)]
 pub struct S3Location {
-    /// URL of the store, without the bucket, unless that is part of the host's name.
+    /// URL of the store, without the bucket unless the host name contains it.
     pub endpoint: Url,
-    /// Name of the bucket, or ARN of an access point; None where the host's name says it.
+    /// Name of the bucket, or ARN of an access point; None where the host name contains it.
     pub bucket: Option<String>,
-    /// Key of the object, as it is: no escapes, and every slash means something.
+    /// Key of the object, without escapes. Every slash in it counts.
     pub key: String,
 }
 
@@ -53,7 +53,7 @@ impl S3Location {
             return Err("must be scheme://endpoint/bucket/key; write ? as %3F and # as %23 in a key".to_owned());
         }
         let endpoint = Self::endpoint(&format!("{scheme}://{authority}"))?;
-        // A URL library reads `http:host/x://authority` as well, as another host and a path.
+        // A URL library would also read `http:host/x://authority`, with another host and a path.
         if endpoint.path() != "/" {
             return Err("must be scheme://endpoint/bucket/key".to_owned());
         }
@@ -66,18 +66,18 @@ impl S3Location {
         Ok(Self { endpoint, bucket: Some(decoded_text(bucket)?), key })
     }
 
-    /// Lets those buckets pass that the service can ask for.
+    /// Checks that requests for the bucket can be signed.
     ///
     /// # Errors
-    /// If the name says that it wants another kind of signatures, at AWS.
+    /// If its name says that it wants another kind of signature, which some at AWS do.
     pub fn check(&self) -> Result<(), String> {
         let is_aws = AwsHost::parse(self.endpoint.host_str().unwrap_or_default()).is_some();
         let bucket = self.bucket.as_deref().filter(|_| is_aws);
         bucket.and_then(aws::refused_bucket).map_or(Ok(()), Err)
     }
 
-    /// What tells the object from others: the endpoint without the bucket, in parts, the bucket, and the key. A bucket's
-    /// name means the same before a host of AWS as behind it.
+    /// What tells the object from others: the parts of the endpoint, the key, and the bucket, which is the same one before a
+    /// host name of AWS as in the path.
     fn identity(&self) -> ([&str; 5], Option<&str>) {
         let (host, path) = (self.endpoint.host_str().unwrap_or_default(), self.endpoint.path());
         let (host, bucket) = match &self.bucket {

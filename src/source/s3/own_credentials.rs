@@ -13,13 +13,13 @@ use crate::source::{
     transport::tls::Roots,
 };
 
-/// Longest time to look for them.
+/// How long they are looked for.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Credentials that expire sooner are looked up again.
+/// Credentials are looked up again this long before they expire.
 const SPARE: Duration = Duration::from_mins(1);
 
-/// Credentials that do not say when they expire are looked up again after this.
+/// How long credentials are used that do not say when they expire.
 const LIFETIME: Duration = Duration::from_mins(15);
 
 /// Credentials from where AWS's tools look for them: the environment, profiles, a web identity token, the container's
@@ -28,14 +28,14 @@ const LIFETIME: Duration = Duration::from_mins(15);
 pub(super) struct OwnCredentials {
     region: Region,
     http_client: SharedHttpClient,
-    /// Locked while somebody looks, so that all others wait for the same answer.
+    /// Locked during a lookup, so that everybody waits for the same one.
     found: Mutex<Found>,
 }
 
 #[derive(Debug, Default)]
 struct Found {
     chain: Option<DefaultCredentialsChain>,
-    /// With the time until which they can be used.
+    /// The credentials, and until when they can be used.
     identity: Option<(Identity, SystemTime)>,
 }
 
@@ -85,7 +85,7 @@ fn none(causes: Vec<String>) -> SourceError {
     SourceError { causes, ..SourceError::new(SourceErrorKind::Internal, message) }
 }
 
-/// The client that looks for roles.
+/// The client that asks for roles.
 fn http_client(roots: &Roots) -> SharedHttpClient {
     let store = TrustStore::default();
     let store = match roots.added() {
@@ -95,7 +95,7 @@ fn http_client(roots: &Roots) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     match TlsContext::builder().with_trust_store(store).build() {
         Ok(context) => builder.tls_context(context).build_https(),
-        // Nothing in it can fail today; if it ever does, connections to servers of unknown issuers will.
+        // It cannot fail today. If it ever does, servers with those certificates cannot be reached.
         Err(error) => {
             tracing::error!(%error, "the certificates of --ca-bundle are not used");
             builder.build_https()

@@ -1,4 +1,4 @@
-//! S3 stores: a signed GET for each chunk.
+//! S3 stores: a signed GET for each read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use hyper::{Response, body::Incoming};
 use super::{
     client::Site,
     client_map::S3ClientMap,
-    error::{Refusal, part_without_range, refused},
+    error::{Refusal, refused},
     location::S3Location,
 };
 use crate::{
@@ -33,19 +33,19 @@ pub struct S3Source {
 }
 
 impl S3Source {
-    /// Reads as the clients of a map say, and waits no longer than `read_timeout` for the next bytes.
+    /// Reads with the clients of a map, and waits no longer than `read_timeout` for the next bytes.
     #[must_use]
     pub const fn new(clients: Arc<S3ClientMap>, client: HttpClient, read_timeout: Duration) -> Self {
         Self { clients, client, read_timeout }
     }
 
-    /// The same source, which asks by another client.
+    /// The same source with another client.
     #[must_use]
     pub fn with_client(&self, client: HttpClient) -> Self {
         Self { client, ..self.clone() }
     }
 
-    /// What it asks by.
+    /// The client that sends its requests.
     #[must_use]
     pub const fn client(&self) -> &HttpClient {
         &self.client
@@ -57,18 +57,20 @@ impl S3Source {
         self.clients.len()
     }
 
-    /// The answer that holds the object, or a part of it, from where the bucket is supposed to be.
+    /// The answer of a site, if it holds the object or a part of it.
     async fn get(&self, site: &Site, read: &Read<'_, S3Location>) -> Result<Response<Incoming>, Refusal> {
-        let credentials = credentials(read.caller)?;
-        let has_credentials = credentials.is_some();
-        let request = self.clients.client(read.location, credentials).get_object(site, read).await?;
-        let answer = self.client.send(request).await;
-        let answer = answer.map_err(|no_answer| no_answer.for_read(read.range, has_credentials))?;
+        let client = self.clients.client(read.location, credentials(read.caller)?);
+        let answer = self.client.send(client.get_object(site, read).await?).await;
+        let answer = answer.map_err(|no_answer| no_answer.for_read(read.asked()))?;
         match (answer.status().as_u16(), content_range(answer.headers())) {
             (200, _) | (206, Some(_)) => Ok(answer),
-            (206, None) => Err(part_without_range(read.range, has_credentials).into()),
+            (206, None) => {
+                let cause = "the answer is a part of the object and does not say which: 206 without Content-Range";
+                let error = SourceError::new(SourceErrorKind::Nonsense, "the store's answer makes no sense");
+                Err(error.caused_by(cause).into())
+            }
             (412, _) if let Some(error) = other_version(answer.headers(), read.version) => Err(error.into()),
-            _ => Err(refused(answer, self.read_timeout, read.range, has_credentials).await),
+            _ => Err(refused(answer, self.read_timeout, read.asked()).await),
         }
     }
 }
@@ -93,7 +95,7 @@ impl Source for S3Source {
         let answer = match self.get(&site, read).await {
             Ok(answer) => answer,
             Err(Refusal { error, region }) => {
-                // The store says where the bucket is: that is asked once, and kept.
+                // The store has named the region of the bucket: that is asked once, and kept.
                 let region = region.filter(|region| *region != *site.region).ok_or(error)?;
                 self.clients.learn(read.location, &region);
                 self.get(&self.clients.site(read.location), read).await.map_err(|refusal| refusal.error)?

@@ -1,4 +1,5 @@
-//! Which addresses the service connects to. Names are looked up once, and what is connected to is what was checked.
+//! Which addresses the service connects to. A name is looked up once, so that the address that is checked is the one that is
+//! connected to.
 
 use std::{
     collections::HashSet,
@@ -15,7 +16,7 @@ use hyper::Uri;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower_service::Service;
 
-/// Addresses of services that tell a machine its own secrets, where they are not link-local.
+/// Addresses of metadata services, which tell a machine its own secrets, as far as they are not link-local.
 const METADATA: &[IpAddr] = &[
     // Alibaba Cloud, Oracle Cloud, Azure's WireServer.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -26,14 +27,14 @@ const METADATA: &[IpAddr] = &[
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
 ];
 
-/// Bounds of what may be connected to. Addresses that lead to the network's or the machine's own inner life are off
-/// limits unless the operator named them.
+/// Which addresses may be connected to. Those that lead into the machine itself, or into how its network is run, are off limits
+/// unless the operator named them.
 #[derive(Clone, Debug, Default)]
 pub struct AddressPolicy {
     named: Arc<HashSet<IpAddr>>,
 }
 
-/// An address, or all addresses of a name, are off limits.
+/// An address is off limits, or all addresses of a name are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{host} is, or stands for, a link-local, metadata, multicast or unspecified address, which this server does not \
@@ -44,7 +45,7 @@ pub struct OffLimits {
 }
 
 impl AddressPolicy {
-    /// Lets these addresses pass whatever they are.
+    /// A policy that allows these addresses whatever they are.
     #[must_use]
     pub fn allowing(named: impl IntoIterator<Item = IpAddr>) -> Self {
         Self { named: Arc::new(named.into_iter().collect()) }
@@ -71,10 +72,10 @@ impl AddressPolicy {
     }
 }
 
-/// What an address may be taken for on its way: itself, and the IPv4 addresses that an IPv6 one has inside.
+/// The addresses that an address may be taken for on its way: itself, and the IPv4 addresses inside an IPv6 one.
 fn meanings(address: IpAddr) -> [Option<IpAddr>; 3] {
     let IpAddr::V6(v6) = address else { return [Some(address), None, None] };
-    // An IPv4 address from the n-th of the eight groups on; Teredo has the client's with all bits turned.
+    // The IPv4 address in the n-th of the eight groups and the next one; Teredo inverts all bits of the client's.
     let groups = v6.segments();
     let v4 = |n: usize, turned: u16| {
         let [high, low] = [n, n + 1].map(|n| groups.get(n).map_or(0, |group| group ^ turned));
@@ -98,7 +99,7 @@ fn meanings(address: IpAddr) -> [Option<IpAddr>; 3] {
 
 fn is_off_limits(address: IpAddr) -> bool {
     let is_special = match address {
-        // All of 0.0.0.0/8 is "this network", which Linux takes for this machine where it is 0.0.0.0.
+        // All of 0.0.0.0/8 is "this network"; Linux takes 0.0.0.0 for this machine.
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
         // In 64:ff9b:1::/48 an IPv4 address can lie anywhere (RFC 8215).
         IpAddr::V6(v6) => {
@@ -111,7 +112,7 @@ fn is_off_limits(address: IpAddr) -> bool {
     is_special || METADATA.contains(&address)
 }
 
-/// Looks names up and hands out those addresses that may be connected to.
+/// Looks up names, and leaves out the addresses that may not be connected to.
 #[derive(Clone, Debug)]
 pub(super) struct Resolver<L = GaiResolver> {
     lookup: L,

@@ -1,4 +1,4 @@
-//! The answer to a GET that succeeded → the bytes of the range, and their version.
+//! The answer to a successful GET in, the bytes of the range and their version out.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// Reads what was asked for out of an answer whose status is 200 or 206.
+/// Reads the range from an answer with the status 200 or 206.
 ///
 /// # Errors
-/// If it does not hold the range, is of another version, ends early, or stalls for `read_timeout`.
+/// If the answer does not hold the range, is of another version, ends early, or stalls for `read_timeout`.
 pub(crate) async fn fetched<L>(
     answer: Response<Incoming>,
     read: &Read<'_, L>,

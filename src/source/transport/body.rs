@@ -1,4 +1,4 @@
-//! The body of an HTTP answer → one buffer that holds the range and nothing else.
+//! The body of an HTTP answer in, one buffer with the range and nothing else out.
 
 use std::{error::Error, time::Duration};
 
@@ -26,11 +26,10 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Reads `range`, which is `part` of the body, into a buffer of the budget, to which the buffer returns if that
-    /// fails.
+    /// Reads `range`, which is `part` of the body, into a buffer of the budget. If that fails, the budget gets it back.
     ///
     /// # Errors
-    /// If the body ends early, breaks off, stalls, or the range is longer than `max_len`.
+    /// If the body ends early, breaks off or stalls, or the range is longer than `max_len`.
     pub(super) async fn read(
         mut self,
         range: Range,
@@ -39,8 +38,7 @@ where
         budget: &mut Budget,
     ) -> Result<Buffer, SourceError> {
         let len = part.buffer_len(max_len)?;
-        let mut buffer =
-            budget.allocate(len).map_err(|error| SourceError::new(SourceErrorKind::Internal, error.to_string()))?;
+        let mut buffer = budget.allocate(len)?;
         let room = buffer.bytes_mut();
         let filled = match part {
             Part::Exactly { skip, .. } => self.fill_all(room, range, skip).await,
@@ -59,7 +57,7 @@ where
         }
     }
 
-    /// Fills the room with what comes behind `skip` bytes.
+    /// Fills the room with what follows the first `skip` bytes.
     async fn fill_all(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
         let (mut skip, len) = (skip, room.len());
         let mut free = room;
@@ -80,7 +78,7 @@ where
         }
     }
 
-    /// Puts into the room what comes behind `skip` bytes: how many those are.
+    /// Writes all that follows the first `skip` bytes into the room; how many bytes those are.
     async fn fill_to_the_end(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
         let (mut left_to_skip, len) = (skip, room.len());
         let mut free = room;
@@ -95,9 +93,9 @@ where
         }
     }
 
-    /// Puts the last bytes of the body into the room, `wanted` of them if there are as many: how many those are.
+    /// Writes the last `wanted` bytes of the body into the room, or all if there are fewer; how many bytes those are.
     async fn fill_with_the_last(&mut self, room: &mut [u8], wanted: u64) -> Result<usize, SourceError> {
-        // Behind its end, the room begins anew.
+        // The room is a ring: when it is full, the oldest bytes are overwritten.
         let (mut end, mut is_full) = (0, false);
         while let Some(piece) = self.next_piece().await? {
             let (_, last) = piece.split_at(piece.len().saturating_sub(room.len()));
@@ -116,7 +114,7 @@ where
         Ok(if is_full { room.len() } else { end })
     }
 
-    /// The next bytes, without those that are to be skipped; None at the end.
+    /// The next bytes, less those that are still to be skipped; None at the end.
     async fn next_behind(&mut self, skip: &mut u64) -> Result<Option<Bytes>, SourceError> {
         let Some(mut piece) = self.next_piece().await? else { return Ok(None) };
         let skipped = usize::try_from(*skip).unwrap_or(usize::MAX).min(piece.len());
@@ -133,7 +131,7 @@ where
             })?;
             match frame {
                 None => return Ok(None),
-                // What is no data are trailers, which say nothing that matters here.
+                // A frame without data holds trailers, which do not matter here.
                 Some(Ok(frame)) => {
                     if let Ok(piece) = frame.into_data() {
                         return Ok(Some(piece));

@@ -19,20 +19,19 @@ use super::{
 use crate::{
     source::{
         error::{SourceError, SourceErrorKind, causes},
-        range::Range,
+        read::Asked,
     },
     telemetry,
 };
 
-/// Bytes read from a connection at one time: a small chunk in one go, a large one in parts that are still in the
-/// second-level cache when they are copied to where they belong.
+/// Bytes read from a connection at a time: a small chunk at once, a large one in pieces that are still in the second-level cache
+/// when they are copied to their buffer.
 const READ_LEN: usize = 128 << 10;
 
-/// Connections to a server that are kept while nothing is asked of it, by each event loop: after a burst, the others give
-/// their open files back.
+/// Idle connections to one server that each event loop keeps. After a burst, the others are closed.
 const MAX_IDLE: usize = 64;
 
-/// What requests call themselves.
+/// The name of this client.
 pub(crate) const USER_AGENT: &str = concat!("reductionist/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests without a body. Clones share connections, which are kept while the other side keeps them.
@@ -41,7 +40,7 @@ pub struct HttpClient {
     client: Client<Connector, Empty<Bytes>>,
     connector: Connector,
     addresses: AddressPolicy,
-    /// Longest wait for the head of an answer, with the connection that it may need.
+    /// Longest wait for the head of an answer, including that for a connection.
     head_timeout: Duration,
 }
 
@@ -55,15 +54,16 @@ pub(crate) struct NoAnswer {
 }
 
 impl NoAnswer {
-    /// What that means for who wanted to read a range.
-    pub(crate) fn for_read(self, range: Range, has_credentials: bool) -> SourceError {
-        let message = message_of_kind(self.kind, None, range, has_credentials);
+    /// What that means for a read.
+    pub(crate) fn for_read(self, asked: Asked) -> SourceError {
+        let message = message_of_kind(self.kind, None, asked);
         SourceError { causes: self.causes, ..SourceError::new(self.kind, message) }
     }
 }
 
 impl HttpClient {
-    /// A client with no connection yet, which connects to what `addresses` allows, and waits `connect_timeout` for one and then `read_timeout` for an answer.
+    /// A client without connections yet. It connects to what `addresses` allows, and waits `connect_timeout` for a connection
+    /// and then `read_timeout` for an answer.
     #[must_use]
     pub fn new(tls: ClientConfig, addresses: AddressPolicy, connect_timeout: Duration, read_timeout: Duration) -> Self {
         let mut connector = HttpConnector::new_with_resolver(Resolver::new(addresses.clone()));
@@ -87,13 +87,13 @@ impl HttpClient {
         Self { client, connector, addresses, head_timeout }
     }
 
-    /// One that works alike and shares no connection with this one.
+    /// The same client with connections of its own.
     #[must_use]
     pub fn without_connections(&self) -> Self {
         Self::with_connector(self.connector.clone(), self.addresses.clone(), self.head_timeout)
     }
 
-    /// The head of the answer; its body is still to come.
+    /// Sends a request: the head of its answer, whose body is still to come.
     ///
     /// # Errors
     /// If there is no connection, or no answer in time.
@@ -110,25 +110,25 @@ impl HttpClient {
     }
 }
 
-/// What led to it, in words for people.
+/// The causes of an error, for people.
 fn causes_of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
     let is_too_large = |error: &hyper::Error| error.is_parse_too_large();
     if chain.any(|error| error.downcast_ref().is_some_and(is_too_large)) {
-        // What hyper reads of an answer, and what fits the buffer.
+        // As many as hyper reads, and as fit into its buffer.
         return vec![format!("it has more than 100 headers, or more than {} KiB of them", READ_LEN >> 10)];
     }
     causes(error)
 }
 
-/// What it means that there is no connection, or that it broke.
+/// What it means that a connection could not be made, or broke.
 fn kind_of(error: &(dyn Error + 'static)) -> SourceErrorKind {
     let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
     let mut chain = std::iter::successors(Some(error), |&error| error.source());
     let kind =
         chain.find_map(|error| match (error.downcast_ref::<hyper::Error>(), error.downcast_ref::<io::Error>()) {
             _ if error.is::<OffLimits>() => Some(SourceErrorKind::Forbidden),
-            // It is no HTTP, or has more than a hundred headers, or longer ones than can be of use.
+            // It is not HTTP, or has more or longer headers than can be read.
             (Some(error), _) if error.is_parse() => Some(SourceErrorKind::Nonsense),
             (_, Some(error)) if is_timeout(error) => Some(SourceErrorKind::TimedOut),
             _ => None,

@@ -10,8 +10,8 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
     headers.get(name)?.to_str().ok()
 }
 
-/// What an answer says of the place of its body in the object. What cannot be read, or is said twice, is an empty text:
-/// it fits no range, where none at all would mean the whole object.
+/// Which part of the object the body is. A header that is there twice, or cannot be read, becomes an empty text, which fits no
+/// range; None would mean that the body is the whole object.
 pub(crate) fn content_range(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::CONTENT_RANGE).iter();
     match (values.next(), values.next()) {

@@ -1,33 +1,33 @@
-//! The part of a response body that holds a range. What a server says about the body is trusted only where it leaves no
-//! doubt.
+//! Which part of a response body holds the range that was asked for. What a server says about the body is believed only where
+//! it leaves no doubt.
 
 use crate::source::{
     error::{SourceError, SourceErrorKind},
     range::Range,
 };
 
-/// Bytes of a body.
+/// A part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// So many.
+    /// So many bytes.
     Exactly {
         /// Bytes before them.
         skip: u64,
         /// Their number.
         len: u64,
     },
-    /// All to the end, which only the body itself tells.
+    /// All bytes up to the end, wherever that is.
     Rest {
         /// Bytes before them.
         skip: u64,
     },
-    /// The last ones, so many at most, before that end.
+    /// The last bytes before the end, at most so many.
     Tail(u64),
 }
 
 impl Part {
-    /// Finds a range in the answer to a request for it: what its `Content-Range` and `Content-Length` say, as far as they
-    /// are there. A body without `Content-Range` is the whole object, whatever was asked.
+    /// Finds a range in an answer, by its `Content-Range` and `Content-Length`, if it has them. A body without `Content-Range` is
+    /// the whole object, whatever was asked for.
     ///
     /// # Errors
     /// If the range is not inside the object, or the body does not contain it.
@@ -52,7 +52,7 @@ impl Part {
             SourceError::new(SourceErrorKind::Nonsense, message)
         };
         let Some(ContentRange { first, end, object_len }) = ContentRange::parse(header) else {
-            // Some servers have no better words for a range outside the object than an empty part of it.
+            // Some servers answer to a range outside the object with an empty part of it.
             let object_len = object_len(header).filter(|_| content_length == Some(0));
             return match (object_len.map(|len| range.within(len)), range) {
                 (Some(Err(outside)), _) => Err(outside),
@@ -72,13 +72,13 @@ impl Part {
         match len <= body_len - skip {
             _ if content_length.is_some_and(|len| len != body_len) => Err(nonsense()),
             true => Ok(Self::Exactly { skip, len }),
-            // The end of the body is the end of the object: there is no more.
+            // The body ends where the object does.
             false if has_end => Err(range.outside(object_len)),
             false => Err(nonsense()),
         }
     }
 
-    /// Bytes to make room for: all there may be, where only the end tells.
+    /// How many bytes to make room for: as many as there may be, where the number is not known.
     ///
     /// # Errors
     /// If there are more than `max_len`.
@@ -98,7 +98,7 @@ pub(crate) fn room_for(len: u64, max_len: usize) -> Result<usize, SourceError> {
     usize::try_from(len).ok().filter(|&len| len <= max_len).ok_or_else(too_large)
 }
 
-/// The length of the object, as any `Content-Range` may say it.
+/// The length of the object, which even a `Content-Range` without a range can tell.
 pub(super) fn object_len(content_range: &str) -> Option<u64> {
     content_range.rsplit_once('/')?.1.trim().parse().ok()
 }
@@ -114,7 +114,7 @@ struct ContentRange {
 impl ContentRange {
     fn parse(header: &str) -> Option<Self> {
         let (unit, rest) = header.trim().split_once(' ')?;
-        // Names of units do not care for case (RFC 9110, section 14.1).
+        // Names of units are case-insensitive (RFC 9110, section 14.1).
         let (range, object_len) = rest.trim_start().split_once('/').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
         let (first, last) = range.split_once('-')?;
         let (first, end) = (first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?);

@@ -1,16 +1,16 @@
-//! What an HTTP status that is no success means: the kind of the error, and its message for a person.
+//! What an HTTP status means that is not a success: the kind of error, and a message for a person.
 
 use std::time::{Duration, SystemTime};
 
-use hyper::{HeaderMap, header};
+use hyper::{HeaderMap, StatusCode, header};
 
 use super::fields::text;
 use crate::source::{
-    error::{SourceErrorKind, THROTTLED},
-    range::Range,
+    error::{SourceError, SourceErrorKind, THROTTLED},
+    read::Asked,
 };
 
-/// What an HTTP status that is no success means.
+/// The kind of error that a status means.
 pub(crate) fn kind_of_status(status: u16) -> SourceErrorKind {
     match status {
         401 | 403 => SourceErrorKind::AccessDenied,
@@ -23,8 +23,15 @@ pub(crate) fn kind_of_status(status: u16) -> SourceErrorKind {
     }
 }
 
-/// How long a server wants not to be asked (RFC 9110, section 10.2.3).
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// The error that an answer with this status stands for.
+pub(crate) fn failed(kind: SourceErrorKind, (status, headers): (StatusCode, &HeaderMap), asked: Asked) -> SourceError {
+    let status = Some(status.as_u16());
+    let message = message_of_kind(kind, status, asked);
+    SourceError { status, retry_after: retry_after(headers), ..SourceError::new(kind, message) }
+}
+
+/// How long a server wants to be left alone (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, &header::RETRY_AFTER)?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -34,20 +41,15 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The message for a person.
-pub(crate) fn message_of_kind(
-    kind: SourceErrorKind,
-    status: Option<u16>,
-    range: Range,
-    has_credentials: bool,
-) -> String {
+pub(super) fn message_of_kind(kind: SourceErrorKind, status: Option<u16>, asked: Asked) -> String {
     match kind {
-        SourceErrorKind::AccessDenied if has_credentials => {
+        SourceErrorKind::AccessDenied if asked.has_credentials => {
             "Access Denied: the store refused the credentials".to_owned()
         }
         SourceErrorKind::AccessDenied => "Access Denied: the store refused to be read anonymously".to_owned(),
         SourceErrorKind::Forbidden => "this server does not connect to the address of this source".to_owned(),
         SourceErrorKind::NotFound => "the store has no such object".to_owned(),
-        SourceErrorKind::OutsideObject => range.outside(None).message,
+        SourceErrorKind::OutsideObject => asked.range.outside(None).message,
         SourceErrorKind::Throttled => THROTTLED.to_owned(),
         SourceErrorKind::TimedOut => "the store did not answer in time".to_owned(),
         SourceErrorKind::Unavailable if status.is_none() => "the store cannot be reached".to_owned(),

@@ -1,4 +1,4 @@
-//! Whom the service believes when it connects to a store by TLS.
+//! Which certificates the service trusts when it connects to a store by TLS.
 
 use std::{fmt, io, path::Path, sync::Arc};
 
@@ -49,7 +49,7 @@ impl Roots {
         Ok(Self { store: Arc::new(store), added })
     }
 
-    /// TLS for a client that believes them.
+    /// TLS for a client that trusts them.
     ///
     /// # Errors
     /// If the TLS library cannot be set up.

@@ -14,7 +14,7 @@ use crate::{
 pub struct Counted<S> {
     /// The source to read from.
     pub source: S,
-    /// Where they are counted.
+    /// Where failures are counted.
     pub metrics: StoreMetrics,
 }
 
@@ -29,7 +29,7 @@ impl<S: Source> Source for Counted<S> {
     }
 }
 
-/// How a read ends, noted when it does: perhaps because nobody waits for it any more.
+/// How a read ends, counted when it is dropped: it may be given up at any time.
 struct Outcome<'a> {
     metrics: &'a StoreMetrics,
     failure: Option<&'static str>,

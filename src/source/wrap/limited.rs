@@ -1,12 +1,12 @@
-//! A source that uses no more connections than the resource manager allows.
+//! A source that uses no more connections at a time than the resource manager allows.
 
 use std::sync::Arc;
 
 use crate::{
     array::Budget,
-    resource_manager::{AdmissionError, Connection, ResourceManager},
+    resource_manager::{Connection, ResourceManager},
     source::{
-        error::{SourceError, SourceErrorKind},
+        error::SourceError,
         read::{Fetched, Read, Source},
     },
 };
@@ -26,8 +26,7 @@ impl<S: Source> Source for Limited<S> {
     type Location = S::Location;
 
     async fn fetch(&self, read: &Read<'_, S::Location>, budget: &mut Budget) -> Result<Fetched, SourceError> {
-        let busy = |error: AdmissionError| SourceError::new(SourceErrorKind::Busy, error.to_string());
-        let _permit = self.resources.connection(read.caller.client, self.connection).await.map_err(busy)?;
+        let _permit = self.resources.connection(read.caller.client, self.connection).await?;
         self.source.fetch(read, budget).await
     }
 }

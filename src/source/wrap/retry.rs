@@ -1,4 +1,4 @@
-//! A source that tries again when a failure may pass.
+//! A source that reads again after failures that may pass.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,22 +19,22 @@ use crate::{
 /// How often to try again, and after what delays.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// Reads after the first one.
+    /// How many reads may follow the first one.
     pub retries: usize,
-    /// Delay before the first of them; each further one is twice as long. Up to the same again is added by
-    /// chance, so that clients that failed together do not come back together.
+    /// Delay before the first of them; each further delay is twice as long. Up to as much again is added at random, so that
+    /// reads that failed together are not repeated together.
     pub first_delay: Duration,
 }
 
-/// Reads again after transient failures, and asks stores that throttle no more often than they bear, until the deadline of
-/// the read.
+/// Reads again after failures that may pass, and asks a store that throttles no more often than it allows, until the deadline
+/// of the read.
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
     /// The source to read from.
     pub source: S,
     /// When to give up.
     pub policy: RetryPolicy,
-    /// How each store is to be treated.
+    /// What is known of each store.
     pub stores: Arc<Stores>,
     /// Where repeated reads are counted.
     pub metrics: StoreMetrics,
@@ -61,23 +61,23 @@ impl<S: Source> Source for Retry<S> {
                     return Ok(fetched);
                 }
                 Err(error) if error.is_transient() => last = Some(patience.bear(&store, begun, error).await?),
-                // Perhaps the store was not even asked.
+                // The store may not even have been asked.
                 Err(error) => return Err(error),
             }
         }
     }
 }
 
-/// So often, the word of a store that it is unavailable is taken for one that it is asked too often: perhaps it is only this
-/// object that it does not have at present.
+/// How often one read takes a store that calls itself unavailable for one that throttles: perhaps only this object is
+/// unavailable.
 const MAX_DOUBTS: usize = 8;
 
-/// How much longer one read is tried.
+/// What is left of the attempts of one read.
 struct Patience {
     delays: ExponentialBackoff,
     /// Whether the store has not failed yet.
     is_first: bool,
-    /// How often a failure has been taken for a refusal.
+    /// How many failures have been taken for refusals.
     doubts: usize,
 }
 
@@ -87,8 +87,8 @@ impl Patience {
         Self { delays: delays.build(), is_first: true, doubts: 0 }
     }
 
-    /// Tells the store's record why an attempt, begun at `begun`, failed, and waits until the next one; a store that refused
-    /// says itself how long that is.
+    /// Notes why an attempt, begun at `begun`, failed, and waits before the next one. After a refusal, that wait is the turn at
+    /// the store.
     ///
     /// # Errors
     /// If there is to be no other attempt.
@@ -101,7 +101,7 @@ impl Patience {
             return Ok(SourceError { kind: SourceErrorKind::Throttled, ..error });
         }
         store.failed(Instant::now(), error.status);
-        // A hiccup of the store meets all requests at that time: the first repeated read of each is always allowed.
+        // A hiccup of the store hits all requests of that moment: each of them may repeat its first read.
         let is_allowed = std::mem::take(&mut self.is_first) || store.may_be_asked_again();
         let Some(delay) = self.delays.next().filter(|_| is_allowed) else { return Err(error) };
         tracing::debug!(%error, ?delay, "reading again");
@@ -110,17 +110,17 @@ impl Patience {
     }
 }
 
-/// Whether a store refused because it is asked too often.
+/// Whether the store refused the read because it is asked too often.
 fn is_refusal(error: &SourceError) -> bool {
     error.kind == SourceErrorKind::Throttled || error.status == Some(503) && error.retry_after.is_some()
 }
 
-/// Whether that is what it may mean: it calls itself unavailable, and has just been there.
+/// Whether that may be what it means: it calls itself unavailable, but has just answered.
 fn is_doubtful(error: &SourceError, store: &Store) -> bool {
     error.status == Some(503) && store.is_there(Instant::now())
 }
 
-/// The deadline comes before the turn of a read. If an attempt of it has failed, that is what went wrong.
+/// The error of a read whose turn would come after its deadline: that of its last attempt, if it failed for another reason.
 fn put_off(last: Option<SourceError>, wait: Duration) -> SourceError {
     let error = last.unwrap_or_else(|| SourceError::new(SourceErrorKind::Throttled, THROTTLED));
     if error.kind != SourceErrorKind::Throttled {

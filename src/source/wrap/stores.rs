@@ -1,8 +1,8 @@
-//! How each store is to be treated: what it may still be asked again after failures, and how often it may be asked at all
+//! What is known of each store: how many reads may still be repeated after failures, and how often it may be asked at all
 //! once it has said that it is asked too often.
 //!
-//! A store that throttles is asked at a pace: reads a second that fall with each read that it refuses, and grow with each
-//! that it answers, so that what is refused is a small and known part. A `Retry-After` is a pause for everybody.
+//! A store that throttles is asked at a pace, in reads a second. Each read that it refuses lowers the pace and each that it
+//! answers raises it, so that only a small share is refused. A `Retry-After` is a pause for everybody.
 
 use std::{
     num::NonZeroUsize,
@@ -15,39 +15,39 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::admission::{ClientId, Shares};
 
-/// Stores that are remembered. Not 0, or it does not compile.
+/// How many stores are remembered.
 const STORES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-/// Repeated reads that one store allows after a time without failures.
+/// How many reads of one store may be repeated after a time without failures.
 const FULL: u32 = 20;
 
-/// Reads without failure that allow one more repeated one.
+/// How many reads without failure earn one repeated read.
 const EARNED_BY: u32 = 10;
 
-/// The pace in reads a second that one begins with, at the least: a store that refuses for a moment is not to be crept
-/// around afterwards.
+/// The least pace to begin with, in reads a second: a store that refuses for a moment should not be slow for long.
 const FIRST: f64 = 100.0;
 
-/// What an answered read adds to the pace, and a refused one takes from it: it stays where one in eleven is refused, and at
-/// half as much, or twice as much as a store bears, comes near it within seconds.
+/// What an answered read adds to the pace, and what a refused one takes from it. The pace settles where one read in eleven is
+/// refused; from half or twice that, it gets there within seconds.
 const INCREASE: f64 = 0.1;
 const DECREASE: f64 = 1.0;
 
-/// The slowest pace, which is little for any store; and after so many refusals in a row that it may be too much.
+/// The slowest pace, which is little for any store; after many refusals in a row even that may be too much.
 const SLOWEST: f64 = 10.0;
 const MANY: u32 = 100;
 const STANDSTILL: f64 = 1.0;
 
-/// The longest pause that a store can ask for: one wrong answer does not shut it off for a day.
+/// The longest pause that a store can ask for: one wrong answer must not shut it off for a day.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(2);
 
-/// A store that has not refused for so long is asked without a pace.
+/// A store that has refused nothing for this long is asked without a pace again.
 const FORGIVEN: Duration = Duration::from_mins(1);
 
-/// A store that has answered within this time is there: if it says that it is unavailable, it is asked too often.
+/// A store that has answered within this time is running: if it says that it is unavailable, it means that it is asked too
+/// often.
 const LATELY: Duration = Duration::from_secs(10);
 
-/// What is known of each store, as far as it is remembered: the ones asked last.
+/// What is known of the stores that were asked last.
 #[derive(Debug)]
 pub struct Stores(Mutex<LruCache<String, Arc<Store>>>);
 
@@ -60,12 +60,12 @@ impl Default for Stores {
 impl Stores {
     /// The store of this name.
     pub(super) fn store(&self, name: &str) -> Arc<Store> {
-        // A panic elsewhere cannot leave it half changed.
+        // No panic can leave it half changed.
         let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(stores.get_or_insert_ref(name, Arc::default))
     }
 
-    /// How many stores throttle at present, and how many reads wait because of that.
+    /// How many stores throttle now, and how many reads wait for them.
     pub(crate) fn throttling(&self) -> (usize, usize) {
         let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paced = stores.iter().filter(|(_, store)| store.is_paced(Instant::now()));
@@ -77,19 +77,19 @@ impl Stores {
 #[derive(Debug)]
 pub(super) struct Store {
     state: Mutex<State>,
-    /// Who may ask next, where there is a pace: clients take turns.
+    /// Who may ask next while there is a pace: clients take turns.
     line: Arc<Shares>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Repeated reads taken out of what is allowed, in tenths.
+    /// How much of [`FULL`] is used up, in tenths of a repeated read.
     spent: u32,
     answers: Answers,
     pace: Option<Pace>,
 }
 
-/// Reads that a store answered in this second and the one before.
+/// How many reads a store answered in this second and in the one before.
 #[derive(Debug, Default)]
 struct Answers {
     second: Option<Instant>,
@@ -103,13 +103,13 @@ struct Answers {
 struct Pace {
     /// Reads a second.
     rate: f64,
-    /// When there was a pace first: a read that had begun before says nothing of it.
+    /// When there was first a pace. Reads that began before say nothing about it.
     since: Instant,
     /// When the next read may begin.
     next: Instant,
     /// Refusals since the last answer.
     in_a_row: u32,
-    /// When the last refusal came, or the pause ends that it asked for.
+    /// When the last refusal came, or when the pause ends that it asked for.
     refused: Instant,
 }
 
@@ -120,17 +120,17 @@ impl Default for Store {
 }
 
 impl Store {
-    /// Waits until a client may ask the store.
+    /// Waits until it is a client's turn to ask the store.
     ///
     /// # Errors
-    /// If that is not before the deadline: how long it would take from now on.
+    /// If that will not be before the deadline: how long it would take.
     pub(super) async fn turn(&self, client: ClientId, deadline: Instant) -> Result<(), Duration> {
         if !self.is_paced(Instant::now()) {
             return Ok(());
         }
         let place = timeout_at(deadline, self.line.acquire(client, 1)).await;
         let _place = place.map_err(|_| self.wait(Instant::now()))?;
-        // The next one may be put off while it is waited for.
+        // A refusal may put the next read off while this one waits.
         while let Some(next) = self.begin(Instant::now()) {
             if next > deadline {
                 return Err(next.saturating_duration_since(Instant::now()));
@@ -151,7 +151,7 @@ impl Store {
         None
     }
 
-    /// How long until all who wait now have begun to read.
+    /// How long it takes until all reads that wait now have begun.
     fn wait(&self, now: Instant) -> Duration {
         let waiting = u32::try_from(self.line.waiting()).unwrap_or(u32::MAX);
         let wait =
@@ -167,14 +167,15 @@ impl Store {
         let measured = f64::from(state.answers.a_second(now));
         if let Some(pace) = &mut state.pace {
             pace.in_a_row = 0;
-            // A pace that nobody needs would say nothing by and by.
+            // A pace far above what is asked for would soon mean nothing.
             if pace.rate < FIRST.max(2.0 * measured) {
                 pace.rate += INCREASE;
             }
         }
     }
 
-    /// Notes a read, begun at `begun`, that the store refused because it is asked too often, and perhaps for how long.
+    /// Notes a read, begun at `begun`, that the store refused because it is asked too often, and for how long it wants to be
+    /// left alone, if it says so.
     pub(super) fn refused(&self, begun: Instant, now: Instant, retry_after: Option<Duration>) {
         let mut state = self.state();
         let measured = f64::from(state.answers.a_second(now));
@@ -194,8 +195,8 @@ impl Store {
         pace.refused = pace.next;
     }
 
-    /// Notes a read that failed for another reason, and the status that the store answered with, if it did. One that is not
-    /// there, or has not been for a while, does not throttle: who waits for it may learn that.
+    /// Notes a read that failed for another reason, with the status that the store answered with, if it did. A store that
+    /// cannot be reached, or has not answered for a while, does not throttle: readers that wait for it should learn that.
     pub(super) fn failed(&self, now: Instant, status: Option<u16>) {
         if status.is_none() || !self.is_there(now) {
             self.state().pace = None;
@@ -207,8 +208,8 @@ impl Store {
         self.state().answers.last.is_some_and(|last| now.saturating_duration_since(last) < LATELY)
     }
 
-    /// Takes a repeated read out of what is allowed; false if there is none left. A store that keeps failing is not asked
-    /// several times by each request as well.
+    /// Takes one of the reads that may be repeated; false if there is none left. A store that keeps failing is not to get
+    /// several reads of each request as well.
     pub(super) fn may_be_asked_again(&self) -> bool {
         let mut state = self.state();
         let spent = state.spent.saturating_add(EARNED_BY);
@@ -219,7 +220,7 @@ impl Store {
         is_allowed
     }
 
-    /// Whether reads wait for their turns; if the last refusal is long ago, they do no more.
+    /// Whether reads wait for their turns; no longer once the last refusal is long ago.
     fn is_paced(&self, now: Instant) -> bool {
         let mut state = self.state();
         state.pace.take_if(|pace| now.saturating_duration_since(pace.refused) > FORGIVEN);
@@ -227,7 +228,7 @@ impl Store {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere cannot leave it half changed.
+        // No panic can leave it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -247,13 +248,13 @@ impl Answers {
         self.last = Some(now);
     }
 
-    /// Reads a second, as far as one can tell.
+    /// The more of both: this second is not over yet.
     fn a_second(&mut self, now: Instant) -> u32 {
         self.turn(now);
         self.now.max(self.before)
     }
 
-    /// Begins another second, if this one is over.
+    /// Begins a new second if the last one is over.
     fn turn(&mut self, now: Instant) {
         let seconds = self.second.map_or(u64::MAX, |second| now.saturating_duration_since(second).as_secs());
         if seconds > 0 {
