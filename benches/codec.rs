@@ -9,11 +9,11 @@ use flate2::{
     write::{GzEncoder, ZlibEncoder},
 };
 use libdeflater::Decompressor;
-use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, Cancellation, DType, Missing, MissingRules, Pool, Storage},
+    array::{DType, Missing, Number, Order, Positions, Storage},
     codec::{Codec, DecodedLen, Deflate, FilterPipeline, Shuffle},
-    reduce::{Sum, reduce},
+    reduce::{Chunk, Question, Statistic, reduce},
+    resources::{Budget, Cancellation, Pool},
 };
 
 const MIB: usize = 1 << 20;
@@ -113,24 +113,18 @@ fn chunk(c: &mut Criterion) {
             let shuffle = Shuffle { element_size: NonZeroUsize::new(4).expect("not 0"), is_whole: true };
             let mut pipeline = FilterPipeline::new(vec![shuffle.into(), codec.into()]);
             let storage = Storage { shuffled: pipeline.leave_shuffled(4), ..Storage::NATIVE };
-            let rules = MissingRules::from(Missing { values: vec![1e20_f32], min: None, max: None });
+            let missing = Missing { values: vec![Number::Float(1e20)], min: None, max: None };
+            let question = Question { statistics: vec![Statistic::Sum], missing, ..Question::default() };
+            let positions = Positions::new(&[size / 4], Order::C).expect("a shape");
             group.bench_function(format!("{name}/{}", size / MIB), |b| {
                 b.iter(|| {
                     let mut budget = Budget::unshared(1 << 20, Arc::clone(&pool));
                     let mut buffer = budget.allocate(encoded.len()).expect("memory");
                     buffer.bytes_mut().copy_from_slice(&encoded);
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), size, &mut budget).expect("decodes");
-                    let view = ArrayViewD::from_shape(vec![size / 4], chunk.elements::<f32>()).expect("fits");
-                    reduce::<Sum, f32>(
-                        chunk.elements(),
-                        view,
-                        storage,
-                        &[true],
-                        &rules,
-                        DType::Float32.into(),
-                        &mut budget,
-                    )
-                    .expect("no overflow")
+                    let elements =
+                        Chunk { bytes: &chunk, dtype: DType::Float32, storage, positions: &positions, order: Order::C };
+                    reduce(&question, elements, &mut budget).expect("no overflow")
                 })
             });
         }

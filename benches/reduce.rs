@@ -6,13 +6,14 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use Statistic::{Count, Max, Min, Sum};
 use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use multiversion::multiversion;
-use ndarray::ArrayViewD;
 use reductionist::{
-    array::{Budget, DType, Element, Missing, MissingRules, Pool, Storage},
-    reduce::{Count, Max, Min, Reduction, Sum, reduce},
+    array::{Element, Missing, Number, Order, Positions, Storage},
+    reduce::{Chunk, Question, Statistic, reduce},
+    resources::{Budget, Buffer, Pool},
 };
 
 const MIB: usize = 1 << 20;
@@ -23,12 +24,23 @@ fn budget() -> Budget {
     Budget::unshared(1 << 20, Arc::clone(&POOL))
 }
 
-fn run<R: Reduction, T: Element>(shape: &[usize], data: &[T], reduced: &[bool], missing: &Missing<T>, dtype: DType) {
-    let view = ArrayViewD::from_shape(shape, data).expect("a fitting shape");
-    let rules = MissingRules::from(missing.clone());
-    black_box(
-        reduce::<R, T>(data, view, Storage::NATIVE, reduced, &rules, dtype.into(), &mut budget()).expect("no overflow"),
-    );
+/// The elements, in memory as chunks have it.
+fn chunk<T: Element>(elements: &[T]) -> Buffer {
+    let mut chunk = budget().allocate(size_of_val(elements)).expect("memory");
+    chunk.elements_mut().copy_from_slice(elements);
+    chunk
+}
+
+fn run<T: Element>(statistic: Statistic, shape: &[usize], bytes: &Buffer, reduced: &[bool], missing: &Missing<Number>) {
+    let positions = Positions::new(shape, Order::C).expect("a shape");
+    let question = Question {
+        statistics: vec![statistic],
+        reduced: Some(reduced.to_vec()),
+        missing: missing.clone(),
+        ..Question::default()
+    };
+    let chunk = Chunk { bytes, dtype: T::DTYPE, storage: Storage::NATIVE, positions: &positions, order: Order::C };
+    black_box(reduce(&question, chunk, &mut budget()).expect("no overflow"));
 }
 
 /// Temperatures with a missing one among eight.
@@ -65,61 +77,52 @@ fn whole(c: &mut Criterion) {
         group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
         name: &str,
         data: &[T],
-        sum: DType,
     ) {
-        let none = Missing::default();
-        group.bench_function(format!("{name}/sum"), |b| {
-            b.iter(|| run::<Sum, T>(&[data.len()], data, &[true], &none, sum))
-        });
-        group.bench_function(format!("{name}/max"), |b| {
-            b.iter(|| run::<Max, T>(&[data.len()], data, &[true], &none, T::DTYPE))
-        });
-        group.bench_function(format!("{name}/min"), |b| {
-            b.iter(|| run::<Min, T>(&[data.len()], data, &[true], &none, T::DTYPE))
-        });
+        let (bytes, none) = (chunk(data), Missing::default());
+        for statistic in [Sum, Max, Min] {
+            group.bench_function(format!("{name}/{}", statistic.name()), |b| {
+                b.iter(|| run::<T>(statistic, &[data.len()], &bytes, &[true], &none))
+            });
+        }
     }
-    each(&mut group, "f32", &f32s, DType::Float32);
-    each(&mut group, "f64", &f64s, DType::Float64);
-    each(&mut group, "i16", &i16s, DType::Int64);
-    each(&mut group, "i32", &i32s, DType::Int64);
-    each(&mut group, "i64", &i64s, DType::Int64);
+    each(&mut group, "f32", &f32s);
+    each(&mut group, "f64", &f64s);
+    each(&mut group, "i16", &i16s);
+    each(&mut group, "i32", &i32s);
+    each(&mut group, "i64", &i64s);
 }
 
 fn missing(c: &mut Criterion) {
     let mut group = c.benchmark_group("missing_8MiB_f32");
     group.throughput(Throughput::Bytes(8 * MIB as u64));
     let data = temperatures(2 * MIB);
-    let value = Missing { values: vec![1e20], ..Missing::default() };
-    let list = Missing { values: vec![1e20, -1.0, -2.0, -3.0], ..Missing::default() };
-    let range = Missing { min: Some(100.0), max: Some(400.0), ..Missing::default() };
+    let bytes = chunk(&data);
+    let values = |values: &[f64]| values.iter().copied().map(Number::Float).collect();
+    let value = Missing { values: values(&[1e20]), ..Missing::default() };
+    let list = Missing { values: values(&[1e20, -1.0, -2.0, -3.0]), ..Missing::default() };
+    let range = Missing { min: Some(Number::Float(100.0)), max: Some(Number::Float(400.0)), ..Missing::default() };
     for (name, missing) in [("value", &value), ("list_of_4", &list), ("range", &range)] {
-        group.bench_function(format!("{name}/sum"), |b| {
-            b.iter(|| run::<Sum, f32>(&[data.len()], &data, &[true], missing, DType::Float32))
-        });
-        group.bench_function(format!("{name}/min"), |b| {
-            b.iter(|| run::<Min, f32>(&[data.len()], &data, &[true], missing, DType::Float32))
-        });
-        group.bench_function(format!("{name}/count"), |b| {
-            b.iter(|| run::<Count, f32>(&[data.len()], &data, &[true], missing, DType::Int64))
-        });
+        for statistic in [Sum, Min, Count] {
+            group.bench_function(format!("{name}/{}", statistic.name()), |b| {
+                b.iter(|| run::<f32>(statistic, &[data.len()], &bytes, &[true], missing))
+            });
+        }
     }
 }
 
 fn axes(c: &mut Criterion) {
     let mut group = c.benchmark_group("axes_f32_missing_value");
-    let missing = Missing { values: vec![1e20], ..Missing::default() };
+    let missing = Missing { values: vec![Number::Float(1e20)], ..Missing::default() };
     for shape in [[16, 128, 128], [32, 180, 364]] {
         let data = temperatures(shape.iter().product());
+        let bytes = chunk(&data);
         group.throughput(Throughput::Bytes(cast_slice::<f32, u8>(&data).len() as u64));
         for axis in 0..3 {
             let reduced: Vec<bool> = (0..3).map(|a| a == axis).collect();
-            let name = |operation: &str| format!("{operation}/{}x{}x{}/axis_{axis}", shape[0], shape[1], shape[2]);
-            group.bench_function(name("sum"), |b| {
-                b.iter(|| run::<Sum, f32>(&shape, &data, &reduced, &missing, DType::Float32))
-            });
-            group.bench_function(name("max"), |b| {
-                b.iter(|| run::<Max, f32>(&shape, &data, &reduced, &missing, DType::Float32))
-            });
+            for statistic in [Sum, Max] {
+                let name = format!("{}/{}x{}x{}/axis_{axis}", statistic.name(), shape[0], shape[1], shape[2]);
+                group.bench_function(name, |b| b.iter(|| run::<f32>(statistic, &shape, &bytes, &reduced, &missing)));
+            }
         }
     }
 }

@@ -10,10 +10,10 @@
 use std::{env, error::Error, fs, sync::Arc, time::Instant};
 
 use reductionist::{
-    array::{Budget, Pool},
-    operation::{Operation, Select},
-    plan::{Plan, SizeLimits},
+    engine::{Plan, SizeLimits},
+    operation::Operation,
     request::{ApiVersion, Defaults, Request},
+    resources::{Budget, Pool},
 };
 
 /// The shortest of so many times counts.
@@ -27,18 +27,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("which request, and which chunk?".into());
     };
     let (body, encoded) = (fs::read(request)?, fs::read(chunk)?);
-    let request = Request::from_json(&body, ApiVersion::V2, Select::TRAITS, Defaults { keepdims: false })?;
-    let plan = Plan::of::<Select>(&request, 0, LIMITS)?;
+    let request = Request::from_json(&body, ApiVersion::V2, Operation::Select, Defaults { keepdims: false })?;
+    let plan = Plan::new(request, |_| Ok(0), LIMITS)?;
     let pool = Arc::new(Pool::new(1 << 16, 1 << 28));
     let mut shortest = f64::INFINITY;
     let mut decoded_len = 0;
     for _ in 0..RUNS {
-        let units = plan.memory_units(&request.pipeline, encoded.len());
+        let units = plan.peak_units(encoded.len());
         let mut budget = Budget::unshared(units, Arc::clone(&pool));
         let mut buffer = budget.allocate(encoded.len())?;
         buffer.bytes_mut().copy_from_slice(&encoded);
         let start = Instant::now();
-        let decoded = request.pipeline.decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)?;
+        let decoded = plan.decode(buffer, &mut budget)?;
         shortest = shortest.min(start.elapsed().as_secs_f64());
         decoded_len = decoded.bytes().len();
     }

@@ -12,31 +12,21 @@ use std::{
 
 use crate::{
     config::{Config, Origins},
-    cpu::Cpu,
     credentials::Tokens,
-    plan::SizeLimits,
+    engine::Engine,
     request::Defaults,
-    resource_manager::{Connection, ResourceManager},
-    source::{
-        AddressPolicy, Counted, FileSource, HttpClient, HttpSource, Limited, Policy, Retry, Roots, S3ClientMap,
-        S3Source, Sources, Stores,
-    },
-    telemetry::{Metrics, StoreMetrics},
+    resources::{Cpu, ResourceManager},
+    source::{AddressPolicy, FileSource, HttpClient, HttpSource, Policy, Roots, S3ClientMap, S3Source, Setup, Sources},
+    telemetry::Metrics,
 };
 
 /// Everything that a request finds when it comes: made once, shared by all, no globals beside it.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The semaphores.
-    pub resources: Arc<ResourceManager>,
-    /// Where CPU-bound work runs.
-    pub cpu: Cpu,
-    /// Where chunks are read from.
-    pub sources: Sources,
+    /// What answers questions.
+    pub engine: Engine,
     /// Which sources may be read.
     pub policy: Policy,
-    /// The largest chunks.
-    pub size_limits: SizeLimits,
     /// The largest request body in bytes.
     pub max_body_size: usize,
     /// Longest time for a whole request.
@@ -51,13 +41,14 @@ pub struct App {
     pub client_ids: RandomState,
     /// Names for requests that have none.
     pub request_ids: Arc<RequestIds>,
-    /// Counters for operators.
-    pub metrics: Metrics,
-    /// Whether they are served by a listener of their own.
+    /// Whether metrics are served by a listener of their own.
     pub metrics_are_elsewhere: bool,
     stopping: Arc<AtomicBool>,
     giving_up: Arc<AtomicBool>,
 }
+
+/// What every request has a share of.
+pub type Shared = Arc<App>;
 
 impl App {
     /// Builds what the configuration describes.
@@ -74,11 +65,14 @@ impl App {
         let metrics = Metrics::new()?;
         let tokens = config.auth_token_file.as_deref().map(Tokens::load);
         Ok(Self {
-            sources: sources(config, &resources, &metrics)?,
-            cpu,
-            resources,
+            engine: Engine {
+                sources: sources(config, &resources, &metrics)?,
+                cpu,
+                resources,
+                size_limits: config.size_limits,
+                metrics,
+            },
             policy: config.policy.clone(),
-            size_limits: config.size_limits,
             max_body_size: config.max_body_size,
             request_timeout: config.request_timeout,
             defaults: config.defaults,
@@ -86,7 +80,6 @@ impl App {
             origins: config.origins.clone(),
             client_ids: RandomState::new(),
             request_ids: Arc::default(),
-            metrics,
             metrics_are_elsewhere: config.listen.admin_address.is_some(),
             stopping: Arc::default(),
             giving_up: Arc::default(),
@@ -118,7 +111,8 @@ impl App {
     /// The same app with connections of its own to stores; everything else is shared.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
-        Self { sources: self.sources.with_own_connections(), ..self.clone() }
+        let sources = self.engine.sources.with_own_connections();
+        Self { engine: Engine { sources, ..self.engine.clone() }, ..self.clone() }
     }
 }
 
@@ -150,29 +144,13 @@ fn sources(
     let http = HttpSource::new(client, config.s3.read_timeout, config.policy.clone());
     let file = config.file_root.as_deref().map(|root| FileSource::new(root, Arc::clone(resources)));
     let file = file.transpose().map_err(|error| format!("--file-root: {error}"))?;
-    let stores = Arc::<Stores>::default();
-    Ok(Sources {
-        s3: Retry {
-            source: limited(s3, Connection::S3, resources, metrics.store("s3")),
-            policy: config.retry,
-            stores: Arc::clone(&stores),
-            metrics: metrics.store("s3"),
-        },
-        http: Retry {
-            source: limited(http, Connection::Http, resources, metrics.store("http")),
-            policy: config.retry,
-            stores,
-            metrics: metrics.store("http"),
-        },
-        file: file.map(|source| Counted { source, metrics: metrics.store("file") }),
-    })
-}
-
-fn limited<S>(
-    source: S,
-    connection: Connection,
-    resources: &Arc<ResourceManager>,
-    metrics: StoreMetrics,
-) -> Limited<Counted<S>> {
-    Limited { source: Counted { source, metrics }, connection, resources: Arc::clone(resources) }
+    Ok(Sources::new(Setup {
+        s3,
+        http,
+        file,
+        retry: config.retry,
+        resources: Arc::clone(resources),
+        metrics: metrics.clone(),
+        stores: Arc::default(),
+    }))
 }

@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::admission::ClientId;
+use crate::resources::ClientId;
 
 /// Who sent a request.
 #[derive(Clone, Debug)]

@@ -2,10 +2,9 @@
 
 use crate::{
     codec::CodecError,
-    cpu::CpuError,
-    operation::OperationError,
+    engine::OperationError,
     request::{RequestError, shortened},
-    resource_manager::AdmissionError,
+    resources::{AdmissionError, CpuError},
     source::{PolicyError, SourceError},
 };
 

@@ -110,7 +110,7 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
     let tls = listen.tls.clone().map(Tls::from_files).transpose();
     let tls = tls.map_err(|error| format!("--https with --cert-file and --key-file: {error}"))?;
     let app = App::new(config)?;
-    telemetry.watch_logs(&app.metrics)?;
+    telemetry.watch_logs(&app.engine.metrics)?;
     let operators = match listen.admin_address {
         Some(address) => Some(bound(&[address], &format!("--admin-address {address}")).await?),
         None => None,
@@ -122,7 +122,8 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
     if app.policy.is_open() {
         tracing::warn!("clients may name any source that this machine can reach; --allow-source sets bounds");
     }
-    let event_loops = EventLoops::start(&app, thread::available_parallelism()?)?;
+    let event_loops =
+        EventLoops::start(thread::available_parallelism()?, || http::router(Arc::new(app.with_own_connections())))?;
     let max_connections = connections(listen)?;
     let _operators = operators.map(|listener| serve_operators(listener, &app));
     let mut following = JoinSet::new();

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, header};
-use reductionist::admission::ClientId;
+use reductionist::resources::ClientId;
 use serde_json::{Value, json};
 use support::{
     Answer, Client, Directory, Fixture, PUBLIC_BUCKET, Service, merged,
@@ -330,7 +330,7 @@ async fn lists_beyond_use_are_refused_with_a_few_words() {
 
 /// Bytes in use of a kind of memory.
 fn used(service: &Service, resource: &str) -> usize {
-    service.app.resources.usages().find(|usage| usage.resource == resource).expect("there is one").used
+    service.app.engine.resources.usages().find(|usage| usage.resource == resource).expect("there is one").used
 }
 
 #[tokio::test]
@@ -417,7 +417,7 @@ async fn long_lists_of_missing_values_mean_the_same_however_often_a_value_is_the
 async fn a_long_body_is_read_where_it_holds_up_nobody() {
     let fixture = Fixture::start(&["--thread-limit", "1"]).await;
     let (long, short) = (json!({"colour": "blue ".repeat(10_000)}), json!({}));
-    let thread = fixture.service.app.resources.thread(ClientId(1)).await.expect("it is free");
+    let thread = fixture.service.app.engine.resources.thread(ClientId(1)).await.expect("it is free");
     let answers = fixture.post("sum", &long);
     tokio::pin!(answers);
     // Short ones are answered meanwhile.

@@ -10,48 +10,59 @@
 )]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-/// What each module may import of the others.
+/// What each room may import of the others.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["app", "config", "http", "source", "telemetry"]),
     ("lib", &[]),
-    ("admission", &[]),
-    ("config", &["credentials", "plan", "request", "resource_manager", "source", "telemetry"]),
-    ("app", &["config", "cpu", "credentials", "plan", "request", "resource_manager", "source", "telemetry"]),
+    ("config", &["credentials", "engine", "request", "resources", "source", "telemetry"]),
+    ("app", &["config", "credentials", "engine", "request", "resources", "source", "telemetry"]),
     (
         "http",
         &[
-            "admission",
             "app",
             "array",
             "codec",
             "config",
-            "cpu",
             "credentials",
+            "engine",
             "error",
             "operation",
-            "plan",
-            "reduce",
             "request",
-            "resource_manager",
+            "resources",
             "source",
             "telemetry",
         ],
     ),
-    ("credentials", &["admission"]),
-    ("request", &["array", "codec", "operation", "source"]),
-    ("plan", &["array", "codec", "cpu", "error", "operation", "request", "source"]),
-    ("resource_manager", &["admission", "array", "telemetry"]),
-    ("source", &["admission", "array", "credentials", "resource_manager", "telemetry"]),
-    ("cpu", &["admission", "resource_manager"]),
-    ("codec", &["array", "telemetry"]),
-    ("array", &["admission"]),
-    ("reduce", &["array"]),
-    ("operation", &["array", "reduce"]),
-    ("error", &["codec", "cpu", "operation", "request", "resource_manager", "source"]),
+    ("credentials", &["resources"]),
+    ("request", &["array", "codec", "index", "operation", "reduce", "source"]),
+    (
+        "engine",
+        &[
+            "array",
+            "codec",
+            "credentials",
+            "error",
+            "index",
+            "operation",
+            "reduce",
+            "request",
+            "resources",
+            "source",
+            "telemetry",
+        ],
+    ),
+    ("resources", &["telemetry"]),
+    ("index", &["array", "codec", "source"]),
+    ("source", &["credentials", "resources", "telemetry"]),
+    ("codec", &["array", "resources", "telemetry"]),
+    ("array", &["resources"]),
+    ("reduce", &["array", "resources"]),
+    ("operation", &["reduce"]),
+    ("error", &["codec", "engine", "request", "resources", "source"]),
     ("telemetry", &[]),
 ];
 
@@ -60,34 +71,24 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["http/"]),
     (
         "hyper",
-        &[
-            "http/",
-            "source/address.rs",
-            "source/answer.rs",
-            "source/error.rs",
-            "source/http.rs",
-            "source/http_client.rs",
-            "source/s3",
-            "source/version.rs",
-            "telemetry/traces.rs",
-        ],
+        &["http/", "source/http/", "source/s3/", "source/transport/", "source/version.rs", "telemetry/traces.rs"],
     ),
-    ("hyper_rustls", &["source/http_client.rs", "telemetry/collector.rs"]),
-    ("hyper_util", &["http/", "source/address.rs", "source/http_client.rs", "telemetry/collector.rs"]),
-    ("headers", &["http/", "source/http.rs"]),
-    ("minicbor", &["http/reply/v2.rs"]),
-    ("cap_std", &["source/file_root.rs"]),
-    ("rustix", &["config/open_files.rs", "source/file_root.rs"]),
-    ("rustls_native_certs", &["source/tls.rs"]),
-    ("tokio_rustls", &["http/tls.rs", "source/", "telemetry/"]),
-    ("tower_http", &["http/"]),
-    ("tower_service", &["source/address.rs"]),
-    ("aws_config", &["source/s3"]),
-    ("aws_credential_types", &["source/s3"]),
-    ("aws_sigv4", &["source/s3"]),
-    ("aws_smithy_http_client", &["source/s3"]),
-    ("aws_smithy_runtime_api", &["source/s3"]),
-    ("quick_xml", &["source/s3"]),
+    ("hyper_rustls", &["source/transport/client.rs", "telemetry/collector.rs"]),
+    ("hyper_util", &["http/", "source/transport/address.rs", "source/transport/client.rs", "telemetry/collector.rs"]),
+    ("headers", &["http/api/", "source/http/source.rs"]),
+    ("minicbor", &["http/api/reply/v2.rs"]),
+    ("cap_std", &["source/file/root.rs"]),
+    ("rustix", &["config/open_files.rs", "source/file/root.rs"]),
+    ("rustls_native_certs", &["source/transport/tls.rs"]),
+    ("tokio_rustls", &["http/server/tls.rs", "source/", "telemetry/"]),
+    ("tower_http", &["http/api/"]),
+    ("tower_service", &["source/transport/address.rs"]),
+    ("aws_config", &["source/s3/"]),
+    ("aws_credential_types", &["source/s3/"]),
+    ("aws_sigv4", &["source/s3/"]),
+    ("aws_smithy_http_client", &["source/s3/"]),
+    ("aws_smithy_runtime_api", &["source/s3/"]),
+    ("quick_xml", &["source/s3/"]),
     ("flate2", &["codec/"]),
     ("libdeflater", &["codec/"]),
     ("prometheus", &["telemetry/"]),
@@ -97,7 +98,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("opentelemetry_sdk", &["telemetry/"]),
     ("tracing_opentelemetry", &["telemetry/"]),
     ("tracing_subscriber", &["telemetry/"]),
-    ("rayon", &["cpu.rs"]),
+    ("rayon", &["resources/cpu.rs"]),
     ("clap", &["config/", "main.rs"]),
     ("strsim", &["config/environment.rs"]),
 ];
@@ -156,6 +157,133 @@ fn imported_modules(text: &str) -> BTreeSet<String> {
     modules
 }
 
+/// Imports of a file as paths from the root of the crate, such as `source::read::Read`. Those of its tests are none.
+fn imported_paths(file: &str, text: &str) -> Vec<Vec<String>> {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    let lines = text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n");
+    let here = module_path(file);
+    let above = || here.split_last().map_or(vec![], |(_, above)| above.to_vec());
+    let mut paths = Vec::new();
+    for (prefix, base) in
+        [("crate::", vec![]), ("reductionist::", vec![]), ("super::", above()), ("self::", here.clone())]
+    {
+        for (at, _) in lines.match_indices(prefix) {
+            let before = &lines[..at];
+            let is_reexport = before.rsplit([';', '}']).next().unwrap().trim_start().starts_with("pub");
+            if before.ends_with("in ")
+                || before.ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c))
+                || is_reexport
+            {
+                continue;
+            }
+            expand(&lines[at + prefix.len()..], &base, &mut paths);
+        }
+    }
+    for module in lines.split("\nuse ").skip(1).filter(|_| file.ends_with("mod.rs") || file == "lib.rs") {
+        expand(module, &here, &mut paths);
+    }
+    paths
+}
+
+/// All paths of a tree like `a::{b, c::{D, E}}`, below `base`. Returns what stands behind it.
+fn expand<'a>(tree: &'a str, base: &[String], paths: &mut Vec<Vec<String>>) -> &'a str {
+    let (mut base, mut rest) = (base.to_vec(), tree.trim_start());
+    loop {
+        if let Some(mut list) = rest.strip_prefix('{') {
+            loop {
+                list = list.trim_start().trim_start_matches(',').trim_start();
+                match list.strip_prefix('}') {
+                    Some(end) => return end,
+                    None if list.is_empty() => return list,
+                    None => list = expand(list, &base, paths),
+                }
+            }
+        }
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == '*').collect();
+        rest = rest[name.len()..].trim_start();
+        match name.as_str() {
+            "super" => drop(base.pop()),
+            "self" | "" => {}
+            _ => base.push(name.clone()),
+        }
+        match rest.strip_prefix("::") {
+            Some(more) => rest = more,
+            None => {
+                paths.push(base);
+                let end = rest.find([',', '}', ';']).filter(|_| rest.starts_with("as "));
+                return if name.is_empty() { rest.get(1..).unwrap_or_default() } else { &rest[end.unwrap_or(0)..] };
+            }
+        }
+    }
+}
+
+/// `source::read` for `source/read.rs`, `source` for `source/mod.rs`.
+fn module_path(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    if path == "lib" { vec![] } else { path.split('/').map(str::to_owned).collect() }
+}
+
+/// Which file defines what a path means: re-exports are followed.
+fn defining_file<'a>(path: &[String], files: &'a [(String, String)], depth: usize) -> Option<&'a str> {
+    let (module, (file, text)) = (0..=path.len()).rev().find_map(|len| {
+        let found = files.iter().find(|(file, _)| module_path(file) == path[..len] && file != "main.rs");
+        found.map(|found| (&path[..len], found))
+    })?;
+    let Some(item) = path.get(module.len()).filter(|_| depth > 0) else { return Some(file) };
+    for reexport in text.split("\npub").skip(1) {
+        let Some((_, tree)) = reexport.split_once("use ").filter(|(scope, _)| scope.len() < 20) else { continue };
+        let tree = tree.split(';').next().unwrap();
+        let base = if tree.starts_with("crate::") { vec![] } else { module.to_vec() };
+        let mut paths = Vec::new();
+        expand(tree.trim_start_matches("crate::"), &base, &mut paths);
+        let is_it = |target: &&Vec<String>| target.last() == Some(item) && target.len() > module.len();
+        if let Some(target) = paths.iter().find(is_it) {
+            return defining_file(target, files, depth - 1);
+        }
+    }
+    Some(file)
+}
+
+/// Files that import each other, one after the other, the first again in the end.
+fn circle(imports: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Vec<String>> {
+    fn visit<'a>(
+        file: &'a str,
+        imports: &BTreeMap<&'a str, BTreeSet<&'a str>>,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Vec<String>> {
+        if let Some(at) = way.iter().position(|seen| *seen == file) {
+            return Some(way[at..].iter().chain([&file]).map(|file| (*file).to_owned()).collect());
+        }
+        if done.contains(file) {
+            return None;
+        }
+        way.push(file);
+        let found = imports.get(file).into_iter().flatten().find_map(|next| visit(next, imports, way, done));
+        way.pop();
+        done.insert(file);
+        found
+    }
+    let mut done = BTreeSet::new();
+    imports.keys().find_map(|file| visit(file, imports, &mut Vec::new(), &mut done))
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let files = sources();
+    let mut imports = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for (file, text) in &files {
+        let paths = imported_paths(file, text);
+        let defined = paths.iter().filter_map(|path| defining_file(path, &files, 5)).filter(|other| other != file);
+        imports.entry(file).or_default().extend(defined);
+    }
+    assert!(imports.values().map(BTreeSet::len).sum::<usize>() > 300, "the scan is blind");
+    if std::env::var_os("SHOW_IMPORTS").is_some() {
+        println!("{imports:#?}");
+    }
+    assert_eq!(circle(&imports), None);
+}
+
 #[test]
 fn modules_import_only_what_the_house_allows() {
     for (file, text) in sources() {
@@ -186,4 +314,19 @@ fn foreign_crates_are_known_only_where_they_belong() {
 fn the_scan_sees_every_form_of_import() {
     let text = "use crate::{\n    array::{A, B},\n    codec,\n};\nuse crate::source::S3;\nlet x: crate::error::E = $crate::not_this::x;";
     assert_eq!(imported_modules(text).into_iter().collect::<Vec<_>>(), ["array", "codec", "error", "source"]);
+}
+
+#[test]
+fn the_scan_sees_paths_and_circles() {
+    let paths = |file, text| imported_paths(file, text).iter().map(|path| path.join("::")).collect::<Vec<_>>();
+    let text = "use super::{\n    a::{B, c::D},\n    e::F as G,\n};\nuse crate::x::Y;\npub use super::hidden::H;\n#[cfg(test)]\nuse crate::z;";
+    assert_eq!(paths("room/file.rs", text), ["x::Y", "room::a::B", "room::a::c::D", "room::e::F"]);
+    let files = [("room/mod.rs", "\npub use thing::{Other, Thing};"), ("room/thing.rs", ""), ("app.rs", "")]
+        .map(|(file, text)| (file.to_owned(), text.to_owned()));
+    let path = |text: &str| text.split("::").map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(defining_file(&path("room::Thing"), &files, 5), Some("room/thing.rs"));
+    assert_eq!(defining_file(&path("room::Unknown"), &files, 5), Some("room/mod.rs"));
+    let imports =
+        BTreeMap::from([("a", BTreeSet::from(["b"])), ("b", BTreeSet::from(["c"])), ("c", BTreeSet::from(["b"]))]);
+    assert_eq!(circle(&imports).unwrap(), ["b", "c", "b"]);
 }

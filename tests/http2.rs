@@ -178,7 +178,8 @@ async fn requests_beside_the_first_of_a_connection_take_places_like_connections(
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
     assert_eq!(refused.headers()["x-request-id"].len(), 16, "it has a name like any other");
-    let metrics = server.app.metrics.text(std::iter::empty(), reductionist::telemetry::StoresNow::default()).unwrap();
+    let metrics =
+        server.app.engine.metrics.text(std::iter::empty(), reductionist::telemetry::StoresNow::default()).unwrap();
     let counted = r#"outgoing_response{http_method="GET",path="/reply",status_code="503"} 1"#;
     assert!(String::from_utf8(metrics).unwrap().contains(counted), "and is counted");
     let body = refused.into_body().collect().await.unwrap().to_bytes();

@@ -14,11 +14,11 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use reductionist::{
-    array::{Budget, Buffer, Pool},
+    engine::{OperationResult, Plan, SizeLimits},
     error::ActiveStorageError,
-    operation::{Operation, OperationResult, Select},
-    plan::{Plan, SizeLimits},
+    operation::Operation,
     request::{ApiVersion, Defaults, Request},
+    resources::{Budget, Buffer, Pool},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -84,7 +84,7 @@ impl Vector {
             fields.insert("shape".to_owned(), json!([self.expected().len() / self.element_size()]));
         }
         let defaults = Defaults { keepdims: false };
-        Request::from_json(body.to_string().as_bytes(), ApiVersion::V1, Select::TRAITS, defaults)
+        Request::from_json(body.to_string().as_bytes(), ApiVersion::V1, Operation::Select, defaults)
             .unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
     }
 
@@ -115,17 +115,19 @@ impl Vector {
 }
 
 /// The answer to a request for all elements of a chunk, in exactly the memory that is planned for it.
-fn select(request: &Request, encoded: &[u8]) -> Result<OperationResult, ActiveStorageError> {
-    let plan = Plan::of::<Select>(request, 0, LIMITS)?;
-    let len = if request.fill_value.is_some() { plan.max_encoded_len } else { encoded.len() };
-    let mut budget = Budget::unshared(plan.memory_units(&request.pipeline, len), Arc::new(Pool::new(1, 0)));
+fn select(request: Request, encoded: &[u8]) -> Result<OperationResult, ActiveStorageError> {
+    run(&Plan::new(request, |_| Ok(0), LIMITS)?, encoded)
+}
+
+fn run(plan: &Plan, encoded: &[u8]) -> Result<OperationResult, ActiveStorageError> {
+    let is_unwritten = plan.chunk.fill_value.is_some();
+    let len = if is_unwritten { plan.max_encoded_len } else { encoded.len() };
+    let mut budget = Budget::unshared(plan.peak_units(len), Arc::new(Pool::new(1, 0)));
     let mut buffer: Buffer = budget.allocate(len).expect("it was planned");
-    match request.fill_value {
-        Some(value) => request.task.fill(&mut buffer, value, &budget)?,
-        None => buffer.bytes_mut().copy_from_slice(encoded),
+    if !is_unwritten {
+        buffer.bytes_mut().copy_from_slice(encoded);
     }
-    let chunk = request.pipeline.decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)?;
-    Ok(Select::run(&request.task, chunk, &mut budget)?)
+    plan.run(buffer, &mut budget)
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn chunks_of_other_libraries_decode_to_what_went_in() {
             vector
         };
         for vector in [&vector, &without_shape] {
-            match select(&vector.request(), &vector.encoded()) {
+            match select(vector.request(), &vector.encoded()) {
                 Ok(result) if result.values.bytes() == vector.expected() => {}
                 Ok(_) => wrong.push(format!("{}: other elements", vector.name)),
                 Err(error) => wrong.push(format!("{}: {error:?}", vector.name)),
@@ -198,7 +200,7 @@ fn codecs_of_elements_in_every_byte_order_decode_as_zarr_python_reads_them() {
                 fields: Map::new(),
             };
             vector.fields.extend([("codecs".to_owned(), json!(codecs)), ("shape".to_owned(), json!(shape))]);
-            match select(&vector.request(), &from_hex(&stored)) {
+            match select(vector.request(), &from_hex(&stored)) {
                 Ok(result) if result.values.bytes() == from_hex(&elements) => {}
                 Ok(result) => wrong.push(format!("{name}: {:?} {:?}", result.values.bytes(), from_hex(&elements))),
                 Err(error) => wrong.push(format!("{name}: {error:?}")),
@@ -220,7 +222,7 @@ fn filter_masks_beyond_the_filters_mean_nothing() {
             let beyond = u64::from(beyond >> steps << steps);
             vector.fields.insert("filter_mask".to_owned(), json!(mask | beyond));
             let result =
-                select(&vector.request(), &vector.encoded()).unwrap_or_else(|e| panic!("{}: {e:?}", vector.name));
+                select(vector.request(), &vector.encoded()).unwrap_or_else(|e| panic!("{}: {e:?}", vector.name));
             assert!(result.values.bytes() == vector.expected(), "{} with {:#x}", vector.name, mask | beyond);
         }
     }
@@ -240,7 +242,7 @@ fn a_filter_that_was_skipped_need_not_be_known() {
         ("filters".to_owned(), json!([{"id": 32013, "cd_values": [1]}, {"id": "zlib"}])),
         ("filter_mask".to_owned(), json!(0xffff_fffd_u32)),
     ]);
-    assert_eq!(select(&vector.request(), &vector.encoded()).unwrap().values.bytes(), vector.expected());
+    assert_eq!(select(vector.request(), &vector.encoded()).unwrap().values.bytes(), vector.expected());
 }
 
 /// Mutated chunks for each codec.
@@ -256,10 +258,11 @@ fn mutated_chunks_do_no_harm() {
     for (codec, vectors) in codecs {
         let (mut decoded, mut refused) = (0, 0);
         for vector in &vectors {
-            let (request, encoded) = (vector.request(), vector.encoded());
+            let plan = Plan::new(vector.request(), |_| Ok(0), LIMITS).expect("it is small");
+            let encoded = vector.encoded();
             for _ in 0..MUTATIONS.div_ceil(vectors.len()) {
                 let mutated = random.mutated(&encoded);
-                match select(&request, &mutated) {
+                match run(&plan, &mutated) {
                     Ok(_) => decoded += 1,
                     Err(ActiveStorageError::Codec(_) | ActiveStorageError::Operation(_)) => refused += 1,
                     Err(error) => panic!("{}: {error:?} for {mutated:?}", vector.name),

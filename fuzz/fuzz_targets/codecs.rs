@@ -16,8 +16,8 @@ use flate2::{
 };
 use libfuzzer_sys::{Corpus, fuzz_target};
 use reductionist::{
-    array::Cancellation,
     codec::{Codec, Deflate, Fault, Shuffle},
+    resources::Cancellation,
 };
 
 /// What stands behind the room, where nobody may write.

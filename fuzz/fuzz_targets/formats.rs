@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use reductionist::{
-    array::{Budget, Cancellation, DType, Pool},
+    array::DType,
     codec::{self, Applied, Codec, CodecError, CodecSpec, DecodedLen, Fault, FilterPipeline, Stage},
+    resources::{Budget, Cancellation, Pool},
 };
 
 /// What clients may send. New ones go to the end: inputs have their numbers.
@@ -75,7 +76,7 @@ fn check_room(codec: &dyn Codec, encoded: &[u8], room: usize) {
 
 /// Decodes in exactly what is planned.
 fn check_memory(pipeline: &FilterPipeline, encoded: &[u8], len: DecodedLen) {
-    let units = pipeline.peak_memory_units(encoded.len(), len, LIMIT);
+    let units = pipeline.peak_units(encoded.len(), len, LIMIT);
     let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
     let mut buffer = budget.allocate(encoded.len()).expect("it was planned");
     buffer.bytes_mut().copy_from_slice(encoded);

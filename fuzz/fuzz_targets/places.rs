@@ -1,7 +1,7 @@
 //! Where chunks are: URLs, the operator's prefixes, and what a server says of the place of its answer.
 //!
 //! An input is text: a line with a URL, one with prefixes, and one with offset, size, `Content-Length` and
-//! `Content-Range`. A number that is none is absent.
+//! `Content-Range`. A number that is none is absent; without an offset, the size is that of the end of the object.
 #![no_main]
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::percent_decode_str;
 use reductionist::source::{
-    ByteRange, FileLocation, HttpLocation, Location, Policy, Prefixes, S3Location, SourceErrorKind,
+    FileLocation, HttpLocation, Location, Part, Policy, Prefixes, Range, S3Location, SourceErrorKind,
 };
 use url::Url;
 
@@ -135,24 +135,27 @@ fn climbed(path: &[u8]) -> Vec<u8> {
 fn check_answer(answer: &str) {
     let mut words = answer.splitn(4, ' ');
     let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
-    let (offset, size, content_length) = (number().unwrap_or(0), number(), number());
+    let (offset, size, content_length) = (number(), number(), number());
     let content_range = words.next();
-    let range = ByteRange { offset, size };
+    let range = match (offset, size) {
+        (None, Some(size)) => Range::Last(size),
+        (offset, size) => Range::new(offset.unwrap_or(0), size),
+    };
     let _ = (range.header(), range.to_string());
-    match range.locate(content_range, content_length) {
-        Ok(part) => {
-            assert!(part.len.is_some() || content_range.is_none(), "a part of the object has a length");
-            assert!(size.is_none() || part.len == size, "{part:?} is not what {range} asks for");
-            if let (Some(body_len), Some(len)) = (content_length, part.len) {
-                let end = part.skip.checked_add(len);
-                assert!(end.is_some_and(|end| end <= body_len), "{part:?} is outside a body of {body_len} bytes");
+    match Part::of(range, content_range, content_length) {
+        Ok(Part::Exactly { skip, len }) => {
+            assert!(range.size().is_none_or(|size| size == len), "{len} bytes are not what {range} asks for");
+            assert!(!matches!(range, Range::Last(size) if size < len), "{len} bytes are more than {range}");
+            if let Some(body_len) = content_length {
+                let end = skip.checked_add(len);
+                assert!(end.is_some_and(|end| end <= body_len), "{skip} + {len} is outside a body of {body_len} bytes");
             }
-            if let Some(content_range) = content_range {
+            if let (Some(content_range), Range::Bounded { offset, .. } | Range::From(offset)) = (content_range, range) {
                 let first = first_byte(content_range).expect("it says where it begins");
-                assert_eq!(first + part.skip, offset, "{content_range} does not lead to {range}");
+                assert_eq!(first + skip, offset, "{content_range} does not lead to {range}");
             }
-            assert!(part.buffer_len(usize::MAX).is_ok());
         }
+        Ok(part) => assert!(content_range.is_none() && range.size().is_none(), "{part:?} has no length"),
         Err(error) => {
             assert!(matches!(error.kind, SourceErrorKind::Nonsense | SourceErrorKind::OutsideObject), "{error}");
         }

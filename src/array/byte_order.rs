@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::element::Element;
+use super::word::Word;
 
 /// The order in which the bytes of one element are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +18,10 @@ impl ByteOrder {
     /// The order of the machine that this runs on, and of every result.
     pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
 
-    /// Whether elements of type `T` stored in this order are as the machine wants them.
+    /// Whether elements of this width stored in this order are as the machine wants them.
     #[must_use]
-    pub fn is_native<T: Element>(self) -> bool {
-        self == Self::NATIVE || size_of::<T>() == 1
+    pub fn is_native<W: Word>(self) -> bool {
+        self == Self::NATIVE || size_of::<W>() == 1
     }
 
     /// `little` or `big`.
@@ -45,15 +45,15 @@ impl<'de> Deserialize<'de> for ByteOrder {
 }
 
 /// Brings elements stored in `from` into the machine's own order, in place.
-pub fn to_native<T: Element>(elements: &mut [T], from: ByteOrder) {
-    if !from.is_native::<T>() {
+pub fn to_native<W: Word>(elements: &mut [W], from: ByteOrder) {
+    if !from.is_native::<W>() {
         swap(elements);
     }
 }
 
 /// Copies elements stored in `from`, in the machine's own order; both slices have the same length.
-pub fn copy_to_native<T: Element>(elements: &[T], native: &mut [T], from: ByteOrder) {
-    if from.is_native::<T>() {
+pub fn copy_to_native<W: Word>(elements: &[W], native: &mut [W], from: ByteOrder) {
+    if from.is_native::<W>() {
         native.iter_mut().zip(elements).for_each(|(native, &element)| *native = element);
     } else {
         copy_swapped(elements, native);
@@ -61,14 +61,14 @@ pub fn copy_to_native<T: Element>(elements: &[T], native: &mut [T], from: ByteOr
 }
 
 #[multiversion(targets = "simd")]
-fn swap<T: Element>(elements: &mut [T]) {
+fn swap<W: Word>(elements: &mut [W]) {
     for element in elements {
         *element = element.swap_bytes();
     }
 }
 
 #[multiversion(targets = "simd")]
-fn copy_swapped<T: Element>(elements: &[T], swapped: &mut [T]) {
+fn copy_swapped<W: Word>(elements: &[W], swapped: &mut [W]) {
     for (swapped, element) in swapped.iter_mut().zip(elements) {
         *swapped = element.swap_bytes();
     }

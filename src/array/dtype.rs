@@ -3,6 +3,12 @@
 use half::f16;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+/// A Rust type that stands in the table of dtypes.
+pub trait HasDType {
+    /// Its row of the table.
+    const DTYPE: DType;
+}
+
 /// What kind of number a dtype holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,7 +56,7 @@ macro_rules! dtype_table {
             }
         }
 
-        $(impl super::element::HasDType for $type {
+        $(impl HasDType for $type {
             const DTYPE: DType = DType::$variant;
         })*
 

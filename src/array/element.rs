@@ -5,16 +5,7 @@ use std::fmt::Debug;
 use bytemuck::Pod;
 use half::f16;
 
-use super::{
-    dtype::DType,
-    total::{FloatTotal, Sum, Total, WideTotal},
-};
-
-/// A Rust type that stands in the table of dtypes.
-pub trait HasDType {
-    /// Its row of the table.
-    const DTYPE: DType;
-}
+use super::{dtype::HasDType, word::Word};
 
 /// A number as a client writes it, before it is known to fit a dtype.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,65 +16,38 @@ pub enum Number {
     Float(f64),
 }
 
-/// An integer that elements are compared by.
-pub trait Rank: Ord + Copy + Debug + Send + Sync {
+/// A signed integer that elements are compared by.
+pub trait Rank: Ord + Pod + Debug + Send + Sync {
     /// No rank is lower.
     const LOWEST: Self;
+
+    /// The same number.
+    fn widened(self) -> i64;
+
+    /// The rank that was [widened](Self::widened).
+    fn narrowed(rank: i64) -> Self;
 }
 
 macro_rules! ranks {
     ($($type:ident)*) => {$(
         impl Rank for $type {
             const LOWEST: Self = Self::MIN;
-        }
-    )*};
-}
-
-ranks! { i8 i16 i32 i64 u8 u16 u32 u64 }
-
-/// Counts elements of a piece, in an integer as wide as they are (or 16 bits) so that comparisons and counts go through
-/// vectors of the same width.
-pub trait Tally: Copy {
-    /// None so far.
-    const ZERO: Self;
-
-    /// One more, if there is one.
-    #[must_use]
-    fn plus(self, one: bool) -> Self;
-
-    /// All of two counts.
-    #[must_use]
-    fn add(self, other: Self) -> Self;
-
-    /// How many there were.
-    fn count(self) -> u32;
-}
-
-macro_rules! tallies {
-    ($($type:ident)*) => {$(
-        impl Tally for $type {
-            const ZERO: Self = 0;
 
             #[inline(always)]
-            fn plus(self, one: bool) -> Self {
-                self.wrapping_add(one.into())
+            fn widened(self) -> i64 {
+                self.into()
             }
 
             #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                self.wrapping_add(other)
-            }
-
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "no more elements than a piece has")]
-            fn count(self) -> u32 {
-                self as u32
+            #[allow(clippy::cast_possible_truncation, reason = "it was one before")]
+            fn narrowed(rank: i64) -> Self {
+                rank as Self
             }
         }
     )*};
 }
 
-tallies! { u16 u32 u64 }
+ranks! { i8 i16 i32 i64 }
 
 /// The bits of a float as an integer.
 trait FloatBits {
@@ -115,12 +79,12 @@ float_bits! {
 
 /// One element of a chunk.
 pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
-    /// Accumulator that can sum every element of a chunk without overflow.
-    type Total: Total<Self>;
+    /// Its bits.
+    type Word: Word;
     /// Integer of the same width that elements are compared by.
     type Rank: Rank;
-    /// Integer that elements of a piece are counted in.
-    type Tally: Tally;
+    /// Whether elements are their own [ranks](Self::rank).
+    const IS_RANK: bool;
     /// No element is below this one: −∞ in floating dtypes.
     const LOWEST: Self;
     /// No element is above this one: +∞ in floating dtypes.
@@ -159,19 +123,22 @@ pub trait Element: HasDType + Pod + PartialOrd + Debug + Send + Sync {
     /// would round to zero included.
     fn from_number(number: Number) -> Option<Self>;
 
-    /// A sum as this dtype, rounded once in floating dtypes; None if it does not fit.
-    fn from_sum(sum: Sum) -> Option<Self>;
+    /// An integer as this dtype, rounded in floating dtypes; None if it does not fit.
+    fn from_integer(integer: i128) -> Option<Self>;
+
+    /// The nearest of this floating dtype, with the one NaN; None in others.
+    fn from_float(float: f64) -> Option<Self>;
 
     /// The nearest `float64`: the same number in all dtypes but 64-bit integers.
     fn to_f64(self) -> f64;
 }
 
 macro_rules! integers {
-    ($($type:ident in $total:ty, counted by $tally:ident;)*) => {$(
+    ($($type:ident of $word:ident ranked as $rank:ident from $lowest:expr;)*) => {$(
         impl Element for $type {
-            type Total = $total;
-            type Rank = $type;
-            type Tally = $tally;
+            type Word = $word;
+            type Rank = $rank;
+            const IS_RANK: bool = $lowest == 0;
             const LOWEST: Self = Self::MIN;
             const HIGHEST: Self = Self::MAX;
             const NOTHING: Self = 0;
@@ -182,23 +149,23 @@ macro_rules! integers {
             }
 
             #[inline(always)]
-            fn rank(self) -> Self {
-                self
+            fn rank(self) -> $rank {
+                bytemuck::cast::<$type, $rank>(self) ^ $lowest
             }
 
             #[inline(always)]
-            fn reverse_rank(self) -> Self {
-                !self
+            fn reverse_rank(self) -> $rank {
+                !self.rank()
             }
 
             #[inline(always)]
-            fn of_rank(rank: Self) -> Self {
-                rank
+            fn of_rank(rank: $rank) -> Self {
+                bytemuck::cast::<$rank, $type>(rank ^ $lowest)
             }
 
             #[inline(always)]
-            fn of_reverse_rank(rank: Self) -> Self {
-                !rank
+            fn of_reverse_rank(rank: $rank) -> Self {
+                Self::of_rank(!rank)
             }
 
             #[inline(always)]
@@ -219,11 +186,13 @@ macro_rules! integers {
             }
 
             #[inline(always)]
-            fn from_sum(sum: Sum) -> Option<Self> {
-                match sum {
-                    Sum::Integer(integer) => integer.try_into().ok(),
-                    Sum::Float(_) => None,
-                }
+            fn from_integer(integer: i128) -> Option<Self> {
+                integer.try_into().ok()
+            }
+
+            #[inline(always)]
+            fn from_float(_: f64) -> Option<Self> {
+                None
             }
 
             #[inline(always)]
@@ -236,14 +205,14 @@ macro_rules! integers {
 }
 
 integers! {
-    i8 in i64, counted by u16;
-    i16 in i64, counted by u16;
-    i32 in i64, counted by u32;
-    i64 in WideTotal<i64>, counted by u64;
-    u8 in u64, counted by u16;
-    u16 in u64, counted by u16;
-    u32 in u64, counted by u32;
-    u64 in WideTotal<u64>, counted by u64;
+    i8 of u8 ranked as i8 from 0;
+    i16 of u16 ranked as i16 from 0;
+    i32 of u32 ranked as i32 from 0;
+    i64 of u64 ranked as i64 from 0;
+    u8 of u8 ranked as i8 from i8::MIN;
+    u16 of u16 ranked as i16 from i16::MIN;
+    u32 of u32 ranked as i32 from i32::MIN;
+    u64 of u64 ranked as i64 from i64::MIN;
 }
 
 /// The nearest `float32`; rounding is what the cast is for.
@@ -253,7 +222,8 @@ pub(super) fn f32_from_f64(float: f64) -> f32 {
     float as f32
 }
 
-/// The nearest `float16`, by way of a `float32` that was rounded to odd (see [`FloatTotal`]): two roundings to
+/// The nearest `float16`, by way of a `float32` that was rounded to odd (Boldo and Melquiond, "When double
+/// rounding is odd", 2005): two roundings to
 /// nearest could end up one off, and `half`'s own conversion differs from machine to machine.
 fn f16_from_f64(float: f64) -> f16 {
     let nearest = f32_from_f64(float);
@@ -263,11 +233,11 @@ fn f16_from_f64(float: f64) -> f16 {
 }
 
 macro_rules! floats {
-    ($($type:ident ranked as $rank:ident, counted by $tally:ident: $from_f64:expr, $from_total:expr;)*) => {$(
+    ($($type:ident of $word:ident ranked as $rank:ident: $from_f64:expr;)*) => {$(
         impl Element for $type {
-            type Total = FloatTotal;
+            type Word = $word;
             type Rank = $rank;
-            type Tally = $tally;
+            const IS_RANK: bool = false;
             const LOWEST: Self = Self::NEG_INFINITY;
             const HIGHEST: Self = Self::INFINITY;
             const NOTHING: Self = NEGATIVE_ZERO.$type;
@@ -319,11 +289,13 @@ macro_rules! floats {
             }
 
             #[inline(always)]
-            fn from_sum(sum: Sum) -> Option<Self> {
-                Some(match sum {
-                    Sum::Integer(integer) => $from_f64(integer as f64),
-                    Sum::Float(total) => $from_total(total),
-                })
+            fn from_integer(integer: i128) -> Option<Self> {
+                Some($from_f64(integer as f64))
+            }
+
+            #[inline(always)]
+            fn from_float(float: f64) -> Option<Self> {
+                Some($from_f64(float).canonical())
             }
 
             #[inline(always)]
@@ -335,9 +307,9 @@ macro_rules! floats {
 }
 
 floats! {
-    f16 ranked as i16, counted by u16: f16_from_f64, |total: FloatTotal| f16_from_f64(total.rounded_to_odd()).canonical();
-    f32 ranked as i32, counted by u32: f32_from_f64, |total: FloatTotal| f32_from_f64(total.rounded_to_odd()).canonical();
-    f64 ranked as i64, counted by u64: |float: f64| float, |total: FloatTotal| total.rounded();
+    f16 of u16 ranked as i16: f16_from_f64;
+    f32 of u32 ranked as i32: f32_from_f64;
+    f64 of u64 ranked as i64: |float: f64| float;
 }
 
 /// −0.0 of each floating type, under the type's name: `half` gives it another name than the language.

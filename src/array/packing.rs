@@ -44,8 +44,8 @@ impl Packing {
     /// cancel with the offsets.
     #[inline(always)]
     #[must_use]
-    pub fn unpack_sum(self, packed: f64, count: u32) -> f64 {
-        self.scale_factor.mul_add(packed, self.add_offset * f64::from(count)).canonical()
+    pub fn unpack_sum(self, packed: f64, count: u64) -> f64 {
+        self.scale_factor.mul_add(packed, self.add_offset * count as f64).canonical()
     }
 
     /// Whether the larger of two packed values stands for the smaller one.

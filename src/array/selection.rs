@@ -1,7 +1,5 @@
 //! One slice per axis, with the meaning that NumPy gives to `start:end:stride`.
 
-use ndarray::{ArrayViewD, Axis};
-
 /// `start:end:stride` along one axis. Absent parts, negative indices and indices outside the axis mean
 /// what they mean in NumPy. A stride of 0 has no meaning and is refused where requests are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,10 +14,10 @@ pub struct Slice {
 
 /// The indices that a slice picks from an axis: `first`, `first + step`, … `len` of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Indices {
-    first: usize,
-    len: usize,
-    step: isize,
+pub(super) struct Indices {
+    pub(super) first: usize,
+    pub(super) len: usize,
+    pub(super) step: isize,
 }
 
 impl Slice {
@@ -31,7 +29,7 @@ impl Slice {
 
     /// The same as Python's `slice.indices`, and then the length of that range. Everything is clamped to
     /// the axis before it is subtracted, so that no part can overflow.
-    fn indices(&self, axis_len: usize) -> Indices {
+    pub(super) fn indices(&self, axis_len: usize) -> Indices {
         const NONE: Indices = Indices { first: 0, len: 0, step: 1 };
         let len = axis_len as i128;
         let step = self.stride.unwrap_or(1).clamp(-len.max(1), len.max(1));
@@ -52,25 +50,6 @@ impl Slice {
             _ => NONE,
         }
     }
-}
-
-/// Cuts a view down to what the slices pick, one per axis; negative strides become negative strides of
-/// the view. Nothing is copied.
-pub fn select<T>(view: &mut ArrayViewD<'_, T>, selection: &[Slice]) {
-    for (axis, slice) in selection.iter().enumerate().take(view.ndim()) {
-        let Indices { first, len, step } = slice.indices(view.len_of(Axis(axis)));
-        view.slice_axis_inplace(Axis(axis), forward(first, len, step));
-    }
-}
-
-/// ndarray's form: a forward range, from whose end a negative step walks back.
-fn forward(first: usize, len: usize, step: isize) -> ndarray::Slice {
-    if len == 0 {
-        return ndarray::Slice::new(0, Some(0), 1);
-    }
-    let reach = (len - 1) * step.unsigned_abs();
-    let (low, high) = if step < 0 { (first - reach, first) } else { (first, first + reach) };
-    ndarray::Slice::new(low.cast_signed(), Some(high.cast_signed() + 1), step)
 }
 
 #[cfg(test)]
@@ -106,13 +85,5 @@ mod tests {
         assert_eq!(picked(slice(low, high, high), 3), [0]);
         assert_eq!(picked(slice(high, high, high), 3), [0; 0]);
         assert_eq!(picked(slice(i128::MIN, i128::MAX, i128::MIN), 3), [0; 0]);
-    }
-
-    #[test]
-    fn a_view_follows_its_slices() {
-        let data: Vec<i32> = (0..20).collect();
-        let mut view = ArrayViewD::from_shape(vec![4, 5], &data).unwrap();
-        select(&mut view, &[slice(3, -10, -2), slice(1, 5, 3)]);
-        assert_eq!(view.iter().copied().collect::<Vec<_>>(), [16, 19, 6, 9]);
     }
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
-use super::cancellation::{Cancellation, Cancelled};
+use crate::resources::{Cancellation, Cancelled};
 
 /// Elements that are copied at one time: so few that what they lie in fits the caches, however far apart they are.
 const PART: usize = 1 << 12;

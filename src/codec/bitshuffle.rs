@@ -6,7 +6,8 @@ use super::{
     parts::{early_end, for_each_byte, len, take, take_slice},
     zstd,
 };
-use crate::array::{Cancellation, Cancelled, join_planes};
+use crate::array::join_planes;
+use crate::resources::{Cancellation, Cancelled};
 
 /// Elements that are put together at one time: what that takes stays in the nearest cache.
 const STRIP: usize = 512;

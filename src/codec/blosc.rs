@@ -15,7 +15,7 @@ use super::{
     shuffle,
     zstd::{self, Zstd},
 };
-use crate::array::{Cancellation, Cancelled, STEP, step_of};
+use crate::resources::{Cancellation, Cancelled, STEP, step_of};
 
 /// A chunk of Blosc 1, as numcodecs, Zarr and HDF5's filter 32001 write it; or one of Blosc 2.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,8 @@ use super::{
     contract::{Codec, Fault},
     parts::{early_end, for_each_byte, take, take_slice},
 };
-use crate::array::{Cancellation, write_each};
+use crate::array::write_each;
+use crate::resources::Cancellation;
 
 /// A frame of Blosc 2 with one chunk; or that chunk alone.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use super::{
     contract::Fault,
     parts::{early_end, take, take_slice},
 };
-use crate::array::{Cancellation, STEP};
+use crate::resources::{Cancellation, STEP};
 
 /// Farthest match whose distance has thirteen bits; farther ones have it in sixteen more.
 const NEAR: usize = 8191;

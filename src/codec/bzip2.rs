@@ -6,7 +6,7 @@ use super::{
     contract::{Codec, Fault},
     parts::{MAX_EMPTY, early_end, first, first_mut, for_each_byte, too_many_empty},
 };
-use crate::array::Cancellation;
+use crate::resources::Cancellation;
 
 /// bzip2.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,8 @@ use super::{
     contract::{Codec, Fault},
     elements::{AsType, Loaded, NumpyType, convert},
 };
-use crate::array::{Cancellation, DType, Element, Kind, Number, dtype::with_dtype};
+use crate::array::{DType, Element, Kind, Number, dtype::with_dtype};
+use crate::resources::Cancellation;
 
 /// Casts values back to what they were.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::array::{BufferError, Cancellation, Cancelled};
+use crate::resources::{BufferError, Cancellation, Cancelled};
 
 /// What an operator and a client should know of a chunk that cannot be decoded.
 #[derive(Debug, thiserror::Error)]

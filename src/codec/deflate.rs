@@ -11,7 +11,7 @@ use super::{
     contract::{Codec, Fault},
     parts::{MAX_EMPTY, first, first_mut, for_each_byte, too_many_empty},
 };
-use crate::array::{Cancellation, STEP};
+use crate::resources::{Cancellation, STEP};
 
 /// Bytes of a stream that libdeflate, which takes no looks at whether somebody waits, decodes in less than a second whatever
 /// they are (blocks of one byte come in tables of 33), and bytes that it writes in that time. Chunks as people write them

@@ -13,7 +13,8 @@ use std::fmt;
 use half::f16;
 
 use super::contract::{Codec, Fault};
-use crate::array::{ByteOrder, Cancellation, DType, Kind, STEP, dtype::with_dtype};
+use crate::array::{ByteOrder, DType, Kind, dtype::with_dtype};
+use crate::resources::{Cancellation, STEP};
 
 /// A dtype as NumPy writes it, such as `<f4`: what numbers are, and the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use super::{
     contract::{Codec, Fault},
     parts,
 };
-use crate::array::{Cancellation, Kind, step_of};
+use crate::array::Kind;
+use crate::resources::{Cancellation, step_of};
 
 /// Scale-offset (filter 6): differences from the smallest value in as many bits as they need.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::{
     contract::{Codec, Fault},
     parts::{for_each_byte, len, take, take_slice},
 };
-use crate::array::{Cancellation, STEP};
+use crate::resources::{Cancellation, STEP};
 
 /// numcodecs: the decoded length in four bytes, little-endian, and one block.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use super::{
     contract::{Codec, Fault},
     parts::{take, take_slice},
 };
-use crate::array::{Cancellation, STEP};
+use crate::resources::{Cancellation, STEP};
 
 /// LZF.
 #[derive(Clone, Copy, Debug)]

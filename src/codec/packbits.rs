@@ -1,7 +1,7 @@
 //! Booleans, eight in a byte, as numcodecs' `PackBits` writes them: the number of unused bits, then bytes, highest bit first.
 
 use super::contract::{Codec, Fault};
-use crate::array::{Cancellation, STEP};
+use crate::resources::{Cancellation, STEP};
 
 /// Booleans as bits.
 #[derive(Clone, Copy, Debug)]

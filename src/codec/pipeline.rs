@@ -10,7 +10,7 @@ use super::{
     stage::{Room, Stage},
 };
 use crate::{
-    array::{Budget, Buffer, Cancelled, memory_units},
+    resources::{Budget, Buffer, Cancelled, memory_units},
     telemetry::attribute,
 };
 
@@ -83,7 +83,7 @@ impl FilterPipeline {
     /// Most memory, in units, that the chunk takes at one time while it is decoded: the input, the output and the scratch
     /// memory of one stage. No stage makes more than `limit` bytes of which nobody knows the number.
     #[must_use]
-    pub fn peak_memory_units(&self, encoded_len: usize, decoded: DecodedLen, limit: usize) -> usize {
+    pub fn peak_units(&self, encoded_len: usize, decoded: DecodedLen, limit: usize) -> usize {
         // A checksum is passed over, but stays in the buffer.
         let (mut held, mut peak) = (encoded_len, memory_units(encoded_len));
         for (codec, output_len) in self.outputs(encoded_len, decoded, limit) {
@@ -221,8 +221,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        array::Pool,
         codec::{Algorithm, Bzip2, Deflate, Lzf, Position, Shuffle, Transpose},
+        resources::Pool,
     };
 
     pub(in crate::codec) fn zlib(data: &[u8], level: u32) -> Vec<u8> {
@@ -236,7 +236,7 @@ pub(super) mod tests {
     /// Decodes in exactly what is planned for a chunk of this length.
     pub(in crate::codec) fn decode(stages: Vec<Stage>, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, CodecError> {
         let pipeline = FilterPipeline::new(stages);
-        let units = pipeline.peak_memory_units(encoded.len(), len, LIMIT);
+        let units = pipeline.peak_units(encoded.len(), len, LIMIT);
         let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
         let mut buffer = budget.allocate(encoded.len()).expect("it was planned");
         buffer.bytes_mut().copy_from_slice(encoded);

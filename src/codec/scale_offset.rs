@@ -8,7 +8,8 @@ use super::{
     contract::{Codec, Fault},
     elements::{AsType, Loaded, NumpyType, convert, rounded_to},
 };
-use crate::array::{Cancellation, Element, Kind, Number, dtype::with_dtype};
+use crate::array::{Element, Kind, Number, dtype::with_dtype};
+use crate::resources::Cancellation;
 
 /// Divides by the scale, and adds the offset.
 #[derive(Clone, Copy, Debug)]

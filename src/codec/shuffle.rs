@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use super::contract::{Codec, Fault};
-use crate::array::{ByteOrder, Cancellation, Cancelled, Planes, step_of};
+use crate::array::{ByteOrder, Planes};
+use crate::resources::{Cancellation, Cancelled, step_of};
 
 /// Undoes a byte shuffle.
 #[derive(Clone, Copy, Debug)]

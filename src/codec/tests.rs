@@ -11,7 +11,8 @@ use super::{
     bitshuffle::Inner,
     pipeline::tests::{decode, zlib},
 };
-use crate::array::{Cancellation, Kind, Number};
+use crate::array::{Kind, Number};
+use crate::resources::Cancellation;
 
 /// Each byte encoded by itself.
 fn each(data: &[u8], encode: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {

@@ -3,7 +3,8 @@
 use ndarray::{ArrayView, ArrayViewMut, IxDyn};
 
 use super::contract::{Codec, Fault};
-use crate::array::{Cancellation, write_each};
+use crate::array::write_each;
+use crate::resources::Cancellation;
 
 /// Puts axes back in their order.
 #[derive(Clone, Debug)]

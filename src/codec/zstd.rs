@@ -11,7 +11,7 @@ use super::{
     contract::{Codec, Fault},
     parts::{early_end, first, for_each_byte},
 };
-use crate::array::Cancellation;
+use crate::resources::Cancellation;
 
 /// Zstandard, by its own library.
 #[derive(Clone, Copy, Debug)]

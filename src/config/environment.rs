@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Command, builder::Resettable};
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// What our variables begin with.
 const PREFIX: &str = "REDUCTIONIST_";

@@ -2,6 +2,7 @@
 
 mod chunk_cache;
 mod environment;
+mod error;
 mod memory;
 mod open_files;
 mod origins;
@@ -15,14 +16,15 @@ use clap::{CommandFactory, FromArgMatches, Parser, builder::BoolishValueParser};
 
 use crate::{
     credentials::TlsFiles,
-    plan::SizeLimits,
+    engine::SizeLimits,
     request::Defaults,
-    resource_manager::ResourceLimits,
+    resources::ResourceLimits,
     source::{Addressing, PerStore, Policy, Prefixes, RetryPolicy, S3Settings},
     telemetry::{self, LogFilter, LogFormat},
 };
 
 use chunk_cache::ChunkCacheArgs;
+use error::ConfigError;
 use memory::available_memory;
 pub use open_files::OpenFiles;
 use origins::origins;
@@ -301,11 +303,6 @@ pub struct Config {
     /// What an operator should know of settings that make sense, and perhaps not the sense that is meant.
     pub told: Vec<String>,
 }
-
-/// A setting that makes no sense, in one line.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
 
 /// Largest default for one chunk.
 const LARGEST_DEFAULT_CHUNK: usize = 1 << 30;

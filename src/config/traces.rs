@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, time::Duration};
 
 use url::Url;
 
-use super::ConfigError;
+use super::error::ConfigError;
 use crate::telemetry::{Protocol, TraceSettings};
 
 /// Which requests can be traced: the samplers of the specification that there are here.

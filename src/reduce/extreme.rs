@@ -1,125 +1,200 @@
-//! The largest rank: what `max` and `min` have in common.
+//! The largest and the smallest element.
 //!
-//! Ranks are integers, of which the largest is the same in whatever order it is looked for.
+//! Elements become ranks first, signed integers of which the largest is the same in whatever order it is looked for: one
+//! loop for all types of a width, and for both ends of their order.
 
-use std::marker::PhantomData;
-
+use bytemuck::cast_slice_mut;
 use multiversion::multiversion;
 
-use crate::array::{
-    Block, COLUMNS, Columns, Element, IsValid, ROWS_AT_A_TIME, Rank, Rows, Tally, Validity, by_blocks, with_validity,
+use super::{
+    operation::{Accumulator, NumOperation, States},
+    rows::{COLUMNS, Columns, PIECE, ROWS_AT_A_TIME, Rows, by_blocks},
+    rule::{Known, ResultSpec, Rule},
+};
+use crate::array::{DType, Element, Packing, Rank, Unpacked, dtype::with_dtype};
+
+/// The largest element: NaN if any is NaN, +0.0 above −0.0. Of nothing: the lowest value of the dtype, −∞ in floating ones.
+pub(super) const MAX: Rule = Rule {
+    summary: "Largest element",
+    accumulator: |packing| Some(largest_unless(reverses(packing))),
+    finish: |known, spec, results| {
+        finish(known, spec, largest_unless(reverses(spec.packing)), f64::NEG_INFINITY, results);
+        Ok(())
+    },
+    ..EXTREME
 };
 
-/// Which end of the order ranks are counted from.
-pub(super) trait Ranking<T: Element> {
-    fn rank(element: T) -> T::Rank;
+/// The smallest element: NaN if any is NaN, −0.0 below +0.0. Of nothing: the highest value of the dtype, +∞ in floating
+/// ones.
+pub(super) const MIN: Rule = Rule {
+    summary: "Smallest element",
+    accumulator: |packing| Some(largest_unless(!reverses(packing))),
+    finish: |known, spec, results| {
+        finish(known, spec, largest_unless(!reverses(spec.packing)), f64::INFINITY, results);
+        Ok(())
+    },
+    ..EXTREME
+};
 
-    fn element(rank: T::Rank) -> T;
+/// What both have in common.
+const EXTREME: Rule = Rule {
+    summary: "",
+    takes_result_dtype: false,
+    unpacks: true,
+    default_dtype: |elements| elements,
+    accumulator: |_| None,
+    finish: |_, _, _| Ok(()),
+};
+
+/// Whether the largest of packed values stands for the smallest.
+fn reverses(packing: Option<Packing>) -> bool {
+    packing.is_some_and(Packing::reverses)
 }
 
-/// The rank of an element, or the lowest if it is missing.
-#[inline(always)]
-fn rank_if<T: Element, R: Ranking<T>>(is_valid: bool, element: T) -> T::Rank {
-    if is_valid { R::rank(element) } else { T::Rank::LOWEST }
+const fn largest_unless(is_smallest: bool) -> Accumulator {
+    if is_smallest { Accumulator::Smallest } else { Accumulator::Largest }
 }
 
-/// The larger of each rank and those of a row, at most a piece in all.
-pub(super) fn fold_rows<T: Element, R: Ranking<T>>(
-    ranks: &mut [T::Rank],
-    counts: &mut [u32],
-    rows: Rows<'_, T>,
-    validity: Validity<T>,
-    ranking: PhantomData<R>,
-) {
-    with_validity!(validity, valid => fold_valid_rows(ranks, counts, rows, valid, ranking));
+/// The largest rank of the elements of each result, or the largest reverse rank.
+pub(super) struct Ranks<T: Element, const REVERSE: bool> {
+    largest: Vec<T::Rank>,
+    /// Room for the ranks of a piece, once it is needed.
+    scratch: Vec<T::Rank>,
+    widened: Vec<i64>,
 }
 
-#[multiversion(targets = "simd")]
-fn fold_valid_rows<T: Element, R: Ranking<T>, V: IsValid<T>>(
-    ranks: &mut [T::Rank],
-    counts: &mut [u32],
-    rows: Rows<'_, T>,
-    valid: V,
-    _: PhantomData<R>,
-) {
-    for ((rank, count), row) in ranks.iter_mut().zip(counts).zip(rows.iter()) {
-        let (mut largest, mut tally) = (*rank, T::Tally::ZERO);
-        for &element in row {
-            let is_valid = valid.is_valid(element);
-            largest = largest.max(rank_if::<T, R>(is_valid, element));
-            tally = tally.plus(is_valid);
+impl<T: Element, const REVERSE: bool> Ranks<T, REVERSE> {
+    /// For so many results.
+    pub(super) fn new(results: usize) -> Self {
+        let results = results.min(COLUMNS);
+        Self { largest: vec![T::Rank::LOWEST; results], scratch: Vec::new(), widened: vec![0; results] }
+    }
+}
+
+impl<T: Element, const REVERSE: bool> NumOperation<T::Word> for Ranks<T, REVERSE> {
+    fn neutral(&self) -> T::Word {
+        bytemuck::cast(if REVERSE { T::HIGHEST } else { T::LOWEST })
+    }
+
+    fn clear(&mut self, width: usize) {
+        self.largest.iter_mut().take(width).for_each(|rank| *rank = T::Rank::LOWEST);
+    }
+
+    fn fold_rows(&mut self, first: usize, rows: Rows<'_, T::Word>) {
+        let Some(largest) = self.largest.get_mut(first..) else { return };
+        fold_rows(largest, ranks::<T, REVERSE>(rows, &mut self.scratch));
+    }
+
+    fn fold_columns(&mut self, rows: Rows<'_, T::Word>) {
+        for rows in rows.groups(PIECE / rows.row_len().min(PIECE)) {
+            fold_columns(&mut self.largest, ranks::<T, REVERSE>(rows, &mut self.scratch));
         }
-        *rank = largest;
-        *count += tally.count();
+    }
+
+    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
+        for (wide, rank) in self.widened.iter_mut().zip(&self.largest).take(width) {
+            *wide = rank.widened();
+        }
+        let ranks = self.widened.get(..width).unwrap_or(&self.widened);
+        *(if REVERSE { &mut states.smallest } else { &mut states.largest }) = ranks;
     }
 }
 
-/// Writes the element of each rank.
+/// The ranks of the elements of a piece: they themselves, where they are signed integers.
+fn ranks<'a, T: Element, const REVERSE: bool>(
+    rows: Rows<'a, T::Word>,
+    room: &'a mut Vec<T::Rank>,
+) -> Rows<'a, T::Rank> {
+    if T::IS_RANK && !REVERSE {
+        return rows.cast();
+    }
+    let len = rows.len() * rows.row_len();
+    if room.len() < len {
+        room.resize(len, T::Rank::LOWEST);
+    }
+    let room = room.split_at_mut(len).0;
+    write_ranks::<T, REVERSE>(rows.cast(), room);
+    Rows::dense(room, rows.row_len())
+}
+
 #[multiversion(targets = "simd")]
-pub(super) fn write<T: Element, R: Ranking<T>>(ranks: &[T::Rank], results: &mut [T], _: PhantomData<R>) {
-    for (result, &rank) in results.iter_mut().zip(ranks) {
-        *result = R::element(rank).canonical();
+fn write_ranks<T: Element, const REVERSE: bool>(rows: Rows<'_, T>, ranks: &mut [T::Rank]) {
+    for (row, ranks) in rows.iter().zip(ranks.chunks_exact_mut(rows.row_len())) {
+        for (rank, &element) in ranks.iter_mut().zip(row) {
+            *rank = if REVERSE { element.reverse_rank() } else { element.rank() };
+        }
     }
 }
 
-/// The largest rank of each column.
-pub struct LargestRanks<T: Element, R> {
-    ranks: [T::Rank; COLUMNS],
-    ranking: PhantomData<R>,
+/// The larger of each rank and those of a row.
+#[multiversion(targets = "simd")]
+fn fold_rows<R: Rank>(largest: &mut [R], rows: Rows<'_, R>) {
+    for (largest, row) in largest.iter_mut().zip(rows.iter()) {
+        *largest = row.iter().fold(*largest, |largest, &rank| largest.max(rank));
+    }
 }
 
 #[multiversion(targets = "simd")]
-fn fold_columns<T: Element, R: Ranking<T>, V: IsValid<T>>(
-    ranks: &mut [T::Rank],
-    counts: &mut [u32],
-    rows: Rows<'_, T>,
-    valid: V,
-    ranking: PhantomData<R>,
-) {
+fn fold_columns<R: Rank>(largest: &mut [R], rows: Rows<'_, R>) {
     for rows in rows.groups(ROWS_AT_A_TIME) {
-        by_blocks!(rows.row_len(), fold_block(ranks, counts, rows, valid, ranking));
+        by_blocks!(rows.row_len(), fold_block(largest, rows));
     }
 }
 
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-fn fold_block<T: Element, R: Ranking<T>, V: IsValid<T>, const N: usize>(
-    block: Block<N>,
-    ranks: &mut [T::Rank],
-    counts: &mut [u32],
-    rows: Rows<'_, T>,
-    valid: V,
-    _: PhantomData<R>,
-) {
-    let (Some(ranks), Some(counts)) = (block.of(ranks), block.of(counts)) else { return };
-    let (mut largest, mut tallies) = (*ranks, [T::Tally::ZERO; N]);
-    for row in rows.blocks::<N>(block.first) {
+fn fold_block<R: Rank, const N: usize>(columns: Columns<N>, largest: &mut [R], rows: Rows<'_, R>) {
+    let Some(states) = columns.of(largest) else { return };
+    let mut largest = *states;
+    for row in rows.blocks::<N>(columns.first) {
         for i in 0..N {
-            let is_valid = valid.is_valid(row[i]);
-            largest[i] = largest[i].max(rank_if::<T, R>(is_valid, row[i]));
-            tallies[i] = tallies[i].plus(is_valid);
+            largest[i] = largest[i].max(row[i]);
         }
     }
-    *ranks = largest;
-    for i in 0..N {
-        counts[i] += tallies[i].count();
+    *states = largest;
+}
+
+/// Writes the elements of ranks, or the values that they stand for; those of no elements stand for `nothing`.
+fn finish(known: Known<'_>, spec: ResultSpec, accumulator: Accumulator, nothing: f64, results: &mut [u8]) {
+    with_dtype!(known.elements, T => {
+        if accumulator == Accumulator::Smallest {
+            write(known, known.states.smallest, T::of_reverse_rank, spec, nothing, results);
+        } else {
+            write(known, known.states.largest, T::of_rank, spec, nothing, results);
+        }
+    });
+}
+
+fn write<T: Element>(
+    known: Known<'_>,
+    ranks: &[i64],
+    element: fn(T::Rank) -> T,
+    spec: ResultSpec,
+    nothing: f64,
+    results: &mut [u8],
+) {
+    let element = |&rank: &i64| element(T::Rank::narrowed(rank)).canonical();
+    match (spec.packing, spec.dtype) {
+        (None, _) => {
+            for (result, rank) in cast_slice_mut::<u8, T>(results).iter_mut().zip(ranks) {
+                *result = element(rank);
+            }
+        }
+        (Some(packing), dtype) => {
+            let unpacked = ranks
+                .iter()
+                .zip(known.counts)
+                .map(|(rank, &count)| if count == 0 { nothing } else { packing.unpack(element(rank).to_f64()) });
+            match dtype {
+                DType::Float32 => write_unpacked::<f32>(unpacked, cast_slice_mut(results)),
+                _ => write_unpacked::<f64>(unpacked, cast_slice_mut(results)),
+            }
+        }
     }
 }
 
-impl<T: Element, R: Ranking<T>> Columns<T, T::Rank> for LargestRanks<T, R> {
-    fn new() -> Self {
-        Self { ranks: [T::Rank::LOWEST; COLUMNS], ranking: PhantomData }
-    }
-
-    fn clear(&mut self, width: usize) {
-        self.ranks.iter_mut().take(width).for_each(|rank| *rank = T::Rank::LOWEST);
-    }
-
-    fn add_rows(&mut self, counts: &mut [u32], rows: Rows<'_, T>, validity: Validity<T>) {
-        with_validity!(validity, valid => fold_columns(&mut self.ranks, counts, rows, valid, self.ranking));
-    }
-
-    fn write(&mut self, states: &mut [T::Rank]) {
-        states.iter_mut().zip(&self.ranks).for_each(|(state, &rank)| *state = rank);
+fn write_unpacked<U: Unpacked>(unpacked: impl Iterator<Item = f64>, results: &mut [U]) {
+    for (result, unpacked) in results.iter_mut().zip(unpacked) {
+        *result = U::nearest(unpacked);
     }
 }

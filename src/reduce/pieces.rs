@@ -1,167 +1,234 @@
-//! From parts of a view to rows in memory.
+//! From blocks of rows to what kernels take: elements as the machine wants them, and masks of those that are not missing.
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use multiversion::multiversion;
 
-use crate::array::{
-    COLUMNS, Cancellation, Cancelled, Element, MissingRules, PIECE, Rows, Storage, Validity, copy_to_native, to_native,
+use super::{
+    layout::Block,
+    rows::{COLUMNS, Columns, PIECE, ROWS_AT_A_TIME, Rows, by_blocks},
+    screen::{Screen, fill},
+};
+use crate::{
+    array::{Storage, Word, copy_to_native, to_native},
+    resources::{Cancellation, Cancelled},
 };
 
-/// Rows that are added to columns in one call, whether they are where they were or were loaded: what they come to may be
-/// one term of a sum, which must not depend on that.
+/// Rows that are added to columns in one call: what they come to may be one term of a sum, which must not depend on where
+/// they lie.
 const MAX_ROWS: usize = 64;
 
-/// Cuts blocks of a view into what kernels take. Rows that lie in memory as the machine and the missing rules want them
-/// are taken from where they are; others are brought into scratch memory that fits the caches.
-pub(super) struct Pieces<'a, T> {
-    chunk: Chunk<'a, T>,
-    /// Scratch memory, once it is needed.
-    native: Vec<T>,
-    cancellation: Cancellation,
-}
-
-/// What views are parts of.
-struct Chunk<'a, T> {
-    elements: &'a [T],
+/// Cuts blocks into pieces. Rows that lie in memory as the machine wants them are taken from where they are; others are
+/// brought into scratch memory.
+pub(super) struct Pieces<'a, W: Word> {
+    elements: &'a [W],
     storage: Storage,
-    missing: &'a MissingRules<T>,
+    screen: Option<&'a dyn Screen<W>>,
+    cancellation: &'a Cancellation,
+    /// Elements as the machine wants them, once they have to be loaded.
+    native: Vec<W>,
+    /// Masks of the elements of a piece, and the elements with others in the place of missing ones.
+    masks: Vec<W>,
+    filled: Vec<W>,
 }
 
-impl<'a, T: Element> Pieces<'a, T> {
-    /// Pieces of views of `elements`, which lie as `storage` says.
+/// Some rows, and which of their elements are not missing.
+pub(super) struct Piece<'a, W> {
+    rows: Rows<'a, W>,
+    missing: Option<Masked<'a, W>>,
+}
+
+/// What is needed where elements may be missing.
+struct Masked<'a, W> {
+    masks: &'a [W],
+    /// The elements, with this in the place of missing ones once it is asked for.
+    filled: &'a mut [W],
+    neutral: Option<W>,
+}
+
+impl<'a, W: Word> Pieces<'a, W> {
+    /// Pieces of `elements`, which lie as `storage` says, and of which some are missing if there is a screen.
     pub(super) fn new(
-        elements: &'a [T],
-        missing: &'a MissingRules<T>,
+        elements: &'a [W],
         storage: Storage,
-        cancellation: Cancellation,
+        screen: Option<&'a dyn Screen<W>>,
+        cancellation: &'a Cancellation,
     ) -> Self {
-        Self { chunk: Chunk { elements, storage, missing }, native: Vec::new(), cancellation }
+        Self { elements, storage, screen, cancellation, native: Vec::new(), masks: Vec::new(), filled: Vec::new() }
     }
 
-    /// Which elements of the pieces are missing.
-    pub(super) const fn validity(&self) -> Validity<T> {
-        self.chunk.missing.validity()
-    }
-
-    /// Hands out the block in parts of at most [`PIECE`] elements, parts of rows if these are longer, with the number of
+    /// Hands out the block in pieces of at most [`PIECE`] elements, parts of rows if these are longer, with the number of
     /// the first row in it.
     ///
     /// # Errors
     /// If nobody waits for what is made of them.
     pub(super) fn cut_rows(
         &mut self,
-        block: &ArrayView2<'_, T>,
-        mut take: impl FnMut(usize, Rows<'_, T>),
+        block: Block,
+        mut take: impl FnMut(usize, &mut Piece<'_, W>),
     ) -> Result<(), Cancelled> {
-        let row_len = block.ncols().max(1);
-        let rows_per_piece = (PIECE / row_len).clamp(1, COLUMNS);
-        match self.chunk.in_place(block) {
-            Some(rows) if row_len <= PIECE => {
-                for (number, rows) in rows.groups(rows_per_piece).enumerate() {
-                    self.cancellation.check()?;
-                    take(number * rows_per_piece, rows);
-                }
-            }
-            Some(rows) => {
-                for (number, row) in rows.iter().enumerate() {
-                    for piece in row.chunks(PIECE) {
-                        self.cancellation.check()?;
-                        take(number, Rows::dense(piece, piece.len()));
-                    }
-                }
-            }
-            None => {
-                for (number, rows) in block.axis_chunks_iter(Axis(0), rows_per_piece).enumerate() {
-                    for piece in rows.axis_chunks_iter(Axis(1), PIECE) {
-                        self.cancellation.check()?;
-                        take(number * rows_per_piece, self.load(&piece));
-                    }
-                }
+        let rows_per_piece = (PIECE / block.row.len.max(1)).clamp(1, COLUMNS);
+        for (number, rows) in block.by_rows(rows_per_piece).enumerate() {
+            for part in rows.by_columns(PIECE) {
+                take(number * rows_per_piece, &mut self.piece(part)?);
             }
         }
         Ok(())
     }
 
-    /// Hands out the block, of at most [`COLUMNS`] columns, in parts of whole rows.
+    /// Hands out the block, of at most [`COLUMNS`] columns, in pieces of whole rows.
     ///
     /// # Errors
     /// If nobody waits for what is made of them.
     pub(super) fn cut_columns(
         &mut self,
-        block: &ArrayView2<'_, T>,
-        mut take: impl FnMut(Rows<'_, T>),
+        block: Block,
+        mut take: impl FnMut(&mut Piece<'_, W>),
     ) -> Result<(), Cancelled> {
-        if let Some(rows) = self.chunk.in_place(block) {
-            for rows in rows.groups(MAX_ROWS) {
-                self.cancellation.check()?;
-                take(rows);
-            }
-            return Ok(());
-        }
-        for rows in block.axis_chunks_iter(Axis(0), MAX_ROWS) {
-            self.cancellation.check()?;
-            take(self.load(&rows));
-        }
-        Ok(())
+        block.by_rows(MAX_ROWS).try_for_each(|rows| {
+            take(&mut self.piece(rows)?);
+            Ok(())
+        })
     }
 
-    /// At most [`MAX_ROWS`] times [`COLUMNS`] elements, as the machine and the missing rules want them.
-    fn load(&mut self, block: &ArrayView2<'_, T>) -> Rows<'_, T> {
-        let row_len = block.ncols().max(1);
-        if self.native.len() < block.len() {
-            self.native.resize(block.len(), T::NOTHING);
-        }
-        let room = self.native.split_at_mut(block.len()).0;
-        if let Ok(row) = block.view().into_shape_with_order(block.len()) {
-            // Rows without gaps are one.
-            self.chunk.load(&row, room);
-        } else {
-            let rooms = room.chunks_exact_mut(row_len);
-            block.rows().into_iter().zip(rooms).for_each(|(row, room)| self.chunk.load(&row, room));
-        }
-        Rows::dense(room, row_len)
+    fn piece(&mut self, block: Block) -> Result<Piece<'_, W>, Cancelled> {
+        self.cancellation.check()?;
+        let rows = match in_place(self.elements, self.storage, block) {
+            Some(rows) => rows,
+            None => load(self.elements, self.storage, block, &mut self.native),
+        };
+        let missing = self.screen.map(|screen| {
+            let len = rows.len() * rows.row_len();
+            let masks = room(&mut self.masks, len);
+            screen.screen(rows, masks);
+            Masked { masks, filled: room(&mut self.filled, len), neutral: None }
+        });
+        Ok(Piece { rows, missing })
     }
 }
 
-impl<'a, T: Element> Chunk<'a, T> {
-    /// The rows of a block where they are; None if they must be loaded.
-    fn in_place(&self, block: &ArrayView2<'_, T>) -> Option<Rows<'a, T>> {
-        if !self.storage.is_native::<T>() || self.missing.has_marks() {
-            return None;
+impl<W: Word> Piece<'_, W> {
+    /// Adds the number of elements of each row that are not missing to its count.
+    pub(super) fn count_rows(&self, counts: &mut [u64]) {
+        match &self.missing {
+            Some(missing) => count_rows(Rows::dense(missing.masks, self.rows.row_len()), counts),
+            None => counts.iter_mut().take(self.rows.len()).for_each(|count| *count += self.rows.row_len() as u64),
         }
-        let (rows, row_len) = block.dim();
-        let [row_stride, stride] = block.strides() else { return None };
-        let is_row_in_memory = *stride == 1 || row_len == 1;
-        let row_stride = if rows == 1 { row_len } else { usize::try_from(*row_stride).ok()? };
-        if !is_row_in_memory || row_stride < row_len {
-            return None;
-        }
-        let len = row_stride.checked_mul(rows.checked_sub(1)?)?.checked_add(row_len)?;
-        let memory = self.elements.get(self.index_of(block.as_ptr())?..)?.get(..len)?;
-        std::ptr::eq(memory.as_ptr(), block.as_ptr()).then(|| Rows::new(memory, row_stride, row_len))
     }
 
-    /// The number of the element that stands here.
-    fn index_of(&self, element: *const T) -> Option<usize> {
-        Some(element.addr().checked_sub(self.elements.as_ptr().addr())? / size_of::<T>())
+    /// Adds the number of all elements that are not missing to the first count.
+    pub(super) fn count_all(&self, counts: &mut [u64]) {
+        let len = self.rows.len() * self.rows.row_len();
+        match (&self.missing, counts.first_mut()) {
+            (Some(missing), _) => count_rows(Rows::dense(missing.masks, len), counts),
+            (None, Some(count)) => *count += len as u64,
+            (None, None) => {}
+        }
     }
 
-    /// Copies a row as the machine and the missing rules want it; both have the same length.
-    fn load(&self, row: &ArrayView1<'_, T>, room: &mut [T]) {
-        let Storage { byte_order, shuffled } = self.storage;
-        match row.to_slice() {
-            _ if shuffled => {
-                let first = self.index_of(row.as_ptr()).unwrap_or(usize::MAX);
-                debug_assert!(first < self.elements.len(), "rows are parts of the chunk");
-                let step = if row.len() == 1 { 1 } else { row.strides().first().copied().unwrap_or(1) };
-                self.storage.join(self.elements, first, step, room);
-            }
-            Some(row) if byte_order.is_native::<T>() => return self.missing.mark_copy(row, room),
-            Some(row) => copy_to_native(row, room, byte_order),
-            None => {
-                room.iter_mut().zip(row).for_each(|(element, &source)| *element = source);
-                to_native(room, byte_order);
-            }
+    /// Adds the number of elements of each column that are not missing to its count.
+    pub(super) fn count_columns(&self, counts: &mut [u64]) {
+        match &self.missing {
+            Some(missing) => count_columns(Rows::dense(missing.masks, self.rows.row_len()), counts),
+            None => counts.iter_mut().take(self.rows.row_len()).for_each(|count| *count += self.rows.len() as u64),
         }
-        self.missing.mark(room);
+    }
+
+    /// The rows, with `neutral` in the place of missing elements.
+    pub(super) fn rows(&mut self, neutral: W) -> Rows<'_, W> {
+        let Some(missing) = &mut self.missing else { return self.rows };
+        if missing.neutral != Some(neutral) {
+            fill(self.rows, missing.masks, neutral, missing.filled);
+            missing.neutral = Some(neutral);
+        }
+        Rows::dense(missing.filled, self.rows.row_len())
+    }
+}
+
+/// Room for `len` words, made larger if it is not enough.
+fn room<W: Word>(scratch: &mut Vec<W>, len: usize) -> &mut [W] {
+    if scratch.len() < len {
+        scratch.resize(len, W::NONE);
+    }
+    scratch.split_at_mut(len).0
+}
+
+/// The rows of a block where they are; None if they must be loaded.
+fn in_place<W: Word>(elements: &[W], storage: Storage, block: Block) -> Option<Rows<'_, W>> {
+    let Block { first, rows, row } = block;
+    if !storage.is_native::<W>() || row.step != 1 && row.len != 1 {
+        return None;
+    }
+    let step = if rows.len == 1 { row.len } else { usize::try_from(rows.step).ok()? };
+    if step < row.len {
+        return None;
+    }
+    let len = step.checked_mul(rows.len.checked_sub(1)?)?.checked_add(row.len)?;
+    Some(Rows::new(elements.get(first..)?.get(..len)?, step, row.len))
+}
+
+/// The rows of a block as the machine wants them, brought into scratch memory.
+fn load<'a, W: Word>(elements: &[W], storage: Storage, block: Block, scratch: &'a mut Vec<W>) -> Rows<'a, W> {
+    let Block { rows, row, .. } = block;
+    let room = room(scratch, rows.len * row.len);
+    let is_one_row = rows.len == 1 || rows.step == row.step.wrapping_mul(row.len.cast_signed());
+    if is_one_row {
+        load_row(elements, storage, block.first, row.step, room);
+    } else {
+        for (row, room) in block.by_rows(1).zip(room.chunks_exact_mut(row.len)) {
+            load_row(elements, storage, row.first, row.row.step, room);
+        }
+    }
+    Rows::dense(room, row.len)
+}
+
+/// As many elements as there is room for, `step` apart from the `first` on.
+fn load_row<W: Word>(elements: &[W], storage: Storage, first: usize, step: isize, room: &mut [W]) {
+    if storage.shuffled {
+        storage.join(elements, first, step, room);
+    } else if step == 1 {
+        let row = elements.get(first..).and_then(|rest| rest.get(..room.len())).unwrap_or_default();
+        copy_to_native(row, room, storage.byte_order);
+    } else {
+        let mut at = Some(first);
+        for element in room.iter_mut() {
+            *element = at.and_then(|at| elements.get(at)).copied().unwrap_or(W::NONE);
+            at = at.and_then(|at| at.checked_add_signed(step));
+        }
+        to_native(room, storage.byte_order);
+    }
+}
+
+/// Masks of a row that are counted at one time: their number fits the word.
+const fn tallied<W>() -> usize {
+    if size_of::<W>() == 1 { 128 } else { PIECE }
+}
+
+#[multiversion(targets = "simd")]
+fn count_rows<W: Word>(masks: Rows<'_, W>, counts: &mut [u64]) {
+    for (count, row) in counts.iter_mut().zip(masks.iter()) {
+        for masks in row.chunks(tallied::<W>()) {
+            *count += masks.iter().fold(W::NONE, |tally, &mask| tally.tallied(mask)).count();
+        }
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn count_columns<W: Word>(masks: Rows<'_, W>, counts: &mut [u64]) {
+    for masks in masks.groups(ROWS_AT_A_TIME) {
+        by_blocks!(masks.row_len(), count_block(counts, masks));
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
+fn count_block<W: Word, const N: usize>(columns: Columns<N>, counts: &mut [u64], masks: Rows<'_, W>) {
+    let Some(counts) = columns.of(counts) else { return };
+    let mut tallies = [W::NONE; N];
+    for row in masks.blocks::<N>(columns.first) {
+        for i in 0..N {
+            tallies[i] = tallies[i].tallied(row[i]);
+        }
+    }
+    for i in 0..N {
+        counts[i] += tallies[i].count();
     }
 }

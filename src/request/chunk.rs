@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     array::{Number, Slice},
-    source::ByteRange,
+    source::Range,
 };
 
 /// The chunk, and the selected part of it.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    pub(super) range: ByteRange,
+    pub(super) range: Range,
     /// What all its elements are, if it was never written.
     pub(super) fill_value: Option<Number>,
     /// A slice for each dimension; None for all of the chunk.
@@ -45,7 +45,7 @@ impl Chunk {
 }
 
 /// The bytes to read: none of a chunk that was never written, of which shape and fill value are known instead.
-fn range(data: &RequestData, problems: &mut Problems) -> Result<ByteRange, Noted> {
+fn range(data: &RequestData, problems: &mut Problems) -> Result<Range, Noted> {
     let size = match data.size {
         Some(0) if !problems.is_given("fill_value", data.fill_value.as_ref()) => {
             Err("must be at least 1 byte; a chunk that was never written needs fill_value")
@@ -61,7 +61,7 @@ fn range(data: &RequestData, problems: &mut Problems) -> Result<ByteRange, Noted
     let is_possible = offset.checked_add(data.size.unwrap_or(0)).is_some_and(|end| i64::try_from(end).is_ok());
     let offset = if is_possible { Ok(offset) } else { Err("offset + size is more than any object can have") };
     let offset = problems.checked("offset", offset);
-    Ok(ByteRange { offset: offset?, size: size? })
+    Ok(Range::new(offset?, size?))
 }
 
 fn selection(selection: &[SliceData], shape: Option<&Vec<u64>>, problems: &mut Problems) -> Result<Vec<Slice>, Noted> {

@@ -8,18 +8,8 @@ use super::{
 use crate::{
     array::{ByteOrder, DType, Order},
     codec::{Extent, FilterList, FilterPipeline, Step, ZarrChain, ZarrChunk, ZarrCodec},
+    index::Encoding,
 };
-
-/// The array that a chunk makes, and the way there from the stored bytes.
-#[derive(Debug)]
-pub(super) struct Encoding {
-    pub(super) dtype: DType,
-    /// Length of each dimension; None for one dimension of as many elements as there are.
-    pub(super) shape: Option<Vec<usize>>,
-    pub(super) order: Order,
-    pub(super) byte_order: ByteOrder,
-    pub(super) pipeline: FilterPipeline,
-}
 
 /// What lists the codecs of a chunk.
 #[derive(Clone, Copy, Debug)]
@@ -56,50 +46,50 @@ fn filters_of(data: &RequestData) -> FilterList<'_> {
     }
 }
 
-impl Encoding {
-    /// From the list of codecs, `shape`, and `byte_order` and `order` where the list does not say those.
-    pub(super) fn of(
-        data: &RequestData,
-        codecs: CodecList<'_>,
-        elements: Result<Elements, Noted>,
-        problems: &mut Problems,
-    ) -> Result<Self, Noted> {
-        // Codecs are looked at all the same if there is no dtype.
-        let stored = elements.map_or(DType::UInt8, |elements| elements.stored);
-        let shape = data.lens();
-        let (pipeline, byte_order, order) = match codecs {
-            CodecList::Zarr(codecs) => {
-                let ZarrChain { pipeline, byte_order } = zarr_chain(data, codecs, stored, shape.as_deref(), problems)?;
-                (pipeline, byte_order, Order::C)
-            }
-            CodecList::Filters(list) => {
-                let byte_order = byte_order(data, list, problems);
-                (pipeline(list, stored, problems)?, byte_order, data.order.unwrap_or_default())
-            }
-        };
-        let encoding = Self { dtype: elements?.read, shape, order, byte_order, pipeline };
-        encoding.check_size(data.size, problems);
-        Ok(encoding)
-    }
-
-    /// Notes if the dtype, shape and codecs rule out that the chunk has this size in bytes.
-    fn check_size(&self, size: Option<u64>, problems: &mut Problems) {
-        let size = size.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
-        let Some(size) = size.filter(|_| !problems.concern("shape")) else { return };
-        let dtype = self.dtype.name();
-        let Some(shape) = &self.shape else {
-            let decoded_len = self.pipeline.decoded_len(size);
-            if decoded_len.is_some_and(|len| !len.is_multiple_of(self.dtype.size())) {
-                problems.note("size", format!("is {size} bytes, not a whole number of {dtype} elements"));
-            }
-            return;
-        };
-        let decoded_len = shape.iter().try_fold(self.dtype.size(), |len, &dimension| len.checked_mul(dimension));
-        let expected = decoded_len.and_then(|len| self.pipeline.encoded_len(len));
-        if let Some(expected) = expected.filter(|&expected| expected != size) {
-            let shape = format!("shape {shape:?} of {dtype} has {expected} bytes");
-            problems.note("size", format!("is {size} bytes, but {shape} and no compression is given"));
+/// The array that a chunk makes, and the way there from the stored bytes: from the list of codecs, `shape`, and `byte_order` and
+/// `order` where the list does not say those.
+pub(super) fn encoding(
+    data: &RequestData,
+    codecs: CodecList<'_>,
+    elements: Result<Elements, Noted>,
+    problems: &mut Problems,
+) -> Result<Encoding, Noted> {
+    // Codecs are looked at all the same if there is no dtype.
+    let stored = elements.map_or(DType::UInt8, |elements| elements.stored);
+    let shape = data.lens();
+    let (pipeline, byte_order, order) = match codecs {
+        CodecList::Zarr(codecs) => {
+            let ZarrChain { pipeline, byte_order } = zarr_chain(data, codecs, stored, shape.as_deref(), problems)?;
+            (pipeline, byte_order, Order::C)
         }
+        CodecList::Filters(list) => {
+            let byte_order = byte_order(data, list, problems);
+            (pipeline(list, stored, problems)?, byte_order, data.order.unwrap_or_default())
+        }
+    };
+    let encoding = Encoding { dtype: elements?.read, shape, order, byte_order, pipeline };
+    check_size(&encoding, data.size, problems);
+    Ok(encoding)
+}
+
+/// Notes if the dtype, shape and codecs rule out that the chunk has this size in bytes.
+fn check_size(encoding: &Encoding, size: Option<u64>, problems: &mut Problems) {
+    let Encoding { dtype, shape, pipeline, .. } = encoding;
+    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0);
+    let Some(size) = size.filter(|_| !problems.concern("shape")) else { return };
+    let name = dtype.name();
+    let Some(shape) = shape else {
+        let decoded_len = pipeline.decoded_len(size);
+        if decoded_len.is_some_and(|len| !len.is_multiple_of(dtype.size())) {
+            problems.note("size", format!("is {size} bytes, not a whole number of {name} elements"));
+        }
+        return;
+    };
+    let decoded_len = shape.iter().try_fold(dtype.size(), |len, &dimension| len.checked_mul(dimension));
+    let expected = decoded_len.and_then(|len| pipeline.encoded_len(len));
+    if let Some(expected) = expected.filter(|&expected| expected != size) {
+        let shape = format!("shape {shape:?} of {name} has {expected} bytes");
+        problems.note("size", format!("is {size} bytes, but {shape} and no compression is given"));
     }
 }
 

@@ -6,8 +6,9 @@ use super::{
     problem::{Noted, Problems},
 };
 use crate::{
-    array::{DType, Missing, Number, Packing},
-    operation::Traits,
+    array::{DType, Packing},
+    operation::{Accepts, Operation},
+    reduce::Question,
 };
 
 /// What a server decides where a request does not.
@@ -17,47 +18,37 @@ pub struct Defaults {
     pub keepdims: bool,
 }
 
-/// What is asked of the selected elements, whatever array they are of.
-#[derive(Debug)]
-pub(super) struct Question {
-    /// For each dimension, whether to reduce it; None for all.
-    pub(super) reduced: Option<Vec<bool>>,
-    pub(super) missing: Missing<Number>,
-    pub(super) packing: Option<Packing>,
-    pub(super) result_dtype: Option<DType>,
-    pub(super) keepdims: bool,
-}
-
-impl Question {
-    /// From `axis`, `missing`, `scale_factor`, `add_offset`, `result_dtype` and `keepdims`, as far as the operation heeds them.
-    pub(super) fn of(
-        data: &RequestData,
-        elements: Result<Elements, Noted>,
-        operation: Traits,
-        defaults: Defaults,
-        problems: &mut Problems,
-    ) -> Result<Self, Noted> {
-        let reduced = data.axis.as_ref().filter(|_| operation.uses_axis).map(|axis| {
-            let shape = problems.needed("axis", "shape", data.shape.as_ref())?;
-            problems.checked("axis", axis.reduced(shape.len()))
-        });
-        let missing = data.missing.as_ref().map(|missing| problems.checked("missing", missing.rules(elements?)));
-        let is_packed = problems.is_given("scale_factor", data.scale_factor.as_ref())
-            || problems.is_given("add_offset", data.add_offset.as_ref());
-        let packing = packing(data, problems);
-        let dtype = elements.map(|elements| elements.read);
-        let result_dtype = data.result_dtype.map(|result| {
-            let checked = result_dtype(result, dtype.ok(), is_packed, operation);
-            problems.checked("result_dtype", checked.map(|()| result))
-        });
-        Ok(Self {
-            reduced: reduced.transpose()?,
-            missing: missing.transpose()?.unwrap_or_default(),
-            packing: packing?.filter(|_| operation.unpacks),
-            result_dtype: result_dtype.transpose()?,
-            keepdims: data.keepdims.unwrap_or(defaults.keepdims),
-        })
-    }
+/// What an operation is asked, from `axis`, `missing`, `scale_factor`, `add_offset`, `result_dtype` and `keepdims`, as far as it
+/// heeds them.
+pub(super) fn question(
+    data: &RequestData,
+    elements: Result<Elements, Noted>,
+    operation: Operation,
+    defaults: Defaults,
+    problems: &mut Problems,
+) -> Result<Question, Noted> {
+    let accepts = operation.accepts();
+    let reduced = data.axis.as_ref().filter(|_| accepts.axis).map(|axis| {
+        let shape = problems.needed("axis", "shape", data.shape.as_ref())?;
+        problems.checked("axis", axis.reduced(shape.len()))
+    });
+    let missing = data.missing.as_ref().map(|missing| problems.checked("missing", missing.rules(elements?)));
+    let is_packed = problems.is_given("scale_factor", data.scale_factor.as_ref())
+        || problems.is_given("add_offset", data.add_offset.as_ref());
+    let packing = packing(data, problems);
+    let dtype = elements.map(|elements| elements.read);
+    let result_dtype = data.result_dtype.map(|result| {
+        let checked = result_dtype(result, dtype.ok(), is_packed, accepts);
+        problems.checked("result_dtype", checked.map(|()| result))
+    });
+    Ok(Question {
+        statistics: operation.statistic().into_iter().collect(),
+        reduced: reduced.transpose()?,
+        missing: missing.transpose()?.unwrap_or_default(),
+        packing: packing?.filter(|_| accepts.packing),
+        result_dtype: result_dtype.transpose()?,
+        keepdims: data.keepdims.unwrap_or(defaults.keepdims),
+    })
 }
 
 /// How to unpack values; None if they are not packed.
@@ -81,15 +72,14 @@ fn finite(number: f64) -> Result<f64, &'static str> {
 }
 
 /// Whether results can be of the dtype `result`, where elements are of `dtype`, if that is known.
-fn result_dtype(result: DType, dtype: Option<DType>, is_packed: bool, operation: Traits) -> Result<(), String> {
-    let Traits { takes_result_dtype, unpacks, .. } = operation;
+fn result_dtype(result: DType, dtype: Option<DType>, is_packed: bool, accepts: Accepts) -> Result<(), String> {
     match dtype {
-        _ if unpacks && is_packed => match result {
+        _ if accepts.packing && is_packed => match result {
             DType::Float32 | DType::Float64 => Ok(()),
             _ => Err(format!("{} cannot be that of unpacked values: use float32 or float64", result.name())),
         },
-        _ if !takes_result_dtype => {
-            let unless = if unpacks { ", unless scale_factor or add_offset is given" } else { "" };
+        _ if !accepts.result_dtype => {
+            let unless = if accepts.packing { ", unless scale_factor or add_offset is given" } else { "" };
             Err(format!("is for sum only{unless}"))
         }
         Some(dtype) if !can_sum_to(dtype, result) => Err(format!(

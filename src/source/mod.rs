@@ -1,69 +1,51 @@
-//! Bytes in: a location and a range become an encoded chunk.
+//! Where bytes come from: a location and a range go in, the bytes and the version of their object come out.
+//!
+//! `s3/`, `http/` and `file/` read, `transport/` is what the first two share, and `wrap/` is what is done around reading. A length is
+//! checked before memory is taken for it, and all memory is of the reader's budget.
 
-mod address;
-mod answer;
-mod any;
-mod aws;
-mod body;
-mod counted;
 mod error;
 mod file;
-mod file_root;
 mod http;
-mod http_client;
-mod limited;
+mod locate;
+mod location;
 mod per_store;
 mod policy;
 mod range;
 mod read;
-mod redirects;
-mod retry;
 mod s3;
-mod s3_client;
-mod s3_client_map;
-mod s3_error;
-mod s3_own_credentials;
-mod stores;
-mod tls;
+mod sources;
+mod transport;
 mod version;
+mod wrap;
 
-use crate::array::Budget;
-
-pub use address::{AddressPolicy, OffLimits};
-pub use any::{Location, Sources};
-pub(crate) use aws::is_arn;
-pub use counted::Counted;
 pub use error::{SourceError, SourceErrorKind};
-pub use file::{FileLocation, FileSource};
-pub use http::{HttpLocation, HttpSource};
-pub use http_client::HttpClient;
-pub use limited::Limited;
+pub use file::{location::FileLocation, source::FileSource};
+pub use http::{location::HttpLocation, source::HttpSource};
+pub use locate::Locate;
+pub use location::Location;
 pub use per_store::PerStore;
 pub use policy::{Policy, PolicyError, Prefixes};
-pub use range::ByteRange;
-pub use read::{Fetched, Read};
-pub use retry::{Retry, RetryPolicy};
-pub use s3::{S3Location, S3Source};
-pub use s3_client::{Addressing, S3Client};
-pub use s3_client_map::{S3ClientMap, S3Settings};
-pub use stores::Stores;
-pub use tls::{Roots, RootsError};
+pub use range::Range;
+pub use read::{Fetched, Read, Source};
+pub(crate) use s3::aws::is_arn;
+pub use s3::{
+    client::{Addressing, S3Client},
+    client_map::{S3ClientMap, S3Settings},
+    location::S3Location,
+    source::S3Source,
+};
+pub use sources::{Setup, Sources};
+pub use transport::{
+    address::{AddressPolicy, OffLimits},
+    client::HttpClient,
+    part::Part,
+    tls::{Roots, RootsError},
+};
 pub use version::Version;
-
-/// Anything that bytes can be read from, by range. A limited or retried source is a source around a source.
-pub trait Source: Send + Sync {
-    /// What names an object.
-    type Location: Send + Sync;
-
-    /// The server that an object is asked for.
-    fn store<'a>(&self, location: &'a Self::Location) -> &'a str;
-
-    /// Reads exactly the range of the object into one buffer of the budget, and says which version it is of. A range
-    /// without a size ends with the object. All bytes are of one version: that of `read`, if it names one.
-    fn fetch(
-        &self,
-        location: &Self::Location,
-        read: &Read<'_>,
-        budget: &mut Budget,
-    ) -> impl Future<Output = Result<Fetched, SourceError>> + Send;
-}
+pub use wrap::{
+    counted::Counted,
+    limited::Limited,
+    retry::{Retry, RetryPolicy},
+    stores::Stores,
+    suffixes::Suffixes,
+};

@@ -1,6 +1,6 @@
 //! A setting that may differ from store to store.
 
-use super::{Location, policy::Prefix};
+use super::{locate::Locate, policy::Prefix};
 
 /// A value for all stores, and others for those below certain URLs.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ impl<T> PerStore<T> {
         Self { default, others: Vec::new() }
     }
 
-    /// Reads what an operator wrote: `VALUE`, the default, or `URL=VALUE`, in any order.
+    /// Reads what an operator wrote, in any order: `VALUE` is the default, `URL=VALUE` is for what is below a URL.
     ///
     /// # Errors
     /// If a value is wrong, a URL is no prefix of sources, or two defaults are given.
@@ -38,16 +38,12 @@ impl<T> PerStore<T> {
         Ok(settings)
     }
 
-    /// What was said of this very place, if anything.
-    pub fn of(&self, location: impl FnOnce() -> Location) -> Option<&T> {
-        if self.others.is_empty() {
-            return None;
-        }
-        let location = location();
-        self.others.iter().find_map(|(prefix, value)| prefix.covers_location(&location).then_some(value))
+    /// The value for this location, if it has one of its own.
+    pub fn of(&self, location: &dyn Locate) -> Option<&T> {
+        self.others.iter().find_map(|(prefix, value)| prefix.covers_location(location).then_some(value))
     }
 
-    /// What holds for all others.
+    /// The value for all others.
     pub const fn default(&self) -> &T {
         &self.default
     }
@@ -56,7 +52,7 @@ impl<T> PerStore<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::S3Location;
+    use crate::source::s3::location::S3Location;
 
     fn settings(texts: &[&str]) -> Result<PerStore<String>, String> {
         let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
@@ -68,7 +64,7 @@ mod tests {
     #[test]
     fn the_longest_prefix_counts() {
         let settings = settings(&["here", "https://store=there", "https://store/data=elsewhere"]).expect("settings");
-        let of = |url| settings.of(|| Location::S3(S3Location::from_url(url).expect("a URL"))).map(String::as_str);
+        let of = |url| settings.of(&S3Location::from_url(url).expect("a URL")).map(String::as_str);
         assert_eq!(of("https://store/data/key"), Some("elsewhere"));
         assert_eq!(of("https://store/data-2/key"), Some("there"));
         assert_eq!(of("https://other/data/key"), None);

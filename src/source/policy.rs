@@ -1,10 +1,13 @@
 //! Which sources the operator lets clients read.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::net::IpAddr;
 
-use url::{Position, Url};
+use url::{Host, Origin, Url};
 
-use super::{FileLocation, HttpLocation, Location, S3Location};
+use super::{
+    locate::{Locate, directory},
+    location::Location,
+};
 
 /// URL prefixes, such as `https://store.example:9000/bucket/path`.
 #[derive(Clone, Debug, Default)]
@@ -13,38 +16,20 @@ pub struct Prefixes(Vec<Prefix>);
 /// Which sources clients may name. Files need no prefix: the operator names their root.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// What sources must be below one of; none for any source.
+    /// Every source has to be below one of these; if there are none, any source is allowed.
     pub allowed: Prefixes,
 }
 
-/// The operator's policy does not allow a source.
+/// A source that the operator does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this server does not read from {0}; its operator decides which sources it reads (--allow-source)")]
 pub struct PolicyError(String);
 
 #[derive(Clone, Debug)]
 pub(super) struct Prefix {
-    endpoint: Endpoint,
+    origin: Origin,
     /// Its bytes, which need not be UTF-8.
     path: Vec<u8>,
-}
-
-/// Where a URL leads to, without its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Endpoint {
-    scheme: String,
-    host: String,
-    port: Option<u16>,
-}
-
-impl From<&Url> for Endpoint {
-    fn from(url: &Url) -> Self {
-        Self {
-            scheme: url.scheme().to_owned(),
-            host: url.host_str().unwrap_or_default().to_owned(),
-            port: url.port_or_known_default(),
-        }
-    }
 }
 
 impl Policy {
@@ -64,13 +49,12 @@ impl Policy {
     /// Checks an object.
     ///
     /// # Errors
-    /// If it is below none of the prefixes, or its path has parts that some stores resolve, so that it may lead
-    /// elsewhere.
+    /// If it is below none of the prefixes, or not certainly so: some stores resolve `..` and the like.
     pub fn check(&self, location: &Location) -> Result<(), PolicyError> {
         if self.is_open() || matches!(location, Location::File(_)) || self.allowed.cover(location) {
             Ok(())
         } else {
-            Err(PolicyError(shown(location)))
+            Err(PolicyError(location.to_string()))
         }
     }
 }
@@ -86,71 +70,28 @@ impl Prefixes {
 
     /// The addresses among the hosts.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.0.iter().filter_map(|prefix| {
-            let host = &prefix.endpoint.host;
-            host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.0.iter().filter_map(|prefix| match prefix.origin {
+            Origin::Tuple(_, Host::Ipv4(address), _) => Some(address.into()),
+            Origin::Tuple(_, Host::Ipv6(address), _) => Some(address.into()),
+            _ => None,
         })
     }
 
-    /// Whether an object is below one of the prefixes, beyond doubt.
+    /// Whether an object is certainly below one of the prefixes.
     #[must_use]
-    pub fn cover(&self, location: &Location) -> bool {
+    pub fn cover(&self, location: &dyn Locate) -> bool {
         if self.0.is_empty() {
             return false;
         }
-        let Some((endpoint, path)) = address(location) else { return false };
-        self.0.iter().any(|prefix| prefix.covers(&endpoint, &path))
+        certain_path(location).is_some_and(|(origin, path)| self.0.iter().any(|prefix| prefix.covers(&origin, &path)))
     }
 }
 
-/// Server and decoded path of an object; None where the path is not certain, and for files.
-fn address(location: &Location) -> Option<(Endpoint, Vec<u8>)> {
-    let (url, path) = match location {
-        Location::S3(S3Location { endpoint, bucket, key }) => {
-            let before = directory(endpoint.path());
-            let segments = [Some(before.as_slice()), bucket.as_ref().map(String::as_bytes), Some(key.as_bytes())];
-            (endpoint, segments.into_iter().flatten().collect::<Vec<_>>().join(&b'/'))
-        }
-        // An escaped slash is a part of a name for some servers, and none for others.
-        Location::Http(HttpLocation { url }) if has_escaped_slash(url.path()) => return None,
-        Location::Http(HttpLocation { url }) => (url, decoded(url.path()).into_owned()),
-        Location::File(_) => return None,
-    };
+/// Origin and path of an object; None where the path has parts that some servers resolve.
+fn certain_path(location: &dyn Locate) -> Option<(Origin, Vec<u8>)> {
     // `..;x` is a step up for servers that cut parameters off each part of a path.
     let climbs = |segment: &[u8]| matches!(segment.split(|&byte| byte == b';').next(), Some(b"." | b".."));
-    (!path.split(|byte| matches!(byte, b'/' | b'\\')).any(climbs)).then(|| (url.into(), path))
-}
-
-fn has_escaped_slash(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    path.contains("%2f") || path.contains("%5c")
-}
-
-/// What a client named, without what may be secret in a query.
-fn shown(location: &Location) -> String {
-    match location {
-        Location::S3(S3Location { endpoint, bucket, key }) => {
-            let bucket = bucket.as_ref().map(|bucket| format!("/{bucket}")).unwrap_or_default();
-            format!("{}{bucket}/{key}", endpoint.as_str().trim_end_matches('/'))
-        }
-        Location::Http(HttpLocation { url }) => url[..Position::AfterPath].to_owned(),
-        Location::File(FileLocation { path }) => path.clone(),
-    }
-}
-
-/// A path as it is meant: what URLs write as `%20` is a space. Bytes that are not UTF-8 stay what they are: as text, one
-/// would be like another.
-fn decoded(path: &str) -> Cow<'_, [u8]> {
-    percent_encoding::percent_decode_str(path).into()
-}
-
-/// The same without slashes at its end.
-fn directory(path: &str) -> Vec<u8> {
-    let mut path = decoded(path).into_owned();
-    while path.last() == Some(&b'/') {
-        path.pop();
-    }
-    path
+    location.path().filter(|(_, path)| !path.split(|byte| matches!(byte, b'/' | b'\\')).any(climbs))
 }
 
 impl Prefix {
@@ -161,34 +102,35 @@ impl Prefix {
         if !matches!(url.scheme(), "http" | "https") || has_more {
             return Err(format!("{prefix:?} is not a plain http or https URL"));
         }
-        Ok(Self { endpoint: (&url).into(), path: directory(url.path()) })
+        Ok(Self { origin: url.origin(), path: directory(url.path()) })
     }
 
-    /// Whether an object is below it, beyond doubt.
-    pub(super) fn covers_location(&self, location: &Location) -> bool {
-        address(location).is_some_and(|(endpoint, path)| self.covers(&endpoint, &path))
+    /// Whether an object is certainly below this prefix.
+    pub(super) fn covers_location(&self, location: &dyn Locate) -> bool {
+        certain_path(location).is_some_and(|(origin, path)| self.covers(&origin, &path))
     }
 
-    /// How much of a path it determines, in bytes.
+    /// How many bytes of a path it determines.
     pub(super) const fn len(&self) -> usize {
         self.path.len()
     }
 
     /// Whether another prefix is below this one.
     fn holds(&self, other: &Self) -> bool {
-        self.covers(&other.endpoint, &other.path)
+        self.covers(&other.origin, &other.path)
     }
 
-    /// A prefix ends where a segment of the path ends.
-    fn covers(&self, endpoint: &Endpoint, path: &[u8]) -> bool {
+    /// Whether a path is below this prefix, which ends where one of its segments ends.
+    fn covers(&self, origin: &Origin, path: &[u8]) -> bool {
         let rest = path.strip_prefix(self.path.as_slice());
-        self.endpoint == *endpoint && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        self.origin == *origin && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{http::location::HttpLocation, s3::location::S3Location};
 
     fn policy(prefix: &str) -> Policy {
         Policy { allowed: Prefixes::parse(&[prefix.to_owned()]).expect("a URL") }

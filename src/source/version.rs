@@ -1,4 +1,4 @@
-//! Which version of an object bytes are of: an entity tag, or what else a store says that changes with the object.
+//! Which version of an object bytes are of: its entity tag, or else when it was modified and how long it is.
 
 use std::{fmt, fs::Metadata, os::unix::fs::MetadataExt};
 
@@ -7,9 +7,12 @@ use hyper::{
     header::{self, HeaderValue},
 };
 
-use super::{SourceError, SourceErrorKind, http_client::text};
+use super::{
+    error::{SourceError, SourceErrorKind},
+    transport::fields::text,
+};
 
-/// Longest tag in bytes. Those of stores have 16 to 80.
+/// The longest tag in bytes. Those of stores have 16 to 80.
 const MAX_TAG: usize = 1 << 10;
 
 /// The version of an object, as an entity tag (RFC 9110, section 8.8.3). `Display` gives the form that it has in headers.
@@ -45,8 +48,8 @@ impl Version {
         }
     }
 
-    /// The version that an answer with these headers is of: its `ETag`, or one made of `Last-Modified` and the length of
-    /// the object. None where it says nothing that could be used.
+    /// The version that an answer with these headers is of: its `ETag`, or one made of `Last-Modified` and the length of the
+    /// object. None if it has neither.
     pub(super) fn of_answer(headers: &HeaderMap, object_len: Option<u64>) -> Option<Self> {
         let tag = headers.get(header::ETAG).and_then(|tag| std::str::from_utf8(tag.as_bytes()).ok());
         if let Some(tag) = tag.map(str::trim).filter(|tag| !tag.is_empty()) {
@@ -64,13 +67,13 @@ impl Version {
         Self { tag, strength: Strength::Strong }
     }
 
-    /// Lets bytes of this version pass.
+    /// Checks that bytes are of this version.
     ///
     /// # Errors
-    /// If those that are there are of another one, or nobody says of which.
+    /// If they are of another one, or it is not known of which.
     pub(super) fn check(&self, there: Option<&Self>) -> Result<(), SourceError> {
         match there {
-            // Whether a tag is called weak or strong changes on the way through proxies that compress.
+            // Proxies that compress make strong tags weak.
             Some(there) if there.tag == self.tag => Ok(()),
             Some(there) => Err(self.differs(Some(there))),
             None => Err(SourceError::new(
@@ -82,7 +85,7 @@ impl Version {
         }
     }
 
-    /// The object is not of this version.
+    /// The error of an object that is of another version.
     pub(super) fn differs(&self, there: Option<&Self>) -> SourceError {
         let now = there.map_or_else(|| "another one".to_owned(), ToString::to_string);
         SourceError::new(
@@ -96,7 +99,7 @@ impl Version {
         (self.strength == Strength::Strong).then(|| self.header())?
     }
 
-    /// The value of a header; None never, as tags hold nothing else.
+    /// The value of a header. It is never None: tags hold nothing that a header cannot.
     #[must_use]
     pub fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(self.to_string().as_bytes()).ok()
@@ -110,7 +113,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Whether this can stand between quotes.
+/// Whether this can stand between the quotes.
 fn is_tag(tag: &str) -> bool {
     !tag.is_empty() && tag.len() <= MAX_TAG && tag.chars().all(|c| c != '"' && c > ' ' && !c.is_control())
 }

@@ -4,7 +4,7 @@ use proptest::{
     prelude::*,
     sample::{Index, select},
 };
-use reductionist::array::DType;
+use reductionist::{array::DType, operation::Operation};
 
 use crate::oracle::{Case, Missing, Number};
 
@@ -92,7 +92,7 @@ fn missing(dtype: DType, elements: Vec<Number>) -> impl Strategy<Value = Missing
 }
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let what = (select(&["count", "max", "min", "select", "sum"][..]), select(DType::ALL), shapes());
+    let what = (select(Operation::ALL), select(DType::ALL), shapes());
     what.prop_flat_map(|(operation, dtype, shape)| {
         let len: usize = shape.iter().product();
         let codes = prop::collection::vec(any::<u64>(), len);

@@ -12,21 +12,24 @@
 )]
 
 mod cases;
+mod cut;
 mod oracle;
 mod packed;
 
 use std::sync::{Arc, LazyLock};
 
 use cases::cases;
+use cut::{check_cut, cuts};
 use oracle::{Case, Expected, Number, python_slice};
 use packed::{Packed, packed_cases};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use reductionist::{
-    array::{Budget, Buffer, ByteOrder, DType, Pool},
-    operation::{Operation, OperationError, OperationResult, Select},
-    plan::{Plan, SizeLimits},
-    reduce::{Count, Max, Min, Sum},
+    array::{ByteOrder, DType},
+    engine::{OperationError, OperationResult, Plan, SizeLimits},
+    error::ActiveStorageError,
+    operation::Operation,
     request::{ApiVersion, Defaults, Request},
+    resources::{Budget, Buffer, Pool},
 };
 
 /// Memory that holds what earlier cases left there: results must not depend on that.
@@ -35,36 +38,23 @@ fn used_memory() -> Arc<Pool> {
     Arc::clone(&POOL)
 }
 
-fn run<O: Operation>(body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
+fn run(operation: Operation, body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
     let request =
-        Request::from_json(body, ApiVersion::V1, O::TRAITS, Defaults { keepdims: false }).expect("a valid request");
+        Request::from_json(body, ApiVersion::V1, operation, Defaults { keepdims: false }).expect("a valid request");
     // The plan must be enough, and is all there is.
-    let plan = Plan::of::<O>(&request, 0, SizeLimits { chunk: 1 << 20, decoded: 1 << 20, result: 1 << 22 })
-        .expect("small enough");
-    let units = plan.memory_units(&request.pipeline, chunk.len());
-    let mut budget = Budget::unshared(units, used_memory());
+    let limits = SizeLimits { chunk: 1 << 20, decoded: 1 << 20, result: 1 << 22 };
+    let plan = Plan::new(request, |_| Ok(0), limits).expect("small enough");
+    let mut budget = Budget::unshared(plan.peak_units(chunk.len()), used_memory());
     let mut buffer: Buffer = budget.allocate(chunk.len()).expect("memory");
     buffer.bytes_mut().copy_from_slice(chunk);
-    budget.shrink_around(&buffer, plan.memory_units(&request.pipeline, chunk.len()));
-    let chunk = request
-        .pipeline
-        .decode(buffer, plan.decoded_len, plan.decoded_limit, &mut budget)
-        .expect("nothing is wrong with it");
-    O::run(&request.task, chunk, &mut budget)
+    plan.run(buffer, &mut budget).map_err(|error| match error {
+        ActiveStorageError::Operation(error) => error,
+        error => panic!("nothing is wrong with the chunk: {error}"),
+    })
 }
 
 fn check(case: &Case) -> Result<(), TestCaseError> {
-    check_result(case, run_operation(case.operation, &case.body(), &case.chunk()), case.expected())
-}
-
-fn run_operation(operation: &str, body: &[u8], chunk: &[u8]) -> Result<OperationResult, OperationError> {
-    match operation {
-        "count" => run::<Count>(body, chunk),
-        "max" => run::<Max>(body, chunk),
-        "min" => run::<Min>(body, chunk),
-        "select" => run::<Select>(body, chunk),
-        _ => run::<Sum>(body, chunk),
-    }
+    check_result(case, run(case.operation, &case.body(), &case.chunk()), case.expected())
 }
 
 fn numbers(result: &OperationResult) -> Vec<Number> {
@@ -90,7 +80,8 @@ fn check_result(
     for (at, (result, expected)) in results.iter().zip(&expected_results).enumerate() {
         prop_assert!(result.is_same(*expected), "result {at} is {result:?}, expected {expected:?}");
     }
-    let is_one = case.operation == "select" || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
+    let is_one =
+        case.operation == Operation::Select || case.axis.as_ref().is_none_or(|axes| axes.len() == case.shape.len());
     prop_assert_eq!(result.one_count, is_one);
     Ok(())
 }
@@ -98,7 +89,7 @@ fn check_result(
 /// Unpacked results against the oracle, and those in `float32` against those in `float64`.
 fn check_packed(packed: &Packed) -> Result<(), TestCaseError> {
     let (case, chunk) = (&packed.case, packed.case.chunk());
-    let answer = |dtype| run_operation(case.operation, &packed.body(dtype), &chunk);
+    let answer = |dtype| run(case.operation, &packed.body(dtype), &chunk);
     if !packed.is_unpacked() {
         return check_result(case, answer(case.result_dtype), case.expected());
     }
@@ -130,6 +121,11 @@ proptest! {
     #[test]
     fn every_result_is_that_of_walking_the_indices_one_by_one(case in cases()) {
         check(&case)?;
+    }
+
+    #[test]
+    fn what_is_known_of_chunks_merges_to_what_is_known_of_the_array(cut in cuts()) {
+        check_cut(&cut)?;
     }
 
     #[test]

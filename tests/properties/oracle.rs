@@ -1,7 +1,11 @@
 //! What is expected of a request, found by walking indices one by one: no strides, blocks or lanes.
 
 use half::f16;
-use reductionist::array::{DType, Kind};
+use reductionist::{
+    array::{DType, Kind},
+    operation::Operation,
+    reduce::Statistic,
+};
 use serde_json::{Map, Value, json};
 
 /// An element or a result, exactly: every float of the dtypes is a `float64`.
@@ -41,7 +45,7 @@ impl Number {
     }
 
     /// The bytes of this number as an element of `dtype`, little-endian.
-    fn to_le_bytes(self, dtype: DType) -> Vec<u8> {
+    pub(crate) fn to_le_bytes(self, dtype: DType) -> Vec<u8> {
         match (self, dtype) {
             (Integer(integer), _) => integer.to_le_bytes()[..dtype.size()].to_vec(),
             (Float(float), DType::Float16) => f16::from_f64(float).to_le_bytes().to_vec(),
@@ -186,14 +190,14 @@ pub(crate) fn python_slice(slice: &[Option<i64>; 3], len: usize) -> Vec<usize> {
 }
 
 /// All indices of a shape, the last dimension fastest.
-fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
+pub(crate) fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
     shape.iter().fold(vec![vec![]], |heads, &len| {
         heads.iter().flat_map(|head| (0..len).map(|i| [head.as_slice(), &[i]].concat())).collect()
     })
 }
 
 /// Where an index is in memory.
-fn position(index: &[usize], shape: &[usize], order: &str) -> usize {
+pub(crate) fn position(index: &[usize], shape: &[usize], order: &str) -> usize {
     let fold = |position, (i, len): (&usize, &usize)| position * len + i;
     let axes = index.iter().zip(shape);
     if order == "C" { axes.fold(0, fold) } else { axes.rev().fold(0, fold) }
@@ -201,7 +205,7 @@ fn position(index: &[usize], shape: &[usize], order: &str) -> usize {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    pub(crate) operation: &'static str,
+    pub(crate) operation: Operation,
     pub(crate) dtype: DType,
     pub(crate) byte_order: &'static str,
     pub(crate) order: &'static str,
@@ -272,7 +276,7 @@ impl Case {
             "dtype": self.dtype.name(), "byte_order": self.byte_order, "order": self.order, "shape": self.shape,
             "selection": self.selection, "axis": axis, "keepdims": self.keepdims, "missing": self.missing.to_json(),
             "filters": self.shuffled.map(|size| json!([{"id": "shuffle", "element_size": size}])),
-            "result_dtype": self.result_dtype.filter(|_| self.operation == "sum").map(DType::name),
+            "result_dtype": self.result_dtype.filter(|_| self.operation.accepts().result_dtype).map(DType::name),
         });
         body.to_string().into_bytes()
     }
@@ -293,7 +297,7 @@ impl Case {
     }
 
     pub(crate) fn expected(&self) -> Expected {
-        if self.operation == "select" {
+        if self.operation == Operation::Select {
             let (shape, elements) = self.selected();
             let count = elements.iter().filter(|element| !self.missing.is_missing(**element)).count();
             return Expected { dtype: self.dtype, shape, results: Some(elements), counts: vec![count as i64] };
@@ -302,6 +306,12 @@ impl Case {
         let dtype = self.expected_dtype();
         let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
         Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
+    }
+
+    /// The same array, laid out in C order.
+    pub(crate) fn in_c_order(&self) -> Self {
+        let at = |index: Vec<usize>| self.elements[position(&index, &self.shape, self.order)];
+        Self { elements: indices(&self.shape).into_iter().map(at).collect(), order: "C", ..self.clone() }
     }
 
     /// The shape of the selected part, and the elements that each of its axes picks.
@@ -351,21 +361,26 @@ impl Case {
     }
 
     fn expected_dtype(&self) -> DType {
-        match (self.operation, self.result_dtype, self.dtype.kind(), self.dtype.size()) {
-            ("count", ..) => DType::Int64,
-            ("sum", Some(result_dtype), ..) => result_dtype,
-            ("sum", None, Kind::Signed, 1 | 2) => DType::Int64,
-            ("sum", None, Kind::Unsigned, 1 | 2) => DType::UInt64,
-            ("sum", None, Kind::Float, 2) => DType::Float32,
-            _ => self.dtype,
+        let Operation::Reduce(statistic) = self.operation else { return self.dtype };
+        match (statistic, self.result_dtype, self.dtype.kind(), self.dtype.size()) {
+            (Statistic::Count, ..) => DType::Int64,
+            (Statistic::Max | Statistic::Min, ..) => self.dtype,
+            (Statistic::Sum, Some(result_dtype), ..) => result_dtype,
+            (Statistic::Sum, None, Kind::Signed, 1 | 2) => DType::Int64,
+            (Statistic::Sum, None, Kind::Unsigned, 1 | 2) => DType::UInt64,
+            (Statistic::Sum, None, Kind::Float, 2) => DType::Float32,
+            (Statistic::Sum, None, ..) => self.dtype,
         }
     }
 
+    /// What is expected of the elements of one result: a statistic that has no oracle here does not compile.
     fn reduced(&self, group: &[Number], dtype: DType) -> Option<Number> {
-        match self.operation {
-            "count" => Some(Integer(group.len() as i128)),
-            "sum" => sum(group, dtype),
-            operation => Some(extremum(group, operation == "max", self.dtype)),
+        let Operation::Reduce(statistic) = self.operation else { unreachable!("nothing is reduced") };
+        match statistic {
+            Statistic::Count => Some(Integer(group.len() as i128)),
+            Statistic::Sum => sum(group, dtype),
+            Statistic::Max => Some(extremum(group, true, self.dtype)),
+            Statistic::Min => Some(extremum(group, false, self.dtype)),
         }
     }
 }

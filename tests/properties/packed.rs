@@ -1,7 +1,11 @@
 //! Packed data, and integers that are read as unsigned ones, against plain arithmetic over unpacked values.
 
 use proptest::{prelude::*, sample::select};
-use reductionist::array::{DType, Kind};
+use reductionist::{
+    array::{DType, Kind},
+    operation::Operation,
+    reduce::Statistic,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -63,7 +67,7 @@ impl Bound {
 
 impl Packed {
     pub(crate) fn is_unpacked(&self) -> bool {
-        (self.scale_factor.is_some() || self.add_offset.is_some()) && self.case.operation != "count"
+        (self.scale_factor.is_some() || self.add_offset.is_some()) && self.case.operation.accepts().packing
     }
 
     pub(crate) fn body(&self, result_dtype: Option<DType>) -> Vec<u8> {
@@ -85,7 +89,7 @@ impl Packed {
 
     /// Shape, counts and results of unpacked values.
     pub(crate) fn expected(&self) -> (Vec<usize>, Vec<i64>, Vec<Bound>) {
-        if self.case.operation == "select" {
+        if self.case.operation == Operation::Select {
             let (shape, elements) = self.case.selected();
             let count = elements.iter().filter(|element| !self.case.missing.is_missing(**element)).count();
             return (
@@ -103,15 +107,19 @@ impl Packed {
         packed_as_float(packed) * self.scale_factor.unwrap_or(1.0) + self.add_offset.unwrap_or(0.0)
     }
 
+    /// What is expected of the values that the elements of one result stand for: a statistic that has no oracle here does not
+    /// compile.
     fn reduced(&self, group: &[Number]) -> Bound {
+        let Operation::Reduce(statistic) = self.case.operation else { unreachable!("nothing is reduced") };
         let unpacked = group.iter().map(|&packed| self.unpacked(packed));
         let nan = unpacked.clone().find(|value| value.is_nan());
         // The order in which −0.0 is below +0.0.
-        match (self.case.operation, nan) {
-            ("min", None) => Bound::Exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
-            ("max", None) => Bound::Exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
-            ("min" | "max", Some(nan)) => Bound::Exactly(nan),
-            _ => self.summed(group),
+        match (statistic, nan) {
+            (Statistic::Count, _) => unreachable!("counts are the same"),
+            (Statistic::Min, None) => Bound::Exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
+            (Statistic::Max, None) => Bound::Exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
+            (Statistic::Min | Statistic::Max, Some(nan)) => Bound::Exactly(nan),
+            (Statistic::Sum, _) => self.summed(group),
         }
     }
 

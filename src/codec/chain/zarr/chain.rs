@@ -72,7 +72,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{array::Cancellation, codec::stage::Stage};
+    use crate::{codec::stage::Stage, resources::Cancellation};
 
     fn chain(codecs: Value, dtype: DType, shape: &[usize]) -> Result<ZarrChain, String> {
         let codecs: Vec<ZarrCodec> = serde_json::from_value(codecs).expect("codecs");

@@ -1,0 +1,144 @@
+//! One pass over the positions of a chunk, from which every operation learns what it has to know.
+
+use super::{
+    error::ReduceError,
+    layout::{Along, Layout},
+    operation::{NumOperation, States},
+    pieces::Pieces,
+    rows::COLUMNS,
+};
+use crate::{
+    array::{Positions, Word},
+    resources::Cancellation,
+};
+
+/// Takes what is known of consecutive results once all of their elements have been seen.
+pub(super) trait Sink {
+    /// Counts and states of the results from the `first` on.
+    ///
+    /// # Errors
+    /// If a result does not fit its dtype.
+    fn take(&mut self, first: usize, counts: &[u64], states: &States<'_>) -> Result<(), ReduceError>;
+}
+
+/// What folds the elements of type `W`, at most [`COLUMNS`] results at a time.
+pub(super) struct Fold<'a, W: Word> {
+    pub(super) operations: Vec<Box<dyn NumOperation<W>>>,
+    pub(super) counts: Vec<u64>,
+    pub(super) sink: &'a mut dyn Sink,
+}
+
+impl<'a, W: Word> Fold<'a, W> {
+    /// Folds for so many results, which `sink` takes.
+    pub(super) fn new(operations: Vec<Box<dyn NumOperation<W>>>, results: usize, sink: &'a mut dyn Sink) -> Self {
+        Self { operations, counts: vec![0; results.min(COLUMNS)], sink }
+    }
+
+    /// Folds the elements at these positions over the axes for which `reduced` is true.
+    ///
+    /// # Errors
+    /// If a result does not fit its dtype, or nobody waits for it.
+    pub(super) fn run(
+        &mut self,
+        pieces: &mut Pieces<'_, W>,
+        positions: &Positions,
+        reduced: &[bool],
+    ) -> Result<(), ReduceError> {
+        let layout = Layout::new(positions, reduced);
+        match (layout.along, layout.rows_per_result) {
+            (Along::Reduced, 1) => self.fold_each_row(&layout, pieces),
+            (Along::Reduced, _) => self.fold_rows(&layout, pieces),
+            (Along::Kept, _) => self.fold_columns(&layout, pieces),
+        }
+    }
+
+    /// So many results of no elements.
+    ///
+    /// # Errors
+    /// If nobody waits for them.
+    pub(super) fn fold_nothing(&mut self, results: usize, cancellation: &Cancellation) -> Result<(), ReduceError> {
+        for first in (0..results).step_by(COLUMNS) {
+            cancellation.check()?;
+            let width = COLUMNS.min(results - first);
+            self.clear(width);
+            self.write(first, width)?;
+        }
+        Ok(())
+    }
+
+    /// Rows lie along a reduced axis, each of a result of its own.
+    fn fold_each_row(&mut self, layout: &Layout, pieces: &mut Pieces<'_, W>) -> Result<(), ReduceError> {
+        let mut first = 0;
+        for block in layout.blocks().flat_map(|block| block.by_rows(COLUMNS)) {
+            self.clear(block.rows.len);
+            pieces.cut_rows(block, |row, piece| {
+                piece.count_rows(self.counts.get_mut(row..).unwrap_or_default());
+                for operation in &mut self.operations {
+                    operation.fold_rows(row, piece.rows(operation.neutral()));
+                }
+            })?;
+            self.write(first, block.rows.len)?;
+            first += block.rows.len;
+        }
+        Ok(())
+    }
+
+    /// Rows lie along a reduced axis, `rows_per_result` one after the other belong to one result.
+    fn fold_rows(&mut self, layout: &Layout, pieces: &mut Pieces<'_, W>) -> Result<(), ReduceError> {
+        let (mut result, mut rows_seen) = (0, 0);
+        self.clear(1);
+        for block in layout.blocks() {
+            pieces.cut_rows(block, |_, piece| {
+                piece.count_all(&mut self.counts);
+                for operation in &mut self.operations {
+                    for row in piece.rows(operation.neutral()).groups(1) {
+                        operation.fold_rows(0, row);
+                    }
+                }
+            })?;
+            rows_seen += block.rows.len;
+            if rows_seen >= layout.rows_per_result {
+                self.write(result, 1)?;
+                self.clear(1);
+                (result, rows_seen) = (result + 1, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows lie along a kept axis: column by column, each result comes from one element of each of `rows_per_result` rows.
+    fn fold_columns(&mut self, layout: &Layout, pieces: &mut Pieces<'_, W>) -> Result<(), ReduceError> {
+        for (number, tile) in layout.tiles().enumerate() {
+            let width = tile.row_len();
+            let (mut first, mut rows_seen) = (number * COLUMNS, 0);
+            self.clear(width);
+            for block in tile.blocks() {
+                pieces.cut_columns(block, |piece| {
+                    piece.count_columns(&mut self.counts);
+                    for operation in &mut self.operations {
+                        operation.fold_columns(piece.rows(operation.neutral()));
+                    }
+                })?;
+                rows_seen += block.rows.len;
+                if rows_seen >= layout.rows_per_result {
+                    self.write(first, width)?;
+                    self.clear(width);
+                    (first, rows_seen) = (first + layout.row_len(), 0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, width: usize) {
+        self.counts.iter_mut().take(width).for_each(|count| *count = 0);
+        self.operations.iter_mut().for_each(|operation| operation.clear(width));
+    }
+
+    /// Hands the first `width` results on, of which the first is number `first` of all.
+    fn write(&mut self, first: usize, width: usize) -> Result<(), ReduceError> {
+        let mut states = States::default();
+        self.operations.iter_mut().for_each(|operation| operation.tell(width, &mut states));
+        self.sink.take(first, self.counts.get(..width).unwrap_or(&self.counts), &states)
+    }
+}

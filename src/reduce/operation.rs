@@ -1,0 +1,57 @@
+//! What is kept of elements while they are folded.
+
+use super::{rows::Rows, total::FloatTotal};
+use crate::array::Word;
+
+/// What a pass over elements can learn of them beside their number. Statistics are made of these, and may share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accumulator {
+    /// Their sum.
+    Sum,
+    /// The rank of the largest.
+    Largest,
+    /// The reverse rank of the smallest.
+    Smallest,
+}
+
+/// An accumulator at work on elements of type `W`: the states of at most [`COLUMNS`](super::rows::COLUMNS) results. It is
+/// told of pieces, not of elements, so that it costs nothing not to know its type.
+pub(super) trait NumOperation<W: Word>: Send {
+    /// An element that changes no state.
+    fn neutral(&self) -> W;
+
+    /// Forgets what the first `width` states know.
+    fn clear(&mut self, width: usize);
+
+    /// Folds each row into a state of its own, from the `first` on. All rows together have at most
+    /// [`PIECE`](super::rows::PIECE) elements.
+    fn fold_rows(&mut self, first: usize, rows: Rows<'_, W>);
+
+    /// Folds each element of each row into a state of its own.
+    fn fold_columns(&mut self, rows: Rows<'_, W>);
+
+    /// Tells what the first `width` states know.
+    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>);
+}
+
+/// What is known of consecutive results.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct States<'a> {
+    pub(super) sums: Sums<'a>,
+    /// [Ranks](crate::array::Element::rank), widened.
+    pub(super) largest: &'a [i64],
+    /// [Reverse ranks](crate::array::Element::reverse_rank), widened.
+    pub(super) smallest: &'a [i64],
+}
+
+/// Sums of elements.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Sums<'a> {
+    /// Nobody asked for them.
+    #[default]
+    None,
+    /// Of integers.
+    Integers(&'a [i128]),
+    /// Of floats.
+    Floats(&'a [FloatTotal]),
+}

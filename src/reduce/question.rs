@@ -1,0 +1,52 @@
+//! What is asked of an array.
+
+use super::{operation::Accumulator, rule::ResultSpec, statistic::Statistic};
+use crate::array::{DType, Missing, Number, Packing};
+
+/// Which statistics, over which axes, and what is missing.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// All of them are learned in one pass.
+    pub statistics: Vec<Statistic>,
+    /// For each dimension, whether to reduce it; None for all.
+    pub reduced: Option<Vec<bool>>,
+    /// Which elements are missing, by their packed values.
+    pub missing: Missing<Number>,
+    /// How to unpack results; None for results of the elements as they are.
+    pub packing: Option<Packing>,
+    /// dtype of results where the question names one.
+    pub result_dtype: Option<DType>,
+    /// Whether reduced dimensions stay, with length one.
+    pub keepdims: bool,
+}
+
+impl Question {
+    /// What results of a statistic of elements of this dtype are to be.
+    #[must_use]
+    pub fn result_of(&self, statistic: Statistic, elements: DType) -> ResultSpec {
+        let packing = self.packing.filter(|_| statistic.unpacks());
+        self.result(packing, statistic.default_dtype(elements))
+    }
+
+    /// What the elements themselves are to be.
+    #[must_use]
+    pub fn elements(&self, elements: DType) -> ResultSpec {
+        self.result(self.packing, elements)
+    }
+
+    /// What has to be known of the elements beside their number, each once.
+    pub(super) fn accumulators(&self) -> Vec<Accumulator> {
+        let mut accumulators = Vec::new();
+        for accumulator in self.statistics.iter().filter_map(|statistic| (statistic.rule().accumulator)(self.packing)) {
+            if !accumulators.contains(&accumulator) {
+                accumulators.push(accumulator);
+            }
+        }
+        accumulators
+    }
+
+    fn result(&self, packing: Option<Packing>, default: DType) -> ResultSpec {
+        let default = if packing.is_some() { DType::Float64 } else { default };
+        ResultSpec { dtype: self.result_dtype.unwrap_or(default), packing }
+    }
+}

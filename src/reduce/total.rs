@@ -1,0 +1,108 @@
+//! A sum of floats, as good as in twice the precision of `float64`.
+
+use std::hint::black_box;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::array::{DType, Element};
+
+/// The unevaluated sum `high + low`: what rounding takes from `high` is collected in `low`
+/// (algorithm Sum2 of Ogita, Rump and Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26,
+/// 2005), so that the result is as good as if computed in twice the precision and rounded once.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct FloatTotal {
+    pub(super) high: f64,
+    pub(super) low: f64,
+}
+
+/// `a + b` rounded, and exactly what the rounding took away (Knuth's TwoSum).
+#[inline(always)]
+pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+impl FloatTotal {
+    /// Starts at −0.0, which leaves even the sign of a first zero alone.
+    pub(super) const ZERO: Self = Self { high: -0.0, low: 0.0 };
+
+    #[inline(always)]
+    pub(super) fn plus(self, float: f64) -> Self {
+        let (high, error) = two_sum(self.high, float);
+        Self { high, low: self.low + error }
+    }
+
+    #[inline(always)]
+    pub(super) fn merged(self, other: Self) -> Self {
+        let (high, error) = two_sum(self.high, other.high);
+        Self { high, low: self.low + other.low + error }
+    }
+
+    /// Whether nothing was rounded off.
+    #[inline(always)]
+    pub(super) fn is_exact(self) -> bool {
+        self.low == 0.0
+    }
+
+    /// The sum, where it is exact: said for loops that need not look.
+    #[inline(always)]
+    pub(super) const fn exact(self) -> Self {
+        Self { low: 0.0, ..self }
+    }
+
+    /// The nearest of a floating dtype; None in others.
+    #[inline(always)]
+    pub(super) fn nearest<U: Element>(self) -> Option<U> {
+        U::from_float(if U::DTYPE == DType::Float64 { self.rounded() } else { self.rounded_to_odd() })
+    }
+
+    /// Nearest `float64`, with ∞ and NaN as plain addition gives them. The error term is left out where it means
+    /// nothing: beside ∞, and where it overflowed although the sum did not.
+    #[inline(always)]
+    pub(super) fn rounded(self) -> f64 {
+        if self.high.is_nan() {
+            f64::NAN
+        } else if self.high.is_infinite() || self.low == 0.0 || !self.low.is_finite() {
+            self.high
+        } else {
+            self.high + self.low
+        }
+    }
+
+    /// The `float64` from which a second rounding, to a narrower type, gives the nearest of that type:
+    /// inexact sums get an odd last bit, so that they never look like a tie (Boldo and Melquiond,
+    /// "When double rounding is odd", 2005).
+    #[inline(always)]
+    pub(super) fn rounded_to_odd(self) -> f64 {
+        let rounded = self.rounded();
+        let (sum, error) = two_sum(self.high, self.low);
+        let bits = sum.to_bits();
+        // Away from zero or towards it, to the neighbour on the side of the error.
+        let odd = bits | 1;
+        let towards_zero = odd.wrapping_sub(2);
+        let is_further = (error > 0.0) == (sum > 0.0);
+        let odd = if is_further || bits & 1 == 1 { odd } else { towards_zero };
+        let is_exact = error == 0.0 || self.low == 0.0 || !rounded.is_finite() || !self.low.is_finite();
+        if is_exact { rounded } else { f64::from_bits(odd) }
+    }
+}
+
+/// One of all lanes, a power of two of them, by folding the second half into the first until one is left.
+///
+/// The compiler is not told what becomes of the lanes: it would let the last halves, of two lanes, decide how wide the
+/// vectors are in the loop before.
+#[inline(always)]
+pub(super) fn fold_lanes<T: Copy, const N: usize>(lanes: [T; N], fold: impl Fn(T, T) -> T) -> T {
+    let mut lanes = black_box(lanes);
+    let mut len = N / 2;
+    while len > 0 {
+        let (lanes, more) = lanes.split_at_mut(len);
+        for (lane, more) in lanes.iter_mut().zip(more) {
+            *lane = fold(*lane, *more);
+        }
+        len /= 2;
+    }
+    lanes[0]
+}

@@ -1,0 +1,5 @@
+//! Files below one directory of the operator.
+
+pub(super) mod location;
+mod root;
+pub(super) mod source;
