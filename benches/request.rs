@@ -2,9 +2,6 @@
 //! at a time. The bare GET is what the same store and HTTP client take to hand the encoded bytes over.
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::pedantic, reason = "a bench")]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use support::{

@@ -1,7 +1,8 @@
 //! Checks that an S3 store keeps what the service relies on: uploads a few objects, has the service read them in every
 //! way that there is, and prints a line per claim.
 //!
-//!     cargo run --release --example check_store -- --url http://127.0.0.1:9000 --access-key KEY --secret-key SECRET
+//!     cargo run --release -p reductionist-examples --features sdk --example check_store -- \
+//!         --url http://127.0.0.1:9000 --access-key KEY --secret-key SECRET
 //!
 //! It makes the buckets `private` and `public` if there are none, and leaves them there. Give it a store to play with.
 #![allow(
@@ -10,9 +11,6 @@
     clippy::pedantic,
     reason = "an example that stops at what it does not expect"
 )]
-
-#[path = "../tests/support/mod.rs"]
-mod support;
 
 use std::process::ExitCode;
 

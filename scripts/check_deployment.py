@@ -39,7 +39,8 @@ def dockerfile():
     yield None if first == "*" else f".dockerignore begins with {first}, and not by leaving everything out"
     kept = {line.removeprefix("!") for line in others}
     for file in sources():
-        yield None if file in kept or file.split("/")[0] in kept else f"{file} is not in the context of the image"
+        is_kept = any(file == name or file.startswith(f"{name}/") for name in kept)
+        yield None if is_kept else f"{file} is not in the context of the image"
 
 
 def sources():
@@ -48,9 +49,7 @@ def sources():
     yield from ("Cargo.toml", "Cargo.lock", "src/lib.rs", "src/main.rs")
     if Path("build.rs").exists():
         yield "build.rs"
-    for kind, directory in {"bench": "benches", "example": "examples", "test": "tests"}.items():
-        for target in manifest.get(kind, []):
-            yield target.get("path", f"{directory}/{target['name']}.rs")
+    yield from (f"{member}/Cargo.toml" for member in (*manifest["workspace"]["members"], "tests/support"))
 
 
 def main():

@@ -9,8 +9,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use std::{
     fs,
     sync::{Arc, Mutex},

@@ -10,8 +10,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use serde_json::{Value, json};
 use support::{
     ACCESS_KEY, Answer, Client, Fixture, PUBLIC_BUCKET, SECRET_KEY, Service,

@@ -9,8 +9,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use std::{os::unix::fs::symlink, path::Path};
 
 use serde_json::json;

@@ -9,8 +9,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use clap::CommandFactory;
 use reductionist::config::Args;
 use serde_json::{Value, json};

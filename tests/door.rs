@@ -9,7 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
+mod tls;
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use support::{
     Answer, Client, Directory, Fixture, PUBLIC_BUCKET, Service, merged,
     program::{Running, program},
-    tls::{certificate, secure},
 };
+use tls::{certificate, secure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

@@ -10,8 +10,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use std::{
     sync::{
         Arc,

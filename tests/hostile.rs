@@ -11,8 +11,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};

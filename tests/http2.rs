@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
+mod tls;
 
 use std::{
     sync::{
@@ -33,10 +33,8 @@ use reductionist::{
     credentials::TlsFiles,
     http::{self, EventLoops, ServeOptions, Tls},
 };
-use support::{
-    Directory,
-    tls::{builder, certificate, http2, secure},
-};
+use support::Directory;
+use tls::{builder, certificate, http2, secure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -9,8 +9,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use serde_json::{Value, json};
 use support::{
     Answer, Fixture,

@@ -9,7 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
+mod tls;
 
 use std::{
     path::Path,
@@ -28,9 +28,9 @@ use support::{
     ACCESS_KEY, Client, Directory, PRIVATE_BUCKET, PUBLIC_BUCKET, S3, SECRET_KEY, Service,
     program::{Running, program, program_after},
     side_by_side,
-    tls::{Trusted, builder, certificate, http2, secure},
     web::Web,
 };
+use tls::{Trusted, builder, certificate, http2, secure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

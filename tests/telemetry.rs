@@ -9,7 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -24,8 +24,8 @@ use support::{
     encode::zlib,
     json_request,
     program::{Listening, Running, listening, program, tell},
-    tls::certificate,
 };
+use tls::certificate;
 use tokio::net::TcpListener;
 
 #[tokio::test]

@@ -11,9 +11,6 @@
     reason = "an example that stops at what it does not expect"
 )]
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::process::ExitCode;
 
 use clap::Parser;

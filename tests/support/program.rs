@@ -1,6 +1,7 @@
 //! The program as it runs on its own.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -8,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-/// Its path; examples and benches have none.
-const PROGRAM: Option<&str> = option_env!("CARGO_BIN_EXE_reductionist");
+/// Its path, which cargo tells the tests of a package that has it: `reductionist`, or `traced`, which is the same.
+fn path() -> OsString {
+    let paths = ["CARGO_BIN_EXE_reductionist", "CARGO_BIN_EXE_traced"];
+    paths.into_iter().find_map(std::env::var_os).expect("a test, run by cargo")
+}
 
 /// The program, without the settings of whoever runs the tests.
 pub fn program() -> Command {
-    let mut command = Command::new(PROGRAM.expect("a test of the program"));
+    let mut command = Command::new(path());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars()
         .filter(|(name, _)| ["REDUCTIONIST_", "RUST_LOG", "OTEL_"].iter().any(|prefix| name.starts_with(prefix)))
@@ -31,7 +35,7 @@ pub fn program_after(commands: &str) -> Command {
         shell.env_remove(name);
     }
     let script = format!("{commands}; exec \"$0\" \"$@\"");
-    shell.arg("-c").arg(script).arg(PROGRAM.expect("a test of the program"));
+    shell.arg("-c").arg(script).arg(path());
     shell.stdout(Stdio::piped()).stderr(Stdio::piped());
     shell
 }

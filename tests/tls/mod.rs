@@ -1,4 +1,5 @@
 //! Certificates, and connections to who has them.
+#![allow(dead_code, unreachable_pub, reason = "each test needs a part")]
 
 use std::{io, sync::Arc};
 

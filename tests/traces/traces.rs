@@ -9,9 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "support/collector.rs"]
 mod collector;
-mod support;
 
 use std::{
     collections::BTreeMap,

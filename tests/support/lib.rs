@@ -1,15 +1,15 @@
 //! The service and an S3 store inside this process, on loopback, and a client that speaks HTTP to them.
 //!
-//! Shared by tests, benches and the quickstart, each of which uses a part of it.
+//! Shared by tests, benches and examples, and compiled once for all of them.
 #![allow(
-    dead_code,
     missing_docs,
-    unreachable_pub,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::missing_errors_doc,
+    clippy::panic,
     clippy::pedantic,
     clippy::unwrap_used,
-    reason = "each user needs a part; a test fails by panicking"
+    reason = "a test fails by panicking"
 )]
 
 pub mod contract;
@@ -17,7 +17,6 @@ pub mod encode;
 pub mod faulty;
 pub mod program;
 pub mod store;
-pub mod tls;
 pub mod web;
 
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
