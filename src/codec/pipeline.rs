@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tracing::field::Empty;
+use tracing::{Span, field::Empty};
 
 use super::{
     checksum::Checksum,
@@ -133,14 +133,7 @@ impl FilterPipeline {
         let mut part = 0..buffer.bytes().len();
         for (stage, room) in self.decoding(len, limit) {
             budget.cancellation().check()?;
-            let span = tracing::debug_span!(
-                "decode",
-                otel.name = format!("decode {}", stage.name()),
-                codec = stage.name(),
-                encoded_bytes = attribute(part.len()),
-                decoded_bytes = Empty,
-            )
-            .entered();
+            let span = span(stage, part.len()).entered();
             match stage {
                 Stage::Checksum(checksum) => {
                     part = checked(checksum, &buffer, part)?;
@@ -180,6 +173,16 @@ impl FilterPipeline {
 /// The length of the output of a stage, or the most that it may be.
 fn output_len(stage: &Stage, input: usize, room: Room) -> usize {
     stage.decoded_len(input).unwrap_or(usize::MAX).min(room.max())
+}
+
+fn span(stage: &Stage, encoded_len: usize) -> Span {
+    tracing::debug_span!(
+        "decode",
+        otel.name = format!("decode {}", stage.name()),
+        codec = stage.name(),
+        encoded_bytes = attribute(encoded_len),
+        decoded_bytes = Empty,
+    )
 }
 
 fn part_of<'a>(buffer: &'a Buffer, part: &Range<usize>) -> &'a [u8] {
