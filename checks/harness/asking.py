@@ -1,7 +1,9 @@
 """Requests, and their right answers: what NumPy says, in the bytes of the service's first answer."""
 
 import base64
+import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 import zlib
@@ -18,9 +20,20 @@ from harness.report import WrongAnswer
 from harness.stores import ACCESS_KEY, PRIVATE, SECRET_KEY
 
 BASIC = base64.b64encode(f"{ACCESS_KEY}:{SECRET_KEY}".encode()).decode()
-HEADERS = {"content-type": "application/json", "authorization": f"Basic {BASIC}"}
+JSON = {"content-type": "application/json"}
+HEADERS = JSON | {"authorization": f"Basic {BASIC}"}
 V1_HEADERS = [f"x-activestorage-{name}" for name in ("dtype", "byte-order", "shape", "count")]
 
+# A chunk of the quickstart's file; what is missing of it is 1e20.
+SAMPLE_CHUNK: dict[str, Any] = {
+    "dtype": "float32",
+    "byte_order": "little",
+    "offset": 14977,
+    "size": 2913,
+    "shape": [4, 20, 30],
+    "compression": {"id": "zlib"},
+    "filters": [{"id": "shuffle", "element_size": 4}],
+}
 SMALL = BY_NAME["max-16k"]
 WHOLE_CHUNK = Case("select-16k", "16 KiB raw float32, all of it", "select", (64, 64))
 # The counts of version 1 are a header: no more of them than what Python reads of one.
@@ -91,12 +104,33 @@ def read_v2(body: bytes) -> tuple[Array, Any]:
     return np.frombuffer(answer["bytes"], answer["dtype"]).reshape(answer["shape"]), answer["count"]
 
 
-def ask(asked: Asked, url: str) -> tuple[int, Message, bytes]:
+def question(operation: str, fields: dict[str, Any], headers: dict[str, str] = JSON) -> Asked:
+    """A request of version 2."""
+    return Asked(operation, f"/v2/{operation}", json.dumps(fields), headers=headers)
+
+
+class Connection:
+    """One that is kept."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = http.client.HTTPConnection(url.removeprefix("http://"))
+
+    def ask(self, asked: Asked) -> tuple[int, Message, bytes]:
+        """Status, headers and body of an answer."""
+        self.connection.request(asked.method, asked.path, asked.body.encode(), asked.headers)
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def ask(asked: Asked, url: str, context: ssl.SSLContext | None = None) -> tuple[int, Message, bytes]:
     """Status, headers and body of an answer."""
     data = asked.body.encode() if asked.body else None
     request = urllib.request.Request(url + asked.path, data, asked.headers, method=asked.method)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -1,7 +1,6 @@
 """An object of many chunks, the requests for them, and which of several instances answers each."""
 
 import contextlib
-import http.client
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.asking import Asked, read_v1, read_v2, with_answer
+from harness.asking import Asked, Connection, read_v1, read_v2, with_answer
 from harness.cases import Array
 from harness.report import WrongAnswer
 from harness.service import Service, requests_received
@@ -76,15 +75,13 @@ def one_by_one(url: str) -> Iterator[Callable[[Chunk, Asked], None]]:
 
     The balancer moves requests away from an instance that is busier than others, which none is of these.
     """
-    connection = http.client.HTTPConnection(url.removeprefix("http://"))
+    connection = Connection(url)
 
     def ask_for(chunk: Chunk, asked: Asked) -> None:
-        connection.request(asked.method, asked.path, asked.body, asked.headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise WrongAnswer(f"{asked.name}: {answer.status} {body[:300]!r}")
-        result, count = read_v1(answer.headers, body) if asked.path.startswith("/v1/") else read_v2(body)
+        status, headers, body = connection.ask(asked)
+        if status != 200:
+            raise WrongAnswer(f"{asked.name}: {status} {body[:300]!r}")
+        result, count = read_v1(headers, body) if asked.path.startswith("/v1/") else read_v2(body)
         if (result, count) not in ((chunk.array.max(), chunk.array.size), (chunk.array.max(), [chunk.array.size])):
             raise WrongAnswer(f"{asked.name}: {result} of {count} elements")
 

@@ -9,12 +9,9 @@ import re
 import socket
 import ssl
 import subprocess
-import threading
-import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -30,6 +27,7 @@ from harness.proxy import FILES, haproxy
 from harness.report import Failure
 from harness.service import service, services
 from harness.stores import s3_store
+from harness.stub import stub
 
 pytestmark = pytest.mark.haproxy
 
@@ -95,66 +93,34 @@ def test_files(check, report, tmp_path):
 # --- heads ---------------------------------------------------------------------------------------------------
 
 
-class Echo(BaseHTTPRequestHandler):
-    """An instance that is always ready, and tells what arrived."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.answer(b"ready\n")
-
-    def do_POST(self):
-        length = len(self.rfile.read(int(self.headers["content-length"])))
-        self.answer(json.dumps({"length": length, "headers": dict(self.headers)}).encode())
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
 def echo():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
-        server.port = server.server_address[1]
-        server.handle_error = lambda *_: None  # a connection that HAProxy has ended
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    """An instance that is always ready, and keeps what arrived."""
+    return stub(lambda: (200, {}, b"{}"))
 
 
 def test_heads(check, report):
     """What arrives at an instance, and what at clients and operators."""
     with echo() as instance, haproxy([instance]) as proxy:
-        ids = [arrived(proxy)["headers"]["x-request-id"] for _ in range(2)]
-        report.check("requests get ids", len(set(ids)) == 2 and all(len(each) == 36 for each in ids), ids)
         sent = {"x-request-id": "mine", "x-reductionist-token": "token", "traceparent": "00-1-2-01"} | HEADERS
-        got = arrived(proxy, sent)["headers"]
+        for headers, body in ((HEADERS, "{}"), (HEADERS, "{}"), (sent, "{}"), (HEADERS, " " * (1 << 20))):
+            ask(Asked("anything", "/v2/max", body, headers=headers), proxy.url)
+        first, second, handed_on, long = instance.seen
+        ids = [seen.headers["x-request-id"] for seen in (first, second)]
+        report.check("requests get ids", len(set(ids)) == 2 and all(len(each) == 36 for each in ids), ids)
+        got = {name.lower(): value for name, value in handed_on.headers.items()}
         report.check("what clients send is handed on", sent.items() <= got.items(), got)
-        length = arrived(proxy, body=b" " * (1 << 20))["length"]
-        report.check("a body may be longer than the buffer", length == 1 << 20, length)
+        report.check("a body may be longer than the buffer", len(long.body) == 1 << 20, len(long.body))
     with check.running([AT_ONCE], report, pem=check.pem) as (_, proxy):
         with_answer(LONG_HEAD, reduction(LONG_HEAD, check.store, "v1"), proxy.url)
         report.check("16384 counts in a head come through", True)
         trusted = ssl.create_default_context(cafile=check.pem)
-        with urllib.request.urlopen(f"{proxy.tls_url}/readyz", context=trusted) as answer:
-            report.check("HTTPS", answer.read() == b"ready\n")
+        report.check("HTTPS", ask(get("/readyz"), proxy.tls_url, trusted)[2] == b"ready\n")
         status, *_ = ask(get("/metrics"), proxy.url)
         report.check("no metrics of an instance that is picked by chance", status == 404, status)
         status, _, text = ask(get("/metrics"), proxy.admin)
         report.check("but those of HAProxy", b'server="reductionist-1",state="UP"} 1' in text, status)
         status, *_ = ask(get("/livez"), proxy.admin)
         report.check("HAProxy lives", status == 200, status)
-
-
-def arrived(proxy, headers=HEADERS, body=b"{}"):
-    with urllib.request.urlopen(urllib.request.Request(f"{proxy.url}/v2/max", body, headers)) as answer:
-        got = json.load(answer)
-    return got | {"headers": {name.lower(): value for name, value in got["headers"].items()}}
 
 
 # --- routes --------------------------------------------------------------------------------------------------

@@ -7,8 +7,6 @@ processes and containers end with the check.
 """
 
 import contextlib
-import functools
-import http.server
 import json
 import os
 import re
@@ -17,14 +15,13 @@ import signal
 import struct
 import subprocess
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from harness.asking import SAMPLE_CHUNK, ask, get, question
+from harness.faulty_store import faulty_store
 from harness.places import ROOT, SAMPLE
 from harness.processes import free_port, installed, wait_until
 from harness.report import Failure
@@ -44,11 +41,7 @@ STOP_SECONDS = 30
 BUILD_SECONDS = 3600
 
 # The chunk that the README reduces: 304.5625 is the largest of 1903 values that are not missing, here in CBOR.
-CHUNK = {
-    "interface_type": "http", "dtype": "float32", "byte_order": "little", "offset": 14977, "size": 2913,
-    "shape": [4, 20, 30], "compression": {"id": "zlib"}, "filters": [{"id": "shuffle", "element_size": 4}],
-    "missing": {"missing_value": 1e20},
-}  # fmt: skip
+CHUNK = SAMPLE_CHUNK | {"interface_type": "http", "missing": {"missing_value": 1e20}}
 LARGEST, COUNT = b"\x44" + struct.pack("<f", 304.5625), b"\x81\x19" + struct.pack(">H", 1903)
 
 
@@ -188,23 +181,6 @@ def claims_about_the_image(buildah, runtime_image):
 # --- The container -------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def web_server(directory):
-    """The URL of a web server that has the files of a directory, and knows no ranges."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=directory))
-    threading.Thread(target=server.serve_forever).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 def facts(pid):
     """What the kernel says of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -223,26 +199,16 @@ def processes_below(pid):
     return below
 
 
-def fetch(url, body=None):
-    """Status and body of an answer."""
-    data = body and json.dumps(body).encode()
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json"})) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
 def wait_for_health(is_healthy, running):
     wait_until(lambda: running.poll() is not None or is_healthy(), HEALTH_SECONDS, pause=0.1)
     return None if running.poll() is None and is_healthy() else f"not healthy, exit code {running.poll()}"
 
 
 def claims_about_requests(service, web):
-    code, body = fetch(f"{service}/v2/max", CHUNK | {"url": f"{web}/temperature.nc"})
+    code, _, body = ask(question("max", CHUNK | {"url": f"{web}/temperature.nc"}), service)
     right = code == 200 and LARGEST in body and COUNT in body
     yield None if right else f"the largest value of a chunk: status {code}, {body}"
-    code, body = fetch(f"{service}/version")
+    code, _, body = ask(get("/version"), service)
     yield None if code == 200 and json.loads(body)["revision"] == REVISION else f"/version: {code}, {body}"
 
 
@@ -302,10 +268,10 @@ def test_the_image_is_built_and_runs(report, buildah):
     report.say(f"built in {time.monotonic() - begin:.0f} s")
     report.group("the image", claims_about_the_image(buildah, runtime_image))
     with (
-        web_server(SAMPLE.parent) as web,
+        faulty_store(SAMPLE.read_bytes()) as web,
         buildah.container(IMAGE) as container,
         (work / "service.log").open("w") as log,
     ):
-        report.group("a container of it", claims_about_the_container(buildah, container, web, log))
+        report.group("a container of it", claims_about_the_container(buildah, container, web.url(""), log))
     if report.failures:
         print("-- the log of the service", (work / "service.log").read_text()[-4000:], sep="\n")

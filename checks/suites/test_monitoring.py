@@ -29,7 +29,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import asking
 from harness import faulty_store as at
+from harness.asking import SAMPLE_CHUNK
 from harness.places import DEPLOYMENT, SAMPLE
 from harness.processes import certificate, free_port, installed, logged, wait_until
 from harness.report import Failure
@@ -50,9 +52,6 @@ FIXED_NAMES = "incoming_requests", "outgoing_response", "response_time"
 # Expressions that give numbers only when something is wrong that cannot be brought about here.
 RARE = ('status_code="500"', "ALERTS{", "changes(")
 
-# One chunk, shuffled and compressed.
-CHUNK = {"dtype": "float32", "byte_order": "little", "offset": 14977, "size": 2913, "shape": [4, 20, 30],
-         "compression": {"id": "zlib"}, "filters": [{"id": "shuffle", "element_size": 4}]}  # fmt: skip
 RAW = {"dtype": "float32", "offset": 0, "size": 4000}
 
 
@@ -144,30 +143,22 @@ TRUSTING = ssl._create_unverified_context()  # the certificate is checked by Pro
 
 def ask(service, operation, **request):
     """The status of a reduction."""
-    headers = {"content-type": "application/json"}
-    post = urllib.request.Request(f"{service}/v2/{operation}", json.dumps(request).encode(), headers)
-    try:
-        with urllib.request.urlopen(post, timeout=30, context=TRUSTING) as answer:
-            answer.read()
-            return answer.status
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.status
+    return asking.ask(asking.question(operation, request), service, TRUSTING)[0]
 
 
 def ask_all(service, stored):
     """One request of each kind, each of which has to be answered as it deserves."""
     file = {"interface_type": "file", "url": f"file:///{SAMPLE.name}"}
     answers = {
-        "a file": (200, ask(service, "sum", **file, **CHUNK)),
+        "a file": (200, ask(service, "sum", **file, **SAMPLE_CHUNK)),
         "raw data": (200, ask(service, "select", **file, **RAW)),
         "nonsense": (400, ask(service, "max", **file)),
-        "corrupt data": (400, ask(service, "max", **file, **CHUNK | {"offset": 0})),
+        "corrupt data": (400, ask(service, "max", **file, **SAMPLE_CHUNK | {"offset": 0})),
     }
     for interface in ("s3", "http"):
         for path, expected in ((at.GOOD, 200), (at.ABSENT, 400), (at.DENIED, 401), (at.DOWN, 502)):
             place = {"interface_type": interface, "url": stored.url(path)}
-            answers[f"{interface} {path}"] = (expected, ask(service, "max", **place, **CHUNK))
+            answers[f"{interface} {path}"] = (expected, ask(service, "max", **place, **SAMPLE_CHUNK))
     wrong = {what: answer for what, answer in answers.items() if answer[0] != answer[1]}
     if wrong:
         raise Failure(f"requests that were not answered as expected (status expected, found): {wrong}")
@@ -177,7 +168,7 @@ def overload(service, stored):
     """Has a request turned away, since another one holds the only connection, and then that one given up by its client."""
     stored.asked_slow.clear()
     stored.go_on.clear()
-    slow = {"interface_type": "http", "url": stored.url(at.SLOW)} | CHUNK
+    slow = {"interface_type": "http", "url": stored.url(at.SLOW)} | SAMPLE_CHUNK
     holder = http.client.HTTPConnection(urllib.parse.urlsplit(service).netloc, timeout=30)
     holder.request("POST", "/v2/sum", json.dumps(slow), {"content-type": "application/json"})
     try:

@@ -186,7 +186,9 @@ def checked(page, programs):
     counts = f"{sum(block.is_run for block in found)} blocks run"
     if elsewhere := sum(block.words == "sh elsewhere" for block in found):
         counts += f", {elsewhere} for elsewhere read"
-    return Group(f"{page.relative_to(ROOT)}: {counts}", 1, ["\n".join(wrong)] if wrong else [], time.monotonic() - begin)
+    return Group(
+        f"{page.relative_to(ROOT)}: {counts}", 1, ["\n".join(wrong)] if wrong else [], time.monotonic() - begin
+    )
 
 
 def test_pages_say_what_their_commands_print(programs, report, pytestconfig):

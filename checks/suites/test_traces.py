@@ -7,11 +7,9 @@ told by the spans below, and to the store; and whatever arrives, no bucket, obje
 
 import base64
 import gzip
-import json
 import re
 import secrets
 import struct
-import urllib.request
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,10 @@ from pathlib import Path
 import pytest
 import rotel
 
+from harness import asking
+from harness.asking import JSON, question
 from harness.faulty_store import faulty_store
-from harness.processes import START_SECONDS, free_port, logged, wait_until
+from harness.processes import free_port, logged, wait_until
 from harness.service import service
 from suites.trace_drawing import drawing
 
@@ -55,18 +55,14 @@ def ask(programs, report, stored, variables=(), flags=()):
     stored.traceparents.clear()
     options = {"report": report, "variables": dict(variables)}
     with service(programs, "--shutdown-delay", 0, *flags, **options) as server:
-        request = urllib.request.Request(
-            f"{server.url}/v2/sum",
-            json.dumps(REQUEST | {"url": stored.url(f"/{BUCKET}/{OBJECT}")}).encode(),
-            {
-                "authorization": "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode(),
-                "content-type": "application/json",
-                "traceparent": f"00-{trace}-{span}-01",
-                "x-request-id": "asked-by-a-check",
-            },
-        )
-        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
-            answer.read()
+        headers = JSON | {
+            "authorization": "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode(),
+            "traceparent": f"00-{trace}-{span}-01",
+            "x-request-id": "asked-by-a-check",
+        }
+        fields = REQUEST | {"url": stored.url(f"/{BUCKET}/{OBJECT}")}
+        status, _, body = asking.ask(question("sum", fields, headers), server.url)
+        assert status == 200, body
     return trace, span
 
 

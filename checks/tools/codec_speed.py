@@ -7,8 +7,6 @@ memory; h5py with hdf5plugin reads the same chunk from a file that lies in the p
 What the service takes for decoding alone, from memory into memory as well, tells examples/decode_chunk.rs.
 """
 
-import http.client
-import json
 import random
 import re
 import subprocess
@@ -25,6 +23,7 @@ import numpy as np
 from numcodecs.checksum32 import CRC32C
 
 from harness import tool
+from harness.asking import Connection, question
 from harness.service import service
 from suites.codecs.files import FILL, temperature
 from suites.codecs.stored_chunks import by_numcodecs, dtype_fields
@@ -106,22 +105,20 @@ class Timed:
         self.url = url
         fields = {"interface_type": "file", "url": path.as_uri(), "shape": list(chunk.array.shape)}
         fields |= {"offset": 0, "size": len(chunk.stored)} | dtype_fields(chunk.array) | chunk.codecs
-        self.path, self.body = path, json.dumps(fields).encode()
-        self.connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        self.path, self.asked = path, question("sum", fields)
+        self.connection = Connection(url)
 
     def __call__(self):
         before = self.seconds()
-        self.connection.request("POST", "/v2/sum", self.body, {"Content-Type": "application/json"})
-        response = self.connection.getresponse()
-        content = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status}: {content.decode()[:200]}")
+        status, _, content = self.connection.ask(self.asked)
+        if status != 200:
+            raise RuntimeError(f"{status}: {content.decode()[:200]}")
         return (self.seconds() - before) * 1000
 
     def decoding(self, programs):
         """The time of decoding alone."""
         request = self.path.with_suffix(".json")
-        request.write_bytes(self.body)
+        request.write_text(self.asked.body)
         told = subprocess.run(
             [programs.example("decode_chunk"), request, self.path], check=True, capture_output=True, text=True
         ).stdout

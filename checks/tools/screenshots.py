@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from harness import tool
+from harness.asking import SAMPLE_CHUNK, ask, question
 from harness.places import DOCS, ROOT, SAMPLE
 from harness.processes import free_port, process, wait_until_it_listens
 from harness.report import Failure
@@ -26,18 +27,7 @@ SERVICE = "--file-root", SAMPLE.parent, "--shutdown-delay", 0
 LARGEST = 150 * 1024  # bytes of a picture
 LOAD_SECONDS = 60
 STEP_SECONDS = 60  # for a picture
-CHUNK = {
-    "interface_type": "file",
-    "url": "file:///temperature.nc",
-    "dtype": "float32",
-    "byte_order": "little",
-    "offset": 14977,
-    "size": 2913,
-    "shape": [4, 20, 30],
-    "compression": {"id": "zlib"},
-    "filters": [{"id": "shuffle", "element_size": 4}],
-    "missing": {"missing_value": 1e20},
-}
+CHUNK = SAMPLE_CHUNK | {"interface_type": "file", "url": f"file:///{SAMPLE.name}", "missing": {"missing_value": 1e20}}
 PROMETHEUS = """
 global: {{scrape_interval: 1s}}
 scrape_configs:
@@ -85,21 +75,21 @@ def prometheus(scraped):
             yield f"http://127.0.0.1:{port}"
 
 
-def load(port, seconds):
+def load(url, seconds):
     """Asks for reductions, with more and less to do in turns."""
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=ask, args=(port, operation, end)) for operation in ("sum", "max", "select")]
+    threads = [
+        threading.Thread(target=keep_asking, args=(url, operation, end)) for operation in ("sum", "max", "select")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def ask(port, operation, end):
-    url, body = f"http://127.0.0.1:{port}/v2/{operation}", json.dumps(CHUNK).encode()
+def keep_asking(url, operation, end):
     while (left := end - time.monotonic()) > 0:
-        with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})) as answer:
-            answer.read()
+        ask(question(operation, CHUNK), url)
         time.sleep(0.002 if int(left) // 15 % 2 else 0.01)
 
 
@@ -114,7 +104,7 @@ def swagger_ui(programs):
 def graphs(programs):
     """What Prometheus draws of a service that has something to do."""
     with service(programs, *SERVICE) as server, prometheus(server.port) as url:
-        load(server.port, LOAD_SECONDS)
+        load(server.url, LOAD_SECONDS)
         for name, query in QUERIES.items():
             with urllib.request.urlopen(f"{url}/api/v1/query?{urlencode({'query': query})}") as answer:
                 if not json.load(answer)["data"]["result"]:

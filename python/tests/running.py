@@ -1,12 +1,10 @@
-"""Ways to run the client, and where what it talks to is."""
+"""Ways to run the client, where what it talks to is, and an answer that it understands."""
 
 import contextlib
-import http.server
 import io
 import json
 import subprocess
 import sys
-import threading
 import unittest
 from pathlib import Path
 
@@ -25,43 +23,6 @@ class Servers:
     store: str
     service: str
     file_root: Path
-
-
-# --- In place of the service ---------------------------------------------------------------------------------
-
-
-class Stub(http.server.BaseHTTPRequestHandler):
-    """Stands in for the service where a test has to see the requests, or needs answers that the service never gives."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.seen.append((self.path, self.headers, json.loads(body), self.client_address))
-        status, headers, content = self.server.reply()
-        self.send_response(status)
-        for name, value in {"Content-Length": len(content), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def stub(reply):
-    """A server that answers every request with what `reply` returns: status, headers and content."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
-        server.reply, server.seen = reply, []
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 ONE = {"dtype": "int64", "byte-order": "little", "shape": "[]", "count": "1"}

@@ -13,8 +13,9 @@ from data import of_chunk
 from harness.places import SAMPLE
 from harness.processes import START_SECONDS, STOP_SECONDS, environment, free_port, process
 from harness.stores import ACCESS_KEY, SECRET_KEY
+from harness.stub import stub
 from reductionist.options import PROGRAM
-from running import CLIENT, DIALECTS, ONE, TestCase, run, stub, url
+from running import CLIENT, DIALECTS, ONE, TestCase, run, url
 
 
 class Errors(TestCase):
@@ -162,7 +163,7 @@ class Errors(TestCase):
         with stub(lambda: (200, ONE[1] | {"x-activestorage-etag": '"abc"'}, ONE[2])) as server:
             done = run("sum", *of_chunk("--server", server.url, "--etag", '"abc"', "--json", api="v1"))
             self.assertEqual(json.loads(done.stdout)["etag"], '"abc"')
-            self.assertEqual(server.seen[0][2]["etag"], '"abc"')
+            self.assertEqual(server.seen[0].fields["etag"], '"abc"')
 
     def test_errors_of_others_than_the_service_are_shown(self):
         page = b"<html><body><h1>502 Bad Gateway</h1>\n</body></html>\n"

@@ -11,8 +11,9 @@ from harness.places import SAMPLE
 from harness.processes import certificate, environment
 from harness.service import service
 from harness.stores import ACCESS_KEY, SECRET_KEY
+from harness.stub import stub
 from reductionist.options import PROGRAM
-from running import ONE, Servers, TestCase, at_service, run, stub, url
+from running import ONE, Servers, TestCase, at_service, run, url
 
 
 class Secrets(TestCase):
@@ -70,8 +71,8 @@ class Secrets(TestCase):
         """The headers that reach the service."""
         with stub(lambda: reply) as server:
             run("sum", *of_chunk("--server", server.url, *arguments, api="v1"), **options)
-        ((_, headers, _, _),) = server.seen
-        return headers
+        (seen,) = server.seen
+        return seen.headers
 
     def test_credentials_reach_the_service_as_they_are_typed(self):
         secrets = environment(REDUCTIONIST_PASSWORD="pässwörd", REDUCTIONIST_SESSION_TOKEN="token/+=")

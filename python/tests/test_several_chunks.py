@@ -9,8 +9,9 @@ import numpy as np
 from data import DESCRIPTION, INTEGERS, UNSIGNED, decoded, masked, of_file, of_numpy, whole_variable
 from harness.places import SAMPLE
 from harness.processes import START_SECONDS
+from harness.stub import stub
 from reductionist.options import PROGRAM
-from running import DIALECTS, ONE, TestCase, at_service, run, stub, url, without_version
+from running import DIALECTS, ONE, TestCase, at_service, run, url, without_version
 
 
 class SeveralChunks(TestCase):
@@ -128,7 +129,7 @@ class SeveralChunks(TestCase):
             selection = ["--chunks", self.variable, "--selection", "3:5,:10,-1"]
             self.assertEqual(self.answer("count", *arguments, *selection)["count"], 2)
             self.assertEqual(
-                sorted((body["offset"], body["selection"]) for _, _, body, _ in server.seen),
+                sorted((seen.fields["offset"], seen.fields["selection"]) for seen in server.seen),
                 [(17890, [[3, 4, 1], [0, 10, 1], [19, 20, 1]]), (28637, [[0, 1, 1], [0, 10, 1], [19, 20, 1]])],
             )
 
@@ -246,5 +247,5 @@ class SeveralChunks(TestCase):
             arguments = ["--server", server.url, "--api", "v1", "--url", "http://store/bucket/key", "--dtype", "int64"]
             answer = self.answer("sum", *arguments, "--chunks", "-", "--threads", 4, stdin=chunks)
             self.assertEqual((answer["result"], answer["count"]), (12, 12))
-            self.assertEqual(sorted(body["offset"] for _, _, body, _ in server.seen), list(range(12)))
-            self.assertEqual(len({connection for *_, connection in server.seen}), 4, "connections")
+            self.assertEqual(sorted(seen.fields["offset"] for seen in server.seen), list(range(12)))
+            self.assertEqual(len({seen.client for seen in server.seen}), 4, "connections")

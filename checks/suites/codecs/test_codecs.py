@@ -4,7 +4,6 @@ The libraries write new random chunks each time, and read them back to know what
 every chunk is asked for, by its byte range. A comparison is one request: result, dtype, shape and counts.
 """
 
-import http.client
 import json
 import math
 import random
@@ -15,6 +14,7 @@ import cbor2
 import numpy as np
 import pytest
 
+from harness.asking import Connection, question
 from harness.numpy_answers import NOTHING_MISSING, Request
 from harness.service import service
 from harness.stores import PUBLIC, s3_store
@@ -58,7 +58,7 @@ class Client:
     """Asks the service, over one connection that is kept."""
 
     def __init__(self, service_url, store_url):
-        self.connection = http.client.HTTPConnection(service_url.removeprefix("http://"))
+        self.connection = Connection(service_url)
         self.store_url = store_url
 
     def body(self, request):
@@ -72,11 +72,8 @@ class Client:
 
     def ask(self, request):
         """The answer, or a text that says what went wrong."""
-        headers = {"Content-Type": "application/json"}
-        self.connection.request("POST", f"/v2/{request.operation}", json.dumps(self.body(request)).encode(), headers)
-        response = self.connection.getresponse()
-        content = response.read()
-        return cbor2.loads(content) if response.status == 200 else f"{response.status}: {content.decode()[:300]}"
+        status, _, content = self.connection.ask(question(request.operation, self.body(request)))
+        return cbor2.loads(content) if status == 200 else f"{status}: {content.decode()[:300]}"
 
     def trust(self, chunk):
         """What is wrong if the service takes a chunk of which a bit is wrong for what it was, or nothing. A bit may mean

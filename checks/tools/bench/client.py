@@ -1,38 +1,28 @@
 """What a client does: ask the service, or read the chunk with boto3 and reduce it with NumPy."""
 
-import base64
-import http.client
-import json
 import time
 
 import boto3
 from botocore.config import Config
 
+from harness.asking import HEADERS, Connection, question
 from harness.report import WrongAnswer
 from harness.stores import ACCESS_KEY, PRIVATE, SECRET_KEY
-from tools.bench.loads import KEYS, Relay, compare
+from tools.bench.loads import Relay, compare
 
 
-class Asking:
+class Asking(Connection):
     """Asks the service, over one connection that is kept."""
 
     def __init__(self, case, store_url, service_url):
-        self.case = case
-        self.connection = http.client.HTTPConnection(service_url.removeprefix("http://"))
-        self.body = json.dumps(case.request(store_url)).encode()
-        credentials = base64.b64encode(KEYS.encode()).decode()
-        self.headers = {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"}
+        super().__init__(service_url)
+        self.case, self.asked = case, question(case.operation, case.request(store_url), HEADERS)
 
     def __call__(self):
-        self.connection.request("POST", f"/v2/{self.case.operation}", self.body, self.headers)
-        answer = self.connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise WrongAnswer(f"{self.case.title}: {answer.status} {body[:300]}")
+        status, _, body = self.ask(self.asked)
+        if status != 200:
+            raise WrongAnswer(f"{self.case.title}: {status} {body[:300]}")
         compare(self.case, body)
-
-    def close(self):
-        self.connection.close()
 
 
 class Downloading:
