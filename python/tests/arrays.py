@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import random
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ import netCDF4
 import numpy as np
 import zarr
 
+from harness.numpy_answers import reduce
 from harness.places import DOCS
 
 DTYPES = [
@@ -315,19 +315,25 @@ class Question:
                 elements, is_missing = elements[where], is_missing[where]
         if self.operation == "select":
             return np.ma.array(elements), np.asarray((~is_missing).sum()), 0.0
-        how = {"axis": self.axis, "keepdims": bool(self.keepdims)}
-        counts = np.asarray((~is_missing).sum(**how))
+        if self.operation in ("sum", "mean"):
+            elements = elements.astype("f8" if elements.dtype.kind == "f" else f"{elements.dtype.kind}8")
+        masked = np.ma.array(elements, mask=is_missing)
+        operation = "sum" if self.operation == "mean" else self.operation
+        axes = range(elements.ndim) if self.axis is None else self.axis
+        shape = [1 if axis in axes else n for axis, n in enumerate(elements.shape)]
+        shape = shape if self.keepdims else [n for axis, n in enumerate(elements.shape) if axis not in axes]
+        values, counts = (np.reshape(each, shape) for each in reduce(operation, masked, self.axis))
         if self.operation == "count":
-            return np.ma.array(counts), counts, 0.0
+            return np.ma.array(values), counts, 0.0
         if self.operation in ("min", "max"):
-            return np.ma.array(extreme(self.operation, elements, is_missing, how), mask=counts == 0), counts, 0.0
-        totals = np.asarray(lanes(exact_sum, elements, is_missing, how))
-        tolerance = 1e-13 * lanes(lambda lane: np.abs(lane.astype("f8")).sum(), elements, is_missing, how)
-        if self.operation == "mean":
-            means = totals.astype("f8") / np.maximum(counts, 1)
-            return np.ma.array(means, mask=counts == 0), counts, tolerance / np.maximum(counts, 1)
-        widest = "f8" if elements.dtype.kind == "f" else f"{elements.dtype.kind}8"
-        return np.ma.array(totals.astype(widest)), counts, tolerance
+            return np.ma.array(values, mask=counts == 0), counts, 0.0
+        # The client may lose what rounding takes off, of chunks that it adds.
+        magnitudes = np.where(is_missing, 0, abs(elements.astype("f8")))
+        tolerance = 1e-13 * magnitudes.sum(axis=self.axis, keepdims=bool(self.keepdims))
+        if self.operation == "sum":
+            return np.ma.array(values), counts, tolerance
+        means = values.astype("f8") / np.maximum(counts, 1)
+        return np.ma.array(means, mask=counts == 0), counts, tolerance / np.maximum(counts, 1)
 
 
 def random_part(dice, length):
@@ -343,44 +349,6 @@ def text_of(each):
     if not isinstance(each, slice):
         return str(each)
     return ":".join("" if value is None else str(value) for value in (each.start, each.stop, each.step))
-
-
-def extreme(operation, elements, is_missing, how):
-    """The least or largest that is not missing; whatever where there is none."""
-    is_float = elements.dtype.kind == "f"
-    bounds = (np.inf, -np.inf) if is_float else (np.iinfo(elements.dtype).max, np.iinfo(elements.dtype).min)
-    nothing = elements.dtype.type(bounds[operation == "max"])
-    with np.errstate(invalid="ignore"):
-        return getattr(np.where(is_missing, nothing, elements), operation)(initial=nothing, **how)
-
-
-def lanes(function, elements, is_missing, how):
-    """What a function makes of the elements that are not missing, over axes."""
-    dimensions = elements.ndim
-    axes = range(dimensions) if how["axis"] is None else how["axis"]
-    kept = [axis for axis in range(dimensions) if axis not in axes]
-    shape = [elements.shape[axis] for axis in kept]
-    length = math.prod(elements.shape[axis] for axis in axes)
-    rows, holes = (each.transpose([*kept, *axes]).reshape([*shape, length]) for each in (elements, is_missing))
-    results = np.empty(shape, object)
-    for index in np.ndindex(*shape):
-        results[index] = function(rows[index][~holes[index]])
-    results = results.astype("f8" if elements.dtype.kind == "f" else object)
-    return (
-        np.reshape(results, [1 if axis in axes else n for axis, n in enumerate(elements.shape)])
-        if how["keepdims"]
-        else results
-    )
-
-
-def exact_sum(lane):
-    """Of integers exactly; of floats rounded once, if they are finite."""
-    if lane.dtype.kind != "f":
-        return sum(lane.tolist())
-    if not np.isfinite(lane).all():
-        with np.errstate(invalid="ignore"):
-            return lane.astype("f8").sum()
-    return math.fsum(lane.astype("f8"))
 
 
 # --- Ways to say it ------------------------------------------------------------------------------------------

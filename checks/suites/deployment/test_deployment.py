@@ -26,8 +26,10 @@ def settings_of_the_service():
 
 
 def versions():
-    """The version stands in three files, and on pages."""
+    """The version stands in four files, and on pages."""
     version = tomllib.loads(Path("Cargo.toml").read_text())["package"]["version"]
+    package = tomllib.loads(Path("python/pyproject.toml").read_text())["project"]["version"]
+    yield None if package == version else f"version of the Python package is {package}, in Cargo.toml {version}"
     of_chart = yaml.safe_load((chart.CHART / "Chart.yaml").read_text())["appVersion"]
     yield None if of_chart == version else f"appVersion of the chart is {of_chart}, version in Cargo.toml {version}"
     image = re.search(r"^ARG VERSION=(\S+)", Path("Dockerfile").read_text(), re.MULTILINE)[1]
