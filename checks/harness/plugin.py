@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def programs(pytestconfig: pytest.Config) -> Programs:
-    directory = pytestconfig.rootpath / pytestconfig.getoption("programs")
+    directory: Path = pytestconfig.invocation_params.dir / pytestconfig.getoption("programs")
     return Programs(directory.resolve())
 
 

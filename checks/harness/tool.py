@@ -15,7 +15,9 @@ BUILT = Path(os.environ.get("REDUCTIONIST_PROGRAMS", ROOT / "target/release"))
 
 def parser(description: str, **options: object) -> argparse.ArgumentParser:
     """A parser that knows where the programs are."""
-    made = argparse.ArgumentParser(description=description.splitlines()[0], **options)  # type: ignore[arg-type]
+    called = Path(sys.argv[0])
+    name = called.parent.name if called.stem == "__main__" else called.stem
+    made = argparse.ArgumentParser(name, description=description.splitlines()[0], **options)  # type: ignore[arg-type]
     made.add_argument(
         "--programs",
         type=lambda text: Programs(Path(text).resolve()),
