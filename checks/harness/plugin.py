@@ -13,7 +13,6 @@ import pytest
 from harness.places import ROOT, Programs
 from harness.processes import environment
 from harness.report import Report
-from harness.tool import BUILT
 
 SUITES: dict[str, str] = {
     "clients": "PyActiveStorage, cf-python and reductionist-client",
@@ -35,7 +34,7 @@ TOTALS = pytest.StashKey[dict[str, Counter[str]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("reductionist")
-    group.addoption("--programs", type=Path, default=BUILT, help="where the built programs are (target/release)")
+    group.addoption("--programs", type=Path, help="of programs that are built already, as is REDUCTIONIST_PROGRAMS")
     group.addoption("--seed", type=int, help="of random chunks and requests")
     group.addoption("--rounds", type=int, help="random chunks of each kind")
     group.addoption("--draw", type=Path, help="of the suite `traces`, draw a trace here: docs/images/trace.svg")
@@ -56,8 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def programs(pytestconfig: pytest.Config) -> Programs:
-    directory: Path = pytestconfig.invocation_params.dir / pytestconfig.getoption("programs")
-    return Programs(directory.resolve())
+    given: Path | None = pytestconfig.getoption("programs")
+    return Programs((pytestconfig.invocation_params.dir / given).resolve()) if given else Programs.built()
 
 
 @pytest.fixture(scope="session")

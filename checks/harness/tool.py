@@ -1,29 +1,35 @@
 """What tools have in common: their options, and how they end."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from harness.places import ROOT, Programs
+from harness.places import Programs
 from harness.report import Failure
 
-BUILT = Path(os.environ.get("REDUCTIONIST_PROGRAMS", ROOT / "target/release"))
+
+class Parser(argparse.ArgumentParser):
+    """One that knows the programs, which are built when they are needed."""
+
+    def parse_args(self, *arguments: Any) -> argparse.Namespace:  # type: ignore[override]
+        options = super().parse_args(*arguments)
+        options.programs = options.programs or Programs.built()
+        return options
 
 
-def parser(description: str, **options: object) -> argparse.ArgumentParser:
-    """A parser that knows where the programs are."""
+def parser(description: str, **options: Any) -> Parser:
+    """A parser of a tool, with what the first line of its description says."""
     called = Path(sys.argv[0])
     name = called.parent.name if called.stem == "__main__" else called.stem
-    made = argparse.ArgumentParser(name, description=description.splitlines()[0], **options)  # type: ignore[arg-type]
+    made = Parser(name, description=description.splitlines()[0], **options)
     made.add_argument(
         "--programs",
         type=lambda text: Programs(Path(text).resolve()),
-        default=Programs(BUILT.resolve()),
         metavar="DIRECTORY",
-        help="where the built programs are; REDUCTIONIST_PROGRAMS, or target/release",
+        help="of programs that are built already, as is REDUCTIONIST_PROGRAMS",
     )
     return made
 
