@@ -15,7 +15,7 @@ class Parser(argparse.ArgumentParser):
     """One that knows the programs, which are built when they are needed."""
 
     def parse_args(self, *arguments: Any) -> argparse.Namespace:  # type: ignore[override]
-        options = super().parse_args(*arguments)
+        options: argparse.Namespace = super().parse_args(*arguments)
         options.programs = options.programs or Programs.built()
         return options
 
