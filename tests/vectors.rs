@@ -1,4 +1,4 @@
-//! Chunks written by numcodecs, Zarr, h5py, hdf5plugin and netCDF4 (`scripts/make-codec-vectors`) decode to what went in, in
+//! Chunks written by numcodecs, Zarr, h5py, hdf5plugin and netCDF4 (`checks/suites/codecs/make_vectors.py`) decode to what went in, in
 //! exactly the memory that is planned for them; what is made of them by chance does no harm.
 #![allow(
     missing_docs,
@@ -153,7 +153,7 @@ fn chunks_of_other_libraries_decode_to_what_went_in() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// A chunk of Zarr v3 whose codecs change elements (`scripts/zarr_elements.py`).
+/// A chunk of Zarr v3 whose codecs change elements (`checks/suites/codecs/zarr_elements.py`).
 #[derive(Deserialize)]
 struct Elements {
     name: String,

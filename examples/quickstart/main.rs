@@ -28,7 +28,7 @@ struct Options {
     exit: bool,
 }
 
-/// The file, and what `scripts/make-sample` wrote about it.
+/// The file, and what `checks/tools/make_sample.py` wrote about it.
 const FILE: &[u8] = include_bytes!("temperature.nc");
 const DESCRIPTION: &str = include_str!("temperature.json");
 
