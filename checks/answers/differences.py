@@ -80,6 +80,7 @@ def coverage(requests, answers):
         )
     yield line("fields of requests that are answered", fields(posts, answers), 40)
     yield line("codecs that decode", codecs(posts, answers), 80)
+    yield f"codecs of /capabilities that decode nothing: {', '.join(unused(requests, answers, posts)) or 'none'}"
     yield line("lengths of answered bodies", Counter(scale(a.length) for a in answers.values() if a.status == 200), 20)
     yield line("problems named", problems(bad), 60)
     yield "texts that are answered most often:"
@@ -111,6 +112,14 @@ def codecs(requests, answers):
         counts.update(str(codec["id"]) for codec in listed)
         counts.update(codec if isinstance(codec, str) else codec["name"] for codec in body.get("codecs") or [])
     return counts
+
+
+def unused(requests, answers, posts):
+    """What the program says that it decodes, and no request had decoded."""
+    pages = [answers[number].body for number, request in requests.items() if request.path == "/capabilities"]
+    told = next((json.loads(page) for page in pages if page.startswith(b'{"version"')), {})
+    decoded = codecs(posts, answers)
+    return [str(name) for name in told.get("codecs", []) + told.get("hdf5_filters", []) if not decoded[str(name)]]
 
 
 def problems(answers):

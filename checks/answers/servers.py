@@ -51,7 +51,7 @@ LIMITS = {
         "max-result-size": "32MiB",
     },
     STRICT: {
-        "memory-limit": "64MiB",
+        "memory-limit": "1MiB",
         "max-chunk-size": "64KiB",
         "max-decoded-size": "128KiB",
         "max-result-size": "96KiB",
@@ -179,7 +179,7 @@ def house(program, store, objects):
 
 def flags_of(service_name, directory, ports):
     """The flags of a service; the strict one reads some places, wants a token, and has other defaults."""
-    settings = PATIENT | LIMITS[service_name] | {"file-root": directory / "objects"}
+    settings = PATIENT | LIMITS[service_name] | ({"file-root": directory / "objects"} if service_name == PLAIN else {})
     flags = [f"--{name}={value}" for name, value in settings.items()]
     if service_name == STRICT:
         (directory / "tokens").write_text(f"{TOKEN}\n")

@@ -24,6 +24,13 @@ REASONS = {
     416: "Range Not Satisfiable",
 }
 NO_SUCH_KEY = "<Error><Code>NoSuchKey</Code><Message>There is no such key</Message></Error>"
+REDIRECTS = {
+    "round": "/round/x",
+    "login": "/page/x",
+    "to-ftp": "ftp://x/",
+    "to-user": "http://a:b@127.0.0.1/",
+    "to-none": "http://[",
+}
 PLACEHOLDERS = {"elsewhere": "http://127.0.0.1:65003/plain/", "outside": "http://127.0.0.1:65003/hidden/"}
 
 
@@ -73,6 +80,16 @@ class WebStore:
         path, _, query = target.partition("?")
         _, how, *rest = *unquote(path).split("/"), ""
         name = (unquote(query.removeprefix("name=")) if query.startswith("name=") else "/".join(rest)).rstrip("/")
+        without_object = self.special(how, rest, path, headers)
+        if without_object:
+            return without_object
+        body = self.objects.get(name)
+        if body is None:
+            return response(404, {"Content-Type": "application/xml"}, NO_SUCH_KEY.encode()), True
+        return self.serve_object(how, name, body, headers)
+
+    def special(self, how, rest, path, headers):
+        """An answer that needs no object; None if that is served."""
         if how == "status":
             return response(int(rest[0]), {}, b"" if rest[0] in ("204", "304") else b"nothing"), True
         if how.startswith("xml-"):  # xml-403-AccessDenied
@@ -82,20 +99,17 @@ class WebStore:
         if how in ("moved", "elsewhere", "outside"):
             where = PLACEHOLDERS.get(how, "/plain/") + path.rpartition("/")[2]
             return response(302, {"Location": self.to_real(where.encode()).decode()}, b""), True
-        if how in ("round", "login"):
-            return response(302, {"Location": {"round": "/round/x", "login": "/page/x"}[how]}, b""), True
+        if how in REDIRECTS:
+            return response(302, {"Location": REDIRECTS[how]}, b""), True
+        if how == "headers":
+            return response(200, {f"X-{number}": "y" for number in range(120)}, b""), True
         if how == "page":
             return response(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>who are you?</html>"), True
         if how == "refuses" and headers.get("authorization") not in (KEYS, BEARER):
             return response(401, {"WWW-Authenticate": "Basic realm=x"}, b""), True
         if how == "nonsense":
             return b"this is not HTTP\r\n\r\n", False
-        if how == "silent":
-            return b"", False
-        body = self.objects.get(name)
-        if body is None:
-            return response(404, {"Content-Type": "application/xml"}, NO_SUCH_KEY.encode()), True
-        return self.serve_object(how, name, body, headers)
+        return (b"", False) if how == "silent" else None
 
     def serve_object(self, how, name, body, headers):
         version = version_of(name)
@@ -123,7 +137,10 @@ class WebStore:
             return response(status, given, sent)[: -max(1, len(sent) // 3)], False
         if how == "long":
             return response(status, given, sent + b"more than was asked for"), True
-        return response(status, given, sent, how == "chunked"), how != "closing"
+        if how.startswith("chunked"):
+            sent = {"chunked-short": sent[:-1], "chunked-long": sent + b"more"}.get(how, sent)
+            return response(status, given, sent, chunked=True), True
+        return response(status, given, sent), how != "closing"
 
 
 def response(status, headers, body, chunked=False):

@@ -5,12 +5,16 @@ from pathlib import Path
 
 # Lines of a field and a JSON text of a value that it cannot have, or seldom; * stands for any field.
 VALUES = Path(__file__).with_name("wrong_values.txt")
+IN_SHARD = ["crc32c"] * 20
+IN_SHARD = [
+    {"name": "sharding_indexed", "configuration": {"chunk_shape": [1], "codecs": ["bytes", *IN_SHARD, *IN_SHARD]}}
+]
 LONG = {
     "etag": ["x" * 2000],
     "shape": [[1] * 64, [1] * 65],
     "axis": [[0] * 65],
-    "filters": [[{"id": "zlib"}] * 33],
-    "codecs": [["bytes"] + ["crc32c"] * 32, ["bytes"] + ["crc32c"] * 40],
+    "filters": [[{"id": "zlib"}] * 33, [{"id": "lz4"}] * 32],
+    "codecs": [["bytes"] + ["crc32c"] * 32, ["bytes"] + ["crc32c"] * 40, IN_SHARD],
     "missing": [{"missing_values": list(range(0, 6000, 2))}, {"missing_values": [10**i + 0.5 for i in range(12)]}],
     "scale_factor": [10**400],
     "add_offset": [10**309],

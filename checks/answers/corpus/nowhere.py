@@ -19,6 +19,7 @@ FAULTS = [
     ),
     *("xml-301-PermanentRedirect/x", "xml-500-InternalError/x", "xml-416-InvalidRange/x", "xml-409-Conflict/x"),
     *("short/{}", "long/{}", "no-range/{}", "wrong-range/{}", "gzipped/{}", "nonsense/{}", "silent/{}", "refuses/{}"),
+    *("chunked-short/{}", "chunked-long/{}", "to-ftp/{}", "to-user/{}", "to-none/{}", "headers/{}"),
     *("round/{}", "login/{}", "outside/{}", "elsewhere/{}", "page/{}", "plain/not-{}"),
 ]
 
@@ -55,6 +56,9 @@ PLACES_V1 = [
     {"source": "http://127.0.0.1:99999"},
     {"source": "http://127.0.0.1:65001/deeper/path"},
     {"bucket": "arn:aws:s3:eu-west-1:123456789012:accesspoint/name"},
+    {"bucket": "arn:aws:s3::123456789012:accesspoint/name.mrap"},
+    {"bucket": "arn:aws:s3:eu-west-1:123456789012:bucket/name"},
+    {"source": "https://s3.eu-west-1.amazonaws.com", "bucket": "name--euw1-az1--x-s3"},
     {"bucket": "name--use1-az4--x-s3"},
     {"object": ""},
 ]
@@ -126,6 +130,8 @@ CREDENTIALS = [
     [("Authorization", "Basic " + "A" * 17000)],
     [*KEYS, ("x-amz-security-token", "t" * 17000)],
     [("Authorization", basic("tab\tname", "x"))],
+    [("Authorization", basic(ACCESS_KEY, "line\nbreak"))],
+    [("Authorization", basic("größe", "x"))],
     [("Authorization", basic(f"{TOKEN}@{ACCESS_KEY}", SECRET_KEY))],
     [("Authorization", f"Bearer {TOKEN}")],
 ]
