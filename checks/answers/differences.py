@@ -42,9 +42,19 @@ def difference(number, request, old, new):
             yield f"    {line}"
     yield from (f"  - {line}" for line in before if line not in after)
     yield from (f"  + {line}" for line in after if line not in before)
+    yield from where(old.body, new.body)
     if before == after and old != new:
         yield f"    the whole bodies differ: SHA-256 {old.sha256[:16]}… and {new.sha256[:16]}…"
     yield ""
+
+
+def where(before, after):
+    """The first place at which two bodies are not the same."""
+    if before != after:
+        pairs = enumerate(zip(before, after))
+        at = next((at for at, (a, b) in pairs if a != b), min(len(before), len(after)))
+        start = max(0, at - 40)
+        yield f"    from byte {at} on, {before[start : at + 40]!r} became {after[start : at + 40]!r}"
 
 
 def asked(request):
