@@ -57,7 +57,18 @@ def run_benches(seconds):
     """Runs the benches, quickly; Criterion leaves the figures in files."""
     for bench in ("reduce", "codec"):
         options = ["--warm-up-time", "0.2", "--measurement-time", str(seconds), "--noplot"]
-        command = ["cargo", "bench", "--quiet", "--locked", "--bench", bench, "--", *options]
+        command = [
+            "cargo",
+            "bench",
+            "--quiet",
+            "--locked",
+            "--package",
+            "reductionist-benches",
+            "--bench",
+            bench,
+            "--",
+            *options,
+        ]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if run.returncode:
             sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
