@@ -3,6 +3,7 @@
 use std::{
     io::{Write, stderr},
     net::SocketAddr,
+    pin::Pin,
     process::ExitCode,
     sync::Arc,
     thread,
@@ -140,10 +141,26 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
         max_connections,
         drain_timeout: listen.shutdown_timeout,
     };
+    let end = until_ended(&app, listen.shutdown_delay, signals, |stopped| {
+        http::serve(listener, &event_loops, options, stopped)
+    });
+    let end = end.await;
+    app.give_up();
+    event_loops.end().await;
+    Ok(end)
+}
+
+/// Serves until the signals say that it is over.
+async fn until_ended<S: Future<Output = ()>>(
+    app: &App,
+    shutdown_delay: Duration,
+    signals: &mut Signals,
+    serve: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> S,
+) -> End {
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = http::serve(listener, &event_loops, options, async { drop(stopped.await) });
+    let serving = serve(Box::pin(async { drop(stopped.await) }));
     let ended = async {
-        let delay = signals.next().await.delay(listen.shutdown_delay);
+        let delay = signals.next().await.delay(shutdown_delay);
         app.stop();
         tracing::info!(?delay, "stopping: /readyz fails");
         tokio::select! { () = tokio::time::sleep(delay) => {}, _ = signals.next() => return }
@@ -151,16 +168,13 @@ async fn serve(config: &Config, telemetry: &Telemetry, signals: &mut Signals) ->
         drop(stop);
         signals.next().await;
     };
-    let end = tokio::select! {
+    tokio::select! {
         () = serving => End::InOrder,
         () = ended => {
             tracing::warn!("told to stop once more: requests in flight are given up");
             End::GivenUp
         }
-    };
-    app.give_up();
-    event_loops.end().await;
-    Ok(end)
+    }
 }
 
 async fn bound(addresses: &[SocketAddr], named: &str) -> Result<TcpListener, Error> {

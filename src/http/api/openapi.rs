@@ -201,7 +201,7 @@ fn text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).build().into()
 }
 
-/// The header that both dialects have.
+/// The header that both versions of the API have.
 fn version() -> Header {
     header(text(), "Version of the object that was read, where its store names one")
 }

@@ -31,7 +31,7 @@ pub(super) const HEADERS: &[&str] = &[
 
 pub(super) use error::{ErrorBody, Failure, panicked};
 
-/// Which version of the object an answer is about, in either dialect.
+/// Which version of the object an answer is about, in either version of the API.
 pub(super) const VERSION: HeaderName = HeaderName::from_static("x-activestorage-etag");
 
 /// Values, and counts written as bytes, go out from where they are.
