@@ -95,48 +95,46 @@ def pair(options):
     return pair.compare(options, say)
 
 
+def add_what_asks(add, order):
+    add("--program", type=Path, required=True, help="the program `reductionist`")
+    add("--store", type=Path, help="the S3 store (default: examples/s3_store beside the program)")
+    add("--workers", type=int, default=16, help="connections to each service (default: 16)")
+    add("--order", type=int, default=order, help="of the requests, by chance (default: %(default)s)")
+
+
 def parsed():
-    parser = argparse.ArgumentParser(
-        prog="answers", description="Proves that no answer of a program changes, and what it costs."
-    )
+    text = "Proves that no answer of a program changes, and what it costs."
+    parser = argparse.ArgumentParser(prog="answers", description=text)
     commands = parser.add_subparsers(required=True)
 
     def command(run, text):
         added = commands.add_parser(run.__name__, help=text, description=text)
         added.set_defaults(run=run)
-        return added
+        return added.add_argument
 
-    def asks(added, order):
-        added.add_argument("--program", type=Path, required=True, help="the program `reductionist`")
-        added.add_argument("--store", type=Path, help="the S3 store (default: examples/s3_store beside the program)")
-        added.add_argument("--workers", type=int, default=16, help="connections to each service (default: 16)")
-        added.add_argument("--order", type=int, default=order, help="of the requests, by chance (default: %(default)s)")
+    add = command(record, "Make requests, and keep them with what the program answers.")
+    add_what_asks(add, order=1)
+    add("--out", type=Path, required=True, metavar="FILE", help="the recording")
+    add("--requests", type=int, default=24_000, help="how many, about (default: 24000)")
+    add("--seed", type=int, default=1, help="of the requests (default: 1)")
 
-    added = command(record, "Make requests, and keep them with what the program answers.")
-    asks(added, order=1)
-    added.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording")
-    added.add_argument("--requests", type=int, default=24_000, help="how many, about (default: 24000)")
-    added.add_argument("--seed", type=int, default=1, help="of the requests (default: 1)")
+    add = command(replay, "Ask a program the same again; fails if any answer is another one.")
+    add_what_asks(add, order=2)
+    add("--recording", type=Path, required=True, metavar="FILE")
+    add("--most", type=int, default=differences.MOST_TOLD, help="differences that are told (default: 10)")
+    add("--only", type=int, nargs="+", metavar="NUMBER", help="these requests alone")
+    add("--stay", action="store_true", help="keep services and stores, and tell their ports")
 
-    added = command(replay, "Ask a program the same again; fails if any answer is another one.")
-    asks(added, order=2)
-    added.add_argument("--recording", type=Path, required=True, metavar="FILE")
-    added.add_argument(
-        "--most", type=int, default=differences.MOST_TOLD, help="differences that are told (default: 10)"
-    )
-    added.add_argument("--only", type=int, nargs="+", metavar="NUMBER", help="these requests alone")
-    added.add_argument("--stay", action="store_true", help="keep services and stores, and tell their ports")
+    add = command(show, "What a recording covers, or single requests with their answers.")
+    add("--recording", type=Path, required=True, metavar="FILE")
+    add("--only", type=int, nargs="+", default=[], metavar="NUMBER", help="these requests")
 
-    added = command(show, "What a recording covers, or single requests with their answers.")
-    added.add_argument("--recording", type=Path, required=True, metavar="FILE")
-    added.add_argument("--only", type=int, nargs="+", default=[], metavar="NUMBER", help="these requests")
-
-    added = command(pair, "CPU time of requests and peak memory of two programs, in turn.")
-    added.add_argument("--old", type=Path, required=True)
-    added.add_argument("--new", type=Path, required=True)
-    added.add_argument("--store", type=Path, help="the S3 store (default: examples/s3_store beside the old program)")
-    added.add_argument("--seconds", type=float, default=150, help="that it may take, about (default: 150)")
-    added.add_argument("--case", action="append", help="this one only; may repeat")
+    add = command(pair, "CPU time of requests and peak memory of two programs, in turn.")
+    add("--old", type=Path, required=True)
+    add("--new", type=Path, required=True)
+    add("--store", type=Path, help="the S3 store (default: examples/s3_store beside the old program)")
+    add("--seconds", type=float, default=150, help="that it may take, about (default: 150)")
+    add("--case", action="append", help="this one only; may repeat")
     return parser.parse_args()
 
 

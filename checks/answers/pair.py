@@ -1,12 +1,13 @@
 """Two programs beside each other: CPU time of a request and peak memory, in many short rounds in turn.
 
-A machine that has other work to do makes both slow, so rounds of one are set beside rounds of the other at the same time.
-And one life of a program is not like the next: connections and memory begin otherwise. So there are many short lives of
-both; each gives one ratio, and their median is what counts.
+Other work on the machine makes both slow, so they take precedence over it, where the system lets them, and rounds of one
+are set beside rounds of the other at the same time. And one life of a program is not like the next: connections and memory
+begin otherwise. So there are many short lives of both; each gives one ratio, and their median is what counts.
 """
 
 import contextlib
 import json
+import os
 import random
 import statistics
 import sys
@@ -83,10 +84,19 @@ class Load:
         return seconds
 
 
+def take_precedence(say):
+    """Over all that is not urgent to the system, for this process and those that it starts."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        say("this user may not take precedence: other work on the machine will move the figures")
+
+
 def compare(options, say):
     cases = [case for case in CASES if not options.case or case.name in options.case]
     if not cases:
         sys.exit(f"the cases are {', '.join(case.name for case in CASES)}")
+    take_precedence(say)
     store = options.store or options.old.parent / "examples/s3_store"
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         files = [Path(directory, case.name) for case in cases]
