@@ -41,12 +41,12 @@ impl Operation {
         }
     }
 
-    /// The statistic that it computes, if it computes one.
+    /// The statistic that it computes; a selection is counted.
     #[must_use]
-    pub const fn statistic(self) -> Option<Statistic> {
+    pub const fn statistic(self) -> Statistic {
         match self {
-            Self::Reduce(statistic) => Some(statistic),
-            Self::Select => None,
+            Self::Reduce(statistic) => statistic,
+            Self::Select => Statistic::Count,
         }
     }
 
@@ -68,5 +68,18 @@ impl Operation {
             }
             Self::Select => Accepts { axis: false, result_dtype: false, packing: true },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statistic_is_an_operation_and_all_are_in_the_order_of_their_names() {
+        for &statistic in Statistic::ALL {
+            assert!(Operation::ALL.contains(&Operation::Reduce(statistic)), "{statistic:?} has no route");
+        }
+        assert!(Operation::ALL.is_sorted_by_key(|operation| operation.name()));
     }
 }

@@ -89,6 +89,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client", &["source/s3/"]),
     ("aws_smithy_runtime_api", &["source/s3/"]),
     ("quick_xml", &["source/s3/"]),
+    ("ndarray", &["array/", "codec/blosc2.rs", "codec/transpose.rs", "engine/select.rs"]),
     ("flate2", &["codec/"]),
     ("libdeflater", &["codec/"]),
     ("prometheus", &["telemetry/"]),

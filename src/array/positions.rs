@@ -102,8 +102,11 @@ impl Positions {
         for axis in self.axes.iter().filter(|axis| axis.step < 0 && axis.len > 0) {
             first = first.checked_sub((axis.len - 1).checked_mul(axis.step.unsigned_abs())?)?;
         }
+        if self.is_empty() {
+            return ArrayViewD::from_shape(IxDyn(&self.shape()), &[]).ok();
+        }
         let steps: Vec<usize> = self.axes.iter().map(|axis| axis.step.unsigned_abs()).collect();
-        let elements = if self.is_empty() { elements } else { elements.get(first..)? };
+        let elements = elements.get(first..)?;
         let mut view = ArrayViewD::from_shape(IxDyn(&self.shape()).strides(IxDyn(&steps)), elements).ok()?;
         for (number, axis) in self.axes.iter().enumerate() {
             if axis.step < 0 {
@@ -132,7 +135,7 @@ mod tests {
         assert!(all.are_in_order() && all.clone().select(&[slice(0, 2, 1)]).are_in_order());
         assert!(!all.clone().select(&[slice(1, 4, 1)]).are_in_order());
         let none = all.select(&[slice(2, 2, 1), slice(0, 9, 1)]);
-        assert!(none.is_empty() && none.view(&data).unwrap().is_empty());
+        assert!(none.is_empty() && none.view(&data).unwrap().is_empty() && none.view::<u8>(&[]).unwrap().is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The story of a request: plan → admit → fetch → decode → fold → finish.
+//! The story of a request: plan → admit → fetch → decode → fold → finish. Merging comes between the last two where an array has
+//! several chunks; a chunk route asks about one of a single chunk.
 //!
-//! A checked [`Request`] comes in, what a [`Reply`] makes of its result goes out. A chunk that a request names is an array of
-//! one chunk.
+//! A checked [`Request`] comes in, what a [`Reply`] makes of its result goes out.
 
 mod error;
 mod operate;

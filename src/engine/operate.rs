@@ -12,7 +12,7 @@ use crate::{
     error::ActiveStorageError,
     index::Encoding,
     operation::Operation,
-    reduce::{Chunk, Finished, Question, Results, Statistic, reduce},
+    reduce::{Chunk, Finished, Question, Results, reduce},
     resources::{Budget, Buffer, STEP},
 };
 
@@ -94,11 +94,9 @@ impl Plan {
         let positions = if *order == Order::F { positions.reversed() } else { positions };
         let spec = question.elements(*dtype);
         let copy = selected(&chunk, *dtype, &positions, spec, budget)?;
-        let count =
-            Question { statistics: vec![Statistic::Count], missing: question.missing.clone(), ..Question::default() };
         let elements =
             Chunk { bytes: &chunk, dtype: *dtype, storage: Storage::NATIVE, positions: &positions, order: Order::C };
-        let Results { counts, .. } = reduce(&count, elements, budget)?;
+        let Results { counts, .. } = reduce(question, elements, budget)?;
         let (dtype, values) = (spec.dtype, copy.unwrap_or(chunk));
         Ok(OperationResult { dtype, shape, order: *order, values, counts, one_count: true, nesting: vec![1] })
     }

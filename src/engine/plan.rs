@@ -232,12 +232,14 @@ impl ResultMemory {
         let elements = chunk.encoding.dtype;
         let array_len = |len: usize, dtype: DType| len.saturating_mul(dtype.size());
         match operation {
-            Operation::Reduce(statistic) => {
+            Operation::Reduce(_) => {
                 let results = results_len(question, chunk, decoded_len);
-                let values = array_len(results, question.result_of(statistic, elements).dtype);
-                let counts = array_len(results, DType::Int64);
-                let units = memory_units(values).saturating_add(memory_units(counts));
-                Self { units, len: values.saturating_add(counts) }
+                let values = question.statistics.iter().map(|&statistic| question.result_of(statistic, elements).dtype);
+                let arrays = values.chain([DType::Int64]).map(|dtype| array_len(results, dtype));
+                arrays.fold(Self { units: 0, len: 0 }, |all, len| Self {
+                    units: all.units.saturating_add(memory_units(len)),
+                    len: all.len.saturating_add(len),
+                })
             }
             Operation::Select => {
                 let spec = question.elements(elements);

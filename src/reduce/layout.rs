@@ -151,7 +151,7 @@ impl Iterator for Blocks<'_> {
                 self.block = Some(Block { first: advance(first, *axis, 1), ..block });
                 break;
             }
-            first = advance(first, Stride { step: axis.step.wrapping_neg(), ..*axis }, axis.len - 1);
+            first = advance(first, Stride { step: axis.step.wrapping_neg(), ..*axis }, axis.len.saturating_sub(1));
             *index = 0;
         }
         Some(block)

@@ -70,7 +70,8 @@ pub fn reduce(question: &Question, chunk: Chunk<'_>, budget: &mut Budget) -> Res
     Ok(results)
 }
 
-/// The same for a chunk that is not all of the array.
+/// The same for a chunk that is not all of the array. Its results are in the order of the chunk: the axes of a partial result in F
+/// order are those that are kept, the last one first.
 ///
 /// # Errors
 /// If the budget has no room for it, or nobody waits for it.

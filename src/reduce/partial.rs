@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     array::{DType, Kind},
-    resources::{Budget, Buffer},
+    resources::{Budget, Buffer, Cancellation},
 };
 
 /// Counts and states of results, in the C order of the axes that were kept. They merge: those of two parts of an array make
@@ -23,6 +23,7 @@ use crate::{
 /// good as in twice the precision of `float64`, and have the same bits only if they are merged in the same order.
 #[derive(Debug)]
 pub struct Partial {
+    accumulators: Vec<Accumulator>,
     shape: Vec<usize>,
     elements: DType,
     counts: Buffer,
@@ -53,21 +54,12 @@ impl Partial {
             largest: buffer(Accumulator::Largest, size_of::<i64>())?,
             smallest: buffer(Accumulator::Smallest, size_of::<i64>())?,
             counts: budget.allocate(len.saturating_mul(size_of::<u64>()))?,
+            accumulators,
             shape,
             elements,
         };
         partial.clear();
         Ok(partial)
-    }
-
-    /// Memory in bytes that one takes for so many results.
-    #[must_use]
-    pub fn memory_len(question: &Question, results: usize) -> usize {
-        let states = question.accumulators().into_iter().map(|accumulator| match accumulator {
-            Accumulator::Sum => size_of::<FloatTotal>(),
-            Accumulator::Largest | Accumulator::Smallest => size_of::<i64>(),
-        });
-        results.saturating_mul(states.sum::<usize>() + size_of::<u64>())
     }
 
     fn clear(&mut self) {
@@ -90,39 +82,51 @@ impl Partial {
     }
 
     /// Makes what another part of the array knows known here. `at` says where its results, as many on each axis as it has,
-    /// lie among those of this one.
+    /// lie among those of this one; its axes are in the order of [`shape`](Self::shape).
     ///
     /// # Errors
-    /// If they do not lie among them, or are states of another question.
-    pub fn merge(&mut self, at: &[usize], other: &Self) -> Result<(), ReduceError> {
-        const FOREIGN: ReduceError = ReduceError::Defect("a partial result does not fit the whole");
-        let fits = |(&at, (&len, &all)): (&usize, (&usize, &usize))| at.checked_add(len).is_some_and(|end| end <= all);
-        let is_one_kind = self.elements == other.elements && at.len() == self.shape.len();
-        if !is_one_kind
-            || other.shape.len() != at.len()
-            || !at.iter().zip(other.shape.iter().zip(&self.shape)).all(fits)
-        {
-            return Err(FOREIGN);
+    /// If they do not lie among them, or are states of another question: then nothing is merged. Or if nobody waits for them.
+    pub fn merge(&mut self, at: &[usize], other: &Self, cancellation: &Cancellation) -> Result<(), ReduceError> {
+        if !self.has_room_for(at, other) {
+            return Err(ReduceError::Defect("a partial result does not fit the whole"));
+        }
+        if other.shape.contains(&0) {
+            return Ok(());
         }
         let is_float = self.elements.kind() == Kind::Float;
         for (to, from) in rows(at, &other.shape, &self.shape) {
-            merge(Some(&mut self.counts), Some(&other.counts), &to, &from, |a: u64, b| a.saturating_add(b))?;
+            cancellation.check()?;
+            merge(Some(&mut self.counts), Some(&other.counts), &to, &from, |a: u64, b| a.saturating_add(b));
             if is_float {
-                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, FloatTotal::merged)?;
+                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, FloatTotal::merged);
             } else {
-                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, |a: i128, b| a.saturating_add(b))?;
+                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, |a: i128, b| a.saturating_add(b));
             }
-            merge(self.largest.as_mut(), other.largest.as_ref(), &to, &from, i64::max)?;
-            merge(self.smallest.as_mut(), other.smallest.as_ref(), &to, &from, i64::max)?;
+            merge(self.largest.as_mut(), other.largest.as_ref(), &to, &from, i64::max);
+            merge(self.smallest.as_mut(), other.smallest.as_ref(), &to, &from, i64::max);
         }
         Ok(())
+    }
+
+    /// Whether another one has the states of this one, for results that lie at a place among those of this one.
+    fn has_room_for(&self, at: &[usize], other: &Self) -> bool {
+        let is_of_one_kind = self.elements == other.elements && self.accumulators == other.accumulators;
+        let is_of_one_rank = at.len() == self.shape.len() && other.shape.len() == self.shape.len();
+        let mut axes = at.iter().zip(&other.shape).zip(&self.shape);
+        is_of_one_kind
+            && is_of_one_rank
+            && axes.all(|((&at, &len), &all)| at.checked_add(len).is_some_and(|end| end <= all))
     }
 
     /// The results, once all parts have been merged.
     ///
     /// # Errors
-    /// If one does not fit its dtype, the budget has no room for them, or nobody waits for them.
+    /// If the question is another one, a result does not fit its dtype, the budget has no room for them, or nobody waits for
+    /// them.
     pub fn finish(&self, question: &Question, budget: &mut Budget) -> Result<Results, ReduceError> {
+        if question.accumulators() != self.accumulators {
+            return Err(ReduceError::Defect("a partial result is one of another question"));
+        }
         let counts = self.counts.elements::<u64>();
         let mut results = Results::new(question, self.elements, counts.len(), budget)?;
         for (number, counts) in counts.chunks(COLUMNS).enumerate() {
@@ -172,26 +176,21 @@ fn write<S: Pod>(buffer: Option<&mut Buffer>, first: usize, states: &[S]) {
     }
 }
 
-/// Merges some states into as many others.
+/// Merges some states into as many others, where there are any.
 fn merge<S: Pod>(
     all: Option<&mut Buffer>,
     part: Option<&Buffer>,
     to: &Range<usize>,
     from: &Range<usize>,
     merged: impl Fn(S, S) -> S,
-) -> Result<(), ReduceError> {
-    let (all, part) = match (all, part) {
-        (Some(all), Some(part)) => (all, part),
-        (None, None) => return Ok(()),
-        _ => return Err(ReduceError::Defect("a partial result is one of another question")),
-    };
+) {
+    let (Some(all), Some(part)) = (all, part) else { return };
     let states = part.elements::<S>().get(from.clone()).unwrap_or_default();
     let slots = all.elements_mut::<S>().get_mut(to.clone()).unwrap_or_default();
     slots.iter_mut().zip(states).for_each(|(slot, &state)| *slot = merged(*slot, state));
-    Ok(())
 }
 
-/// Where the rows of a part lie in the whole, and in the part itself; both in C order.
+/// Where the rows of a part, which has some, lie in the whole, and in the part itself; both in C order.
 fn rows<'a>(
     at: &'a [usize],
     part: &'a [usize],
@@ -199,7 +198,7 @@ fn rows<'a>(
 ) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + 'a {
     let row_len = part.last().copied().unwrap_or(1);
     let outer = part.split_last().map_or(&[][..], |(_, outer)| outer);
-    let number: usize = if row_len == 0 { 0 } else { outer.iter().product() };
+    let number: usize = outer.iter().product();
     (0..number).map(move |row| {
         let (mut rest, mut to, mut stride) = (row, at.last().copied().unwrap_or(0), all.last().copied().unwrap_or(1));
         for ((&len, &at), &all) in outer.iter().zip(at).zip(all).rev() {
@@ -212,30 +211,39 @@ fn rows<'a>(
 }
 
 /// Merges partial results in the order of their numbers, whatever the order in which they come: so the bits of sums of
-/// floats do not depend on which was first.
+/// floats do not depend on which was first. Those that come early are kept, with their memory: who asks for many at a time bounds
+/// how many that can be.
 #[derive(Debug)]
 pub struct InOrder {
     whole: Partial,
+    parts: usize,
     next: usize,
     early: BTreeMap<usize, (Vec<usize>, Partial)>,
 }
 
 impl InOrder {
-    /// Merges into this one.
+    /// Merges so many parts into this one.
     #[must_use]
-    pub const fn new(whole: Partial) -> Self {
-        Self { whole, next: 0, early: BTreeMap::new() }
+    pub const fn new(whole: Partial, parts: usize) -> Self {
+        Self { whole, parts, next: 0, early: BTreeMap::new() }
     }
 
-    /// Takes the part of this number, counted from 0, whose results lie [`at`](Partial::merge) this place. It is kept if others
-    /// have to come before it.
+    /// Takes the part of this number, counted from 0, whose results lie [`at`](Partial::merge) this place.
     ///
     /// # Errors
-    /// If it does not fit the whole.
-    pub fn take(&mut self, number: usize, at: Vec<usize>, partial: Partial) -> Result<(), ReduceError> {
-        self.early.insert(number, (at, partial));
+    /// If it does not fit the whole, there is no part of this number, or it has come before.
+    pub fn take(
+        &mut self,
+        number: usize,
+        at: Vec<usize>,
+        partial: Partial,
+        cancellation: &Cancellation,
+    ) -> Result<(), ReduceError> {
+        if !(self.next..self.parts).contains(&number) || self.early.insert(number, (at, partial)).is_some() {
+            return Err(ReduceError::Defect("a part comes twice, or is none"));
+        }
         while let Some((at, partial)) = self.early.remove(&self.next) {
-            self.whole.merge(&at, &partial)?;
+            self.whole.merge(&at, &partial, cancellation)?;
             self.next += 1;
         }
         Ok(())
@@ -244,8 +252,8 @@ impl InOrder {
     /// The whole.
     ///
     /// # Errors
-    /// If a part is missing before one that came.
+    /// If a part has not come.
     pub fn finish(self) -> Result<Partial, ReduceError> {
-        if self.early.is_empty() { Ok(self.whole) } else { Err(ReduceError::Defect("a part never came")) }
+        if self.next == self.parts { Ok(self.whole) } else { Err(ReduceError::Defect("a part never came")) }
     }
 }

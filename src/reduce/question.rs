@@ -25,13 +25,15 @@ impl Question {
     #[must_use]
     pub fn result_of(&self, statistic: Statistic, elements: DType) -> ResultSpec {
         let packing = self.packing.filter(|_| statistic.unpacks());
-        self.result(packing, statistic.default_dtype(elements))
+        let named = self.result_dtype.filter(|_| packing.is_some() || statistic.takes_result_dtype());
+        ResultSpec { dtype: named.unwrap_or(default_dtype(packing, statistic.default_dtype(elements))), packing }
     }
 
     /// What the elements themselves are to be.
     #[must_use]
     pub fn elements(&self, elements: DType) -> ResultSpec {
-        self.result(self.packing, elements)
+        let dtype = self.result_dtype.unwrap_or(default_dtype(self.packing, elements));
+        ResultSpec { dtype, packing: self.packing }
     }
 
     /// What has to be known of the elements beside their number, each once.
@@ -44,9 +46,9 @@ impl Question {
         }
         accumulators
     }
+}
 
-    fn result(&self, packing: Option<Packing>, default: DType) -> ResultSpec {
-        let default = if packing.is_some() { DType::Float64 } else { default };
-        ResultSpec { dtype: self.result_dtype.unwrap_or(default), packing }
-    }
+/// The dtype of results that have `default` if they are not unpacked.
+fn default_dtype(packing: Option<Packing>, default: DType) -> DType {
+    if packing.is_some() { DType::Float64 } else { default }
 }

@@ -103,8 +103,9 @@ fn a_partial_result_of_another_question_is_refused() {
     let partial = |statistics, dtype, shape: &[usize]| {
         Partial::new(&Question { statistics, ..Question::default() }, dtype, shape.to_vec(), &mut budget()).unwrap()
     };
+    let never = Cancellation::never();
     let mut sums = partial(vec![Statistic::Sum], DType::Int32, &[4, 5]);
-    assert!(sums.merge(&[2, 3], &partial(vec![Statistic::Sum], DType::Int32, &[2, 2])).is_ok());
+    assert!(sums.merge(&[2, 3], &partial(vec![Statistic::Sum], DType::Int32, &[2, 2]), &never).is_ok());
     for (at, statistics, dtype, shape) in [
         (&[3, 3][..], vec![Statistic::Sum], DType::Int32, &[2, 2][..]),
         (&[usize::MAX, 3], vec![Statistic::Sum], DType::Int32, &[2, 2]),
@@ -114,12 +115,36 @@ fn a_partial_result_of_another_question_is_refused() {
         (&[0], vec![Statistic::Sum], DType::Int32, &[2]),
         (&[0, 0], vec![Statistic::Sum], DType::Int32, &[2]),
     ] {
-        let merged = sums.merge(at, &partial(statistics, dtype, shape));
+        let merged = sums.merge(at, &partial(statistics, dtype, shape), &never);
         assert!(matches!(merged, Err(ReduceError::Defect(_))), "{at:?} {shape:?}");
     }
-    let mut none = InOrder::new(sums);
-    none.take(1, vec![0, 0], partial(vec![Statistic::Sum], DType::Int32, &[1, 1])).unwrap();
-    assert!(none.finish().is_err(), "the first part never came");
+    assert!(sums.merge(&[1, 5], &partial(vec![Statistic::Sum], DType::Int32, &[1, 0]), &never).is_ok(), "it is empty");
+    let largest = Question { statistics: vec![Statistic::Max], ..Question::default() };
+    assert!(matches!(sums.finish(&largest, &mut budget()), Err(ReduceError::Defect(_))));
+    let packing = crate::array::Packing { scale_factor: -1.0, add_offset: 0.0 };
+    let reversed = Question { packing: Some(packing), ..largest.clone() };
+    let ranks = partial(vec![Statistic::Max], DType::Int32, &[1]);
+    assert!(matches!(ranks.finish(&reversed, &mut budget()), Err(ReduceError::Defect(_))), "smallest are not largest");
+    let (cancelled, waiting) = Cancellation::with_waiting();
+    drop(waiting);
+    let one = partial(vec![Statistic::Sum], DType::Int32, &[1, 1]);
+    assert!(matches!(sums.merge(&[0, 0], &one, &cancelled), Err(ReduceError::Cancelled(_))));
+}
+
+#[test]
+fn each_part_comes_once() {
+    let partial = |shape: &[usize]| {
+        let question = Question { statistics: vec![Statistic::Sum], ..Question::default() };
+        Partial::new(&question, DType::Int32, shape.to_vec(), &mut budget()).unwrap()
+    };
+    let never = Cancellation::never();
+    let mut parts = InOrder::new(partial(&[3]), 3);
+    assert!(parts.take(3, vec![0], partial(&[1]), &never).is_err(), "there are three");
+    parts.take(1, vec![1], partial(&[1]), &never).unwrap();
+    assert!(parts.take(1, vec![1], partial(&[1]), &never).is_err(), "it waits already");
+    parts.take(0, vec![0], partial(&[1]), &never).unwrap();
+    assert!(parts.take(0, vec![0], partial(&[1]), &never).is_err(), "it is merged already");
+    assert!(parts.finish().is_err(), "the last one never came");
 }
 
 #[test]
@@ -131,7 +156,7 @@ fn totals_of_integers_have_room_for_many_chunks() {
     let wide = Question { result_dtype: Some(DType::Float64), ..question.clone() };
     let mut all = Partial::new(&question, DType::UInt64, vec![], &mut budget()).unwrap();
     for _ in 0..3 {
-        all.merge(&[], &partial(&question, chunk, &mut budget()).unwrap()).unwrap();
+        all.merge(&[], &partial(&question, chunk, &mut budget()).unwrap(), &Cancellation::never()).unwrap();
     }
     assert!(matches!(all.finish(&question, &mut budget()), Err(ReduceError::Overflow { .. })));
     let sum = all.finish(&wide, &mut budget()).unwrap();

@@ -20,7 +20,7 @@ use crate::{index::ChunkRef, operation::Operation, reduce::Question, source::Ver
 pub struct Request {
     /// What to do with the chunk.
     pub operation: Operation,
-    /// What is asked of it; of [`Operation::Select`], what is missing and how to unpack.
+    /// What is asked of it; of [`Operation::Select`], how many elements are not missing, and how to unpack them.
     pub question: Question,
     /// The chunk.
     pub chunk: ChunkRef,

@@ -42,7 +42,7 @@ pub(super) fn question(
         problems.checked("result_dtype", checked.map(|()| result))
     });
     Ok(Question {
-        statistics: operation.statistic().into_iter().collect(),
+        statistics: vec![operation.statistic()],
         reduced: reduced.transpose()?,
         missing: missing.transpose()?.unwrap_or_default(),
         packing: packing?.filter(|_| accepts.packing),

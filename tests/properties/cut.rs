@@ -6,7 +6,7 @@ use reductionist::{
     operation::Operation,
     reduce::{Chunk, Finished, InOrder, Partial, Question, ReduceError, Results, Statistic, partial},
     request::{ApiVersion, Defaults, Request},
-    resources::{Budget, Buffer},
+    resources::{Budget, Buffer, Cancellation},
 };
 
 use crate::{
@@ -23,14 +23,17 @@ pub(crate) struct Cut {
     chunk: Vec<usize>,
     /// Numbers whose order is that in which the chunks come.
     turns: Vec<u32>,
+    /// Whether results are in F order.
+    is_f: bool,
 }
 
 pub(crate) fn cuts() -> impl Strategy<Value = Cut> {
     cases().prop_flat_map(|case| {
         let chunk: Vec<_> = case.shape.iter().map(|&len| (len / 4).max(1)..=len.max(1)).collect();
-        (Just(case), chunk, prop::collection::vec(any::<u32>(), 256)).prop_map(|(mut case, chunk, turns)| {
+        let turns = prop::collection::vec(any::<u32>(), 256);
+        (Just(case), chunk, turns, any::<bool>()).prop_map(|(mut case, chunk, turns, is_f)| {
             (case.selection, case.shuffled, case.result_dtype) = (None, None, None);
-            Cut { case, chunk, turns }
+            Cut { case, chunk, turns, is_f }
         })
     })
 }
@@ -91,25 +94,30 @@ impl Cut {
             dtype: self.case.dtype,
             storage: Storage { byte_order, shuffled: false },
             positions: &positions,
-            order: Order::C,
+            order: if self.is_f { Order::F } else { Order::C },
         };
         partial(question, chunk, &mut budget()).expect("there is memory")
     }
 
-    /// The axes that are kept.
+    /// The axes that are kept, in the order of the results.
     fn kept(&self, question: &Question, of: &[usize]) -> Vec<usize> {
         let is_reduced = |axis: usize| question.reduced.as_ref().is_none_or(|reduced| reduced[axis]);
-        of.iter().enumerate().filter(|(axis, _)| !is_reduced(*axis)).map(|(_, &len)| len).collect()
+        let mut kept: Vec<_> =
+            of.iter().enumerate().filter(|(axis, _)| !is_reduced(*axis)).map(|(_, &len)| len).collect();
+        if self.is_f {
+            kept.reverse();
+        }
+        kept
     }
 
     /// The results of all chunks, which come in this order.
     fn merged(&self, question: &Question, order: &[usize]) -> Result<Results, ReduceError> {
         let parts = self.parts();
         let shape = self.kept(question, &self.case.shape);
-        let mut merged = InOrder::new(Partial::new(question, self.case.dtype, shape, &mut budget())?);
+        let mut merged = InOrder::new(Partial::new(question, self.case.dtype, shape, &mut budget())?, parts.len());
         for &number in order {
             let at = self.kept(question, &parts[number].first);
-            merged.take(number, at, self.partial(question, &parts[number]))?;
+            merged.take(number, at, self.partial(question, &parts[number]), &Cancellation::never())?;
         }
         merged.finish()?.finish(question, &mut budget())
     }
@@ -129,8 +137,9 @@ pub(crate) fn check_cut(cut: &Cut) -> Result<(), TestCaseError> {
     let mut shuffled = in_order.clone();
     shuffled.sort_by_key(|&number| cut.turns[number % cut.turns.len()]);
     let (one, other) = (cut.merged(&question, &in_order), cut.merged(&question, &shuffled));
-    // The oracle answers in the order of the elements; here all results are in C order.
-    let case = |statistic| Case { operation: Operation::Reduce(statistic), ..cut.case.in_c_order() };
+    // The oracle answers in the order of the elements.
+    let order = if cut.is_f { "F" } else { "C" };
+    let case = |statistic| Case { operation: Operation::Reduce(statistic), ..cut.case.laid_out(order) };
     let expected = Statistic::ALL.iter().map(|&statistic| (statistic, case(statistic).expected()));
     let expected: Vec<_> = expected.collect();
     if expected.iter().any(|(_, expected)| expected.results.is_none()) {

@@ -308,10 +308,13 @@ impl Case {
         Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
     }
 
-    /// The same array, laid out in C order.
-    pub(crate) fn in_c_order(&self) -> Self {
-        let at = |index: Vec<usize>| self.elements[position(&index, &self.shape, self.order)];
-        Self { elements: indices(&self.shape).into_iter().map(at).collect(), order: "C", ..self.clone() }
+    /// The same array, laid out in this order.
+    pub(crate) fn laid_out(&self, order: &'static str) -> Self {
+        let mut elements = self.elements.clone();
+        for index in indices(&self.shape) {
+            elements[position(&index, &self.shape, order)] = self.elements[position(&index, &self.shape, self.order)];
+        }
+        Self { elements, order, ..self.clone() }
     }
 
     /// The shape of the selected part, and the elements that each of its axes picks.

@@ -1,7 +1,7 @@
 //! Sums of floats, as good as in twice the precision of `float64`.
 //!
 //! Sums of `float32` need the trouble only where they are not exact anyway: if the exponents of a piece are close
-//! enough to each other, plain additions of its elements, or of their halves, do not round at all.
+//! enough to each other, plain additions of its elements do not round at all.
 
 use half::f16;
 use multiversion::multiversion;
