@@ -24,6 +24,10 @@ pub fn program() -> Command {
     {
         command.env_remove(name);
     }
+    if std::env::var_os("CARGO_BIN_EXE_traced").is_some() {
+        // By default, what the program says is told by the name that it has for users.
+        command.env("RUST_LOG", "warn,reductionist=info,traced=info,opentelemetry-otlp=off");
+    }
     command
 }
 
