@@ -116,7 +116,7 @@ class Errors(TestCase):
     def test_nobody_waits_for_an_overloaded_service_once_another_chunk_has_failed(self):
         chunks = [{"offset": 0, "size": 8}, {"offset": 8, "size": 8}]
         replies = queue.SimpleQueue()
-        replies.put((503, {"Retry-After": "50"}, b""))
+        replies.put((503, {"Retry-After": "30"}, b""))
         replies.put((400, {}, b""))
         with stub(replies.get_nowait) as server:
             place = ["--server", server.url, "--url", "http://store/bucket/key", "--dtype", "int64", "--chunks", "-"]
