@@ -18,11 +18,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .asking import Connection, head_of
-from .pair_cases import CASES
-from .recording import Request
-from .servers import KEYS, S3, s3_store, service
+from harness.cases import ALL, BUSY
 
+from .asking import Connection, head_of
+from .recording import Request
+from .servers import KEYS, s3_store, service
+
+CASES = [*ALL, BUSY]
 CONNECTIONS = 4
 ROUND_SECONDS = 0.04  # CPU time of a service in one round, about
 FEWEST_REQUESTS = 2 * CONNECTIONS
@@ -58,8 +60,8 @@ class Side:
 class Load:
     """One request again and again, over connections that are kept."""
 
-    def __init__(self, case, size, store_port):
-        self.body = json.dumps(case.body(size)).replace(f":{S3}/", f":{store_port}/").encode()
+    def __init__(self, case, store_port):
+        self.body = json.dumps(case.request(f"http://127.0.0.1:{store_port}")).encode()
         self.path = f"/v2/{case.operation}"
         self.answers = set()
 
@@ -105,12 +107,12 @@ def compare(options, say):
             setattr(options, name, shutil.copy(getattr(options, name), Path(directory, name)))
         files = [Path(directory, case.name) for case in cases]
         for case, file in zip(cases, files, strict=True):
-            file.write_bytes(case.encoded())
+            file.write_bytes(case.encoded)
         port = stack.enter_context(s3_store(store, files))
         print(HEAD)
-        for case, file in zip(cases, files, strict=True):
+        for case in cases:
             say(f"{case.name} …")
-            load = Load(case, file.stat().st_size, port)
+            load = Load(case, port)
             print(measured(case, load, options, options.seconds / len(cases)), flush=True)
     return 0
 

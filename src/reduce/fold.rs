@@ -5,7 +5,7 @@ use super::{
     layout::{Along, Layout},
     operation::{NumOperation, States},
     pieces::Pieces,
-    rows::COLUMNS,
+    rows::{COLUMNS, GROUP, PIECE, ROWS_AT_A_TIME},
 };
 use crate::{
     array::{Positions, Word},
@@ -110,10 +110,11 @@ impl<'a, W: Word> Fold<'a, W> {
     fn fold_columns(&mut self, layout: &Layout, pieces: &mut Pieces<'_, W>) -> Result<(), ReduceError> {
         for (number, tile) in layout.tiles().enumerate() {
             let width = tile.row_len();
+            let rows_at_once = self.rows_at_once(width);
             let (mut first, mut rows_seen) = (number * COLUMNS, 0);
             self.clear(width);
             for block in tile.blocks() {
-                pieces.cut_columns(block, |piece| {
+                pieces.cut_columns(block, rows_at_once, |piece| {
                     piece.count_columns(&mut self.counts);
                     for operation in &mut self.operations {
                         operation.fold_columns(piece.rows(operation.neutral()));
@@ -128,6 +129,13 @@ impl<'a, W: Word> Fold<'a, W> {
             }
         }
         Ok(())
+    }
+
+    /// Rows of so many columns that are folded in one call: as many as fit the first-level cache with their masks, unless an
+    /// operation wants another number.
+    fn rows_at_once(&self, width: usize) -> usize {
+        let fitting = (2 * PIECE / width.max(1)).clamp(ROWS_AT_A_TIME, GROUP);
+        self.operations.iter().map(|operation| operation.rows_at_once(fitting)).max().unwrap_or(fitting)
     }
 
     fn clear(&mut self, width: usize) {

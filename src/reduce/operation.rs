@@ -27,6 +27,12 @@ pub(super) trait NumOperation<W: Word>: Send {
     /// [`PIECE`](super::rows::PIECE) elements.
     fn fold_rows(&mut self, first: usize, rows: Rows<'_, W>);
 
+    /// Rows of columns to be folded in one call, of which `fitting` fit a cache: another number where what is known of them
+    /// depends on that.
+    fn rows_at_once(&self, fitting: usize) -> usize {
+        fitting
+    }
+
     /// Folds each element of each row into a state of its own.
     fn fold_columns(&mut self, rows: Rows<'_, W>);
 

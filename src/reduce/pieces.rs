@@ -12,10 +12,6 @@ use crate::{
     resources::{Cancellation, Cancelled},
 };
 
-/// Rows that are added to columns in one call: what they come to may be one term of a sum, which must not depend on where
-/// they lie.
-const MAX_ROWS: usize = 64;
-
 /// Cuts blocks into pieces. Rows that lie in memory as the machine wants them are taken from where they are; others are
 /// brought into scratch memory.
 pub(super) struct Pieces<'a, W: Word> {
@@ -74,16 +70,17 @@ impl<'a, W: Word> Pieces<'a, W> {
         Ok(())
     }
 
-    /// Hands out the block, of at most [`COLUMNS`] columns, in pieces of whole rows.
+    /// Hands out the block, of at most [`COLUMNS`] columns, in pieces of so many whole rows.
     ///
     /// # Errors
     /// If nobody waits for what is made of them.
     pub(super) fn cut_columns(
         &mut self,
         block: Block,
+        rows_at_once: usize,
         mut take: impl FnMut(&mut Piece<'_, W>),
     ) -> Result<(), Cancelled> {
-        block.by_rows(MAX_ROWS).try_for_each(|rows| {
+        block.by_rows(rows_at_once).try_for_each(|rows| {
             take(&mut self.piece(rows)?);
             Ok(())
         })

@@ -8,6 +8,10 @@ pub(super) const COLUMNS: usize = 512;
 /// Most elements of rows that kernels take at a time: they fit the first-level cache, and sums of them their integers.
 pub(super) const PIECE: usize = 2048;
 
+/// Rows whose columns are added before it is looked whether that is exact: what they come to is one term of a sum, which must
+/// not depend on where they lie, or on what fits a cache.
+pub(super) const GROUP: usize = 64;
+
 /// Rows of equal length, at equal distances in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'a, T> {
@@ -54,6 +58,7 @@ impl<'a, T> Rows<'a, T> {
     where
         T: Pod,
     {
+        // Looked at when it is compiled: types of other sizes are no program, and nothing panics when it runs.
         const { assert!(size_of::<T>() == size_of::<U>() && align_of::<T>() == align_of::<U>()) };
         Rows { elements: bytemuck::cast_slice(self.elements), stride: self.stride, row_len: self.row_len }
     }

@@ -15,7 +15,7 @@ use crate::{
     array::Element,
     reduce::{
         operation::{NumOperation, States},
-        rows::{PIECE, Rows},
+        rows::{GROUP, PIECE, Rows},
     },
 };
 
@@ -124,6 +124,10 @@ impl NumOperation<u32> for NarrowSums {
         add_narrow_rows(&mut self.totals, first, rows.cast());
     }
 
+    fn rows_at_once(&self, _: usize) -> usize {
+        GROUP
+    }
+
     fn fold_columns(&mut self, rows: Rows<'_, u32>) {
         add_narrow_columns(&mut self.totals, &mut self.plain, rows.cast());
     }
@@ -144,6 +148,10 @@ impl NumOperation<u16> for HalfSums {
 
     fn fold_rows(&mut self, first: usize, rows: Rows<'_, u16>) {
         add_narrow_rows(&mut self.sums.totals, first, widen(rows.cast(), &mut self.widened));
+    }
+
+    fn rows_at_once(&self, _: usize) -> usize {
+        GROUP
     }
 
     fn fold_columns(&mut self, rows: Rows<'_, u16>) {

@@ -6,13 +6,10 @@ use super::{float_rows::Extent, totals::Totals};
 use crate::{
     array::Element,
     reduce::{
-        rows::{COLUMNS, Columns, ROWS_AT_A_TIME, Rows, by_blocks},
+        rows::{COLUMNS, Columns, GROUP, ROWS_AT_A_TIME, Rows, by_blocks},
         total::{FloatTotal, two_sum},
     },
 };
-
-/// Rows, at most, that are added before it is looked whether that is exact.
-const GROUP: usize = 64;
 
 /// Adds rows of `float64` to the totals of their columns.
 pub(super) fn add_wide_columns(totals: &mut Totals, rows: Rows<'_, f64>) {
