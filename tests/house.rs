@@ -1,4 +1,4 @@
-//! The house rules of imports: one way, down the list of `docs/architecture.md`; foreign crates where they belong.
+//! The house rules of imports: one way, down the list of `docs/inside/architecture.md`; foreign crates where they belong.
 #![allow(
     missing_docs,
     clippy::expect_used,
