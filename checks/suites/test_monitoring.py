@@ -6,8 +6,7 @@ loopback. Requests of all kinds are sent, failing ones too, and then
 - Prometheus must have scraped all of them, with the configuration in deployment/prometheus and other targets;
 - it must know the Alertmanager that it is told of;
 - every series in a rule or panel must be one that is really exposed, and every series be in docs/monitoring.md;
-- every expression of the dashboard and of docs/how-to/monitoring.md, and every recording rule, must give numbers; every
-  alert must be one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are
+- every expression of the dashboard and of that page, and every recording rule, must give numbers; every alert must be one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are
   there.
 """
 
@@ -40,7 +39,6 @@ from harness.service import Service
 pytestmark = pytest.mark.monitoring
 
 PROMETHEUS, GRAFANA, RUNBOOK = DEPLOYMENT / "prometheus", DEPLOYMENT / "grafana", Path("docs/monitoring.md")
-GUIDE = Path("docs/how-to/monitoring.md")
 DEADLINE_SECONDS = 25  # for all expressions to give numbers
 WINDOW = "15s"  # of Grafana's $__rate_interval
 ALERTMANAGER = "alertmanager.invalid:9093"  # that Prometheus is told of; nobody listens
@@ -200,9 +198,10 @@ def dashboard_expressions():
 
 
 def guide_expressions():
-    """The expressions that the guide has people look at."""
-    cells = re.findall(r"^\| `(.+?)` \|", GUIDE.read_text(), re.MULTILINE)
-    return [(f"{GUIDE}, {cell}", cell.replace("[5m]", f"[{WINDOW}]")) for cell in cells]
+    """The expressions that the page has people look at first."""
+    section = RUNBOOK.read_text().partition("## What to look at first\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE)
+    return [(f"{RUNBOOK}, {cell}", cell.replace("[5m]", f"[{WINDOW}]")) for cell in cells]
 
 
 def rules(prometheus):

@@ -31,7 +31,8 @@ from harness.report import Group
 
 pytestmark = pytest.mark.pages
 
-PAGES = [*(DOCS / name for name in ("index.md", "tutorial.md", "migration.md")), *sorted(DOCS.glob("how-to/*.md"))]
+SINGLE = "index.md", "tutorial.md", "migration.md", "api.md", "scaling.md", "monitoring.md"
+PAGES = [*(DOCS / name for name in SINGLE), *sorted(DOCS.glob("how-to/*.md"))]
 AT_ONCE = 3  # pages, which wait most of the time
 PAGE_SECONDS = 60
 STOP_SECONDS = 10

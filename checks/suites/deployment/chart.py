@@ -12,7 +12,7 @@ import yaml
 CHART = Path("deployment/helm/reductionist")
 README = Path("deployment/README.md")
 RULES = Path("deployment/prometheus/rules.yml")
-SETTINGS, MONITORING = Path("docs/settings.md"), Path("docs/monitoring.md")
+SETTINGS, MONITORING = Path("docs/configuration.md"), Path("docs/monitoring.md")
 # A row of that page: flag, variable, and the default if it is one.
 SETTING = re.compile(r"^\| `--(\S+?)(?: \S+)?` \| `(REDUCTIONIST_\w+)` \| (?:`(.*?)`)?", re.MULTILINE)
 VERSIONS = "1.25", kubernetes_validate.latest_version()  # of Kubernetes: the oldest in Chart.yaml, and the newest known
