@@ -6,8 +6,8 @@ loopback. Requests of all kinds are sent, failing ones too, and then
 - Prometheus must have scraped all of them, with the configuration in deployment/prometheus and other targets;
 - it must know the Alertmanager that it is told of;
 - every series in a rule or panel must be one that is really exposed, and every series be in docs/monitoring.md;
-- every expression of the dashboard and of that page, and every recording rule, must give numbers; every alert must be one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are
-  there.
+- every expression of the dashboard and of that page, and every recording rule, must give numbers; every alert must be
+  one that the runbook explains, that a test makes fire, that the dashboard shows, and whose series are there.
 """
 
 import contextlib

@@ -19,7 +19,7 @@ from harness import tool
 from harness.cases import ALL, BUSY, BY_NAME, QUICK
 from harness.places import DOCS
 from harness.service import service
-from tools.bench import client, drawing, report
+from tools.bench import client, drawing, gains, report
 from tools.bench.loads import POOLS, STORES, Loads
 from tools.machine import machine
 
@@ -152,6 +152,14 @@ def measure(options):
 # --- The rest ------------------------------------------------------------------------------------------------
 
 
+def write_docs(results):
+    """Renews the page of those who use the service, and that of those who work on it."""
+    (DOCS / "performance.svg").write_text(drawing.draw_gains(results))
+    report.renew(DOCS / "performance.md", gains.text(results))
+    (DOCS / "inside/goals.svg").write_text(drawing.draw(results))
+    report.renew(DOCS / "inside/goals.md", report.text(results))
+
+
 def main():
     parser = tool.parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="half a minute: the goals that matter most, one pool")
@@ -159,7 +167,7 @@ def main():
     parser.add_argument("--store", choices=STORES, default="memory", help="which S3 store (default: memory)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw them here")
-    parser.add_argument("--write-docs", action="store_true", help="renew figures and drawing in docs/")
+    parser.add_argument("--write-docs", action="store_true", help="renew figures and drawings in docs/")
     parser.add_argument("--read", type=Path, metavar="FILE", help="show what an earlier run wrote, measure nothing")
     options = parser.parse_args()
     if options.write_docs and (options.quick or options.case):
@@ -169,11 +177,9 @@ def main():
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.svg:
         options.svg.write_text(drawing.draw(results))
-    text = report.text(results)
-    print(text)
+    print("\n\n".join([gains.text(results), report.text(results)]))
     if options.write_docs:
-        (DOCS / "performance.svg").write_text(drawing.draw(results))
-        report.renew(DOCS / "performance.md", text)
+        write_docs(results)
     return 1 if any(not goal.met for goal in report.goals(results)) else 0
 
 

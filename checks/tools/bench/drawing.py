@@ -2,7 +2,8 @@
 
 from harness.cases import BY_NAME
 from harness.drawing import BAR, MARGIN, STYLE, WIDTH, bar, label, rule
-from tools.bench.report import number
+from tools.bench.gains import POOL, of_default_pool, ways
+from tools.bench.report import number, size
 
 LABEL, EARLIER = 250, 62  # widths of a case's name, and of what an earlier server took
 ROW = 66  # height of a case
@@ -79,13 +80,18 @@ def throughput_panel(throughput, top):
     """A chart of each case, side by side."""
     parts = [
         label(MARGIN, top + 16, "Requests per second by number of connections", "title"),
-        *key(MARGIN, top + 40, [(f"bar {pool}", pool) for pool in next(iter(throughput.values()))]),
+        *pools_key(MARGIN, top + 40, next(iter(throughput.values()))),
     ]
     width = (WIDTH - 2 * MARGIN - 40) / len(throughput)
     for column, (name, of_case) in enumerate(throughput.items()):
         left = MARGIN + column * (width + 40)
         parts += chart(BY_NAME[name].title, of_case, left + 48, top + 84, width - 58)
     return parts, CHART + 84 + 50
+
+
+def pools_key(x, y, pools):
+    """Nothing if there is no other pool to tell one from."""
+    return key(x, y, [(f"bar {pool}", pool) for pool in pools]) if len(pools) > 1 else []
 
 
 def chart(title, of_pools, left, top, width):
@@ -114,19 +120,77 @@ def nice(most):
     return next(unit * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if unit * factor >= most)
 
 
+# --- What clients save ---------------------------------------------------------------------------------------
+
+
+def gain_panel(results, top):
+    """Bars of each case, as shares of what downloading takes; and the height of it all."""
+    left, right, first = MARGIN + LABEL + 40, WIDTH - MARGIN - 10, top + 60
+    bottom = first + ROW * len(results["client"])
+    parts = [label(MARGIN, top + 16, "What asking takes of what downloading takes", "title")]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = left + share * (right - left)
+        parts += [rule(x, first - 8, x, bottom - 8), label(x, first - 14, f"{share:.0%}", "soft middle")]
+    for row, (case, of_case, asked, downloaded) in enumerate(ways(results)):
+        y = first + row * ROW
+        name, _, rest = case.title.partition(", ")
+        parts += [label(MARGIN, y + 16, name), label(MARGIN, y + 33, rest, "soft")]
+        bytes_of = of_case["client_bytes"], of_case["download_bytes"]
+        for what, values, written in (
+            ("time", (asked["wall_ms"], downloaded["wall_ms"]), milliseconds),
+            ("CPU", (asked["cpu_ms"], downloaded["cpu_ms"]), milliseconds),
+            ("bytes", bytes_of, size),
+        ):
+            parts += gain_bar(left, y, right - left, what, values, written)
+            y += BAR + 5
+    return parts, bottom - top
+
+
+def gain_bar(left, y, unit, what, values, written):
+    asked, downloaded = values
+    width = min(asked / downloaded, 1) * unit
+    text = f"{written(asked)} instead of {written(downloaded)}"
+    base = y + BAR - 1.5
+    at = (
+        label(left + width - 5, base, text, "inside right")
+        if width > 0.6 * unit
+        else label(left + width + 6, base, text, "soft")
+    )
+    return [label(left - 8, base, what, "soft right"), bar(left, y, width, f"bar {POOL}"), at]
+
+
+def milliseconds(value):
+    return f"{number(value)} ms"
+
+
 # --- All -----------------------------------------------------------------------------------------------------
 
 
 def draw(results):
-    """The whole drawing, of what the results have."""
+    """What the service takes, of what the results have."""
+    panels = [(results["cases"], cpu_panel), (results["throughput"], throughput_panel)]
+    return drawn(panels, "CPU time for one request, and requests per second by number of connections")
+
+
+def draw_gains(results):
+    """What users gain."""
+    results = of_default_pool(results)
+    panels = [(results, gain_panel), (results["throughput"], throughput_panel)]
+    return drawn(
+        panels, "What asking takes of what downloading takes, and requests per second by number of connections"
+    )
+
+
+def drawn(panels, title):
+    """Panels of what there is, one below the other."""
     parts, height = [], MARGIN
-    for figures, panel in ((results["cases"], cpu_panel), (results["throughput"], throughput_panel)):
+    for figures, panel in panels:
         if figures:
-            drawn, used = panel(figures, height)
-            parts += drawn
+            of_panel, used = panel(figures, height)
+            parts += of_panel
             height += used + MARGIN
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
-    description = "<title>CPU time for one request, and requests per second by number of connections</title>"
+    description = f"<title>{title}</title>"
     page = f'<rect width="{WIDTH}" height="{height}" class="page"/>'
     return "\n".join([head, description, f"<style>{STYLE}</style>", page, *parts, "</svg>"]) + "\n"

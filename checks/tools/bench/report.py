@@ -143,24 +143,6 @@ def throughput_table(results):
     return table(["connections", "pool", *connections, "lost beyond 8"], rows)
 
 
-def client_table(results):
-    head = ["one request at a time", "asked: ms", "CPU ms", "bytes", "downloaded: ms", "CPU ms", "bytes"]
-    rows = []
-    for name, ways in results["client"].items():
-        of_case = results["cases"][name]
-        asked, downloaded = ways["service"], ways["download"]
-        rows.append(
-            [
-                BY_NAME[name].title,
-                *(number(asked[figure]) for figure in ("wall_ms", "cpu_ms")),
-                size(of_case["client_bytes"]),
-                *(number(downloaded[figure]) for figure in ("wall_ms", "cpu_ms")),
-                size(of_case["download_bytes"]),
-            ]
-        )
-    return table(head, rows)
-
-
 def latency_table(results):
     head = ["one connection", "pool", "quiet: p50 ms", "p99 ms", "busy: p50 ms", "p99 ms"]
     titles = {"request": BY_NAME["max-16k"].title, "metrics": "GET /metrics"}
@@ -182,16 +164,20 @@ PARTS = [
     ("cases", "CPU time of the service for one request", cpu_table),
     ("cases", "Speed, bytes and memory", speed_table),
     ("throughput", "Throughput by connections", throughput_table),
-    ("client", "A client that asks the service, and one that downloads the chunk for NumPy", client_table),
     ("latency", f"Small requests, while two connections ask for the {BUSY.title}, and while none does", latency_table),
 ]
 
 
-def text(results):
-    """All tables, and which goals are missed."""
+def circumstances(results):
+    """Where it was measured, in a line."""
     machine = results["machine"]
     store = {"memory": "the example `s3_store`"}.get(results["store"], results["store"])
-    parts = [f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}; store: {store}; {results['seconds']} s."]
+    return f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}; store: {store}; {results['seconds']} s."
+
+
+def text(results):
+    """All figures of the service, for those who work on it, and which goals are missed."""
+    parts = [circumstances(results)]
     for name, title, make in PARTS:
         if results[name]:
             parts.append(f"**{title}**\n\n{make(results)}")
