@@ -1,7 +1,7 @@
 """One result of the answers for many chunks.
 
-Sums are made so that they depend neither on the number of chunks nor on their order more than rounding to the dtype
-of the result does: integers do not wrap, and of floats what rounding takes off is kept.
+Sums of integers are exact. The sum of the floats of each chunk has been rounded to float64 by the service; adding them
+here keeps what further rounding takes off.
 """
 
 from collections.abc import Sequence

@@ -50,13 +50,13 @@ def request(fields: Fields, operation: str, dialect: Dialect, *, is_partial: boo
         raise UsageError("select reduces no axis: --axis has no use")
     fields = place_v1(fields) if dialect == "v1" else place_v2(fields)
     if operation == "mean" or (operation == "sum" and is_partial):
-        fields = fields | exact_sum(fields, operation)
+        fields = fields | widest_sum(fields, operation)
     if isinstance(fields.get("selection"), list):
         fields["selection"] = slices(fields["selection"], fields.get("shape"))
     return fields
 
 
-def exact_sum(fields: Fields, operation: str) -> Fields:
+def widest_sum(fields: Fields, operation: str) -> Fields:
     """The result_dtype of a sum that is not the end: nothing is rounded to a narrower dtype before the end."""
     wanted = fields.get("result_dtype")
     if operation == "mean" and wanted not in (None, "float32", "float64"):

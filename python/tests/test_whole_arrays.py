@@ -40,7 +40,7 @@ def as_array(result, dtype):
 
 
 class WholeArrays(TestCase):
-    """A sum may be off by what rounding does; everything else is exact."""
+    """A sum of floats may be off by what rounding does; everything else is exact."""
 
     def assert_answer(self, question, expected, *arguments, description):
         """Asks a question, and compares the answer to the values, counts and tolerance expected."""

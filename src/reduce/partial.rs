@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// Counts and states of results, in the C order of the axes that were kept. They merge: those of two parts of an array make
-/// those of both. Counts have 64 bits and sums of integers 128, enough for arrays of any size; sums of floats are pairs, as
-/// good as in twice the precision of `float64`, and have the same bits only if they are merged in the same order.
+/// those of both. Counts have 64 bits and sums of integers 128, enough for arrays of any size; sums of floats are pairs of
+/// a sum and what rounding took off it, and have the same bits only if they are merged in the same order.
 #[derive(Debug)]
 pub struct Partial {
     accumulators: Vec<Accumulator>,

@@ -1,4 +1,4 @@
-//! A sum of floats, as good as in twice the precision of `float64`.
+//! A sum of floats and what rounding took off it.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use crate::array::{DType, Element};
 
 /// The unevaluated sum `high + low`: what rounding takes from `high` is collected in `low`
 /// (algorithm Sum2 of Ogita, Rump and Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26,
-/// 2005), so that the result is as good as if computed in twice the precision and rounded once.
+/// 2005). It is not exact, as `low` is rounded too, which shows only where a sum cancels almost completely.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct FloatTotal {

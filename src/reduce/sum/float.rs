@@ -1,4 +1,4 @@
-//! Sums of floats, as good as in twice the precision of `float64`.
+//! Sums of floats: compensated, which is not exact, but by some twenty bits better than `float64`.
 //!
 //! Sums of `float32` need the trouble only where they are not exact anyway: if the exponents of a piece are close
 //! enough to each other, plain additions of its elements do not round at all.

@@ -1,4 +1,4 @@
-//! Sums: exact for integers, and in twice the precision of `float64` for floats.
+//! Sums: exact for integers, compensated for floats.
 
 mod float;
 mod float_columns;
