@@ -1,6 +1,6 @@
 """What users of the service gain, as tables: of all that is measured, the part that says what to expect."""
 
-from harness.cases import BUSY, BY_NAME
+from harness.cases import BY_NAME
 from harness.report import table
 from tools.bench.report import circumstances, number, size
 
@@ -22,24 +22,17 @@ def ways(results):
 
 
 def client_table(results):
-    head = [
-        "one request at a time",
-        "ms: asked",
-        "downloaded",
-        "CPU ms: asked",
-        "downloaded",
-        "bytes: asked",
-        "downloaded",
-    ]
+    """Each figure of the client that asks, and behind a slash that of the one that downloads."""
+    head = ["asked / downloaded", "ms", "CPU ms", "bytes"]
     rows = []
     for case, of_case, asked, downloaded in ways(results):
-        figures = [number(way[figure]) for figure in ("wall_ms", "cpu_ms") for way in (asked, downloaded)]
-        rows.append([case.title, *figures, *(size(of_case[way]) for way in ("client_bytes", "download_bytes"))])
+        times = [f"{number(asked[figure])} / {number(downloaded[figure])}" for figure in ("wall_ms", "cpu_ms")]
+        rows.append([case.title, *times, f"{size(of_case['client_bytes'])} / {size(of_case['download_bytes'])}"])
     return table(head, rows)
 
 
 def service_table(results):
-    head = ["8 connections", "requests/s", "p50 ms", "p99 ms", "CPU ms", "bare minimum", "× minimum", "peak MiB"]
+    head = ["8 connections", "requests/s", "p50 ms", "p99 ms", "CPU ms", "bare minimum", "×", "peak MiB"]
     rows = []
     for name, of_case in results["cases"].items():
         of_pool = of_case["pools"][POOL]
@@ -82,7 +75,7 @@ PARTS = [
     ("client", "What a client saves", client_table),
     ("cases", "What a request costs", service_table),
     ("throughput", "More clients", throughput_table),
-    ("latency", f"Small requests, while two connections ask for the {BUSY.title}, and while none does", latency_table),
+    ("latency", "Small requests beside large ones", latency_table),
 ]
 
 
