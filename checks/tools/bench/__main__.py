@@ -177,7 +177,7 @@ def main():
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.svg:
         options.svg.write_text(drawing.draw(results))
-    print("\n\n".join([gains.text(results), report.text(results)]))
+    print("\n\n".join([gains.text(results), report.text(results), report.missed(results)]))
     if options.write_docs:
         write_docs(results)
     return 1 if any(not goal.met for goal in report.goals(results)) else 0

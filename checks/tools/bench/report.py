@@ -176,7 +176,7 @@ def circumstances(results):
 
 
 def text(results):
-    """All figures of the service, for those who work on it, and which goals are missed."""
+    """All figures of the service, for those who work on it, and how many goals are missed."""
     parts = [circumstances(results)]
     for name, title, make in PARTS:
         if results[name]:
@@ -184,10 +184,14 @@ def text(results):
     return "\n\n".join([*parts, verdict(goals(results))])
 
 
+def missed(results):
+    """Which goals are missed, one in each line."""
+    return "\n".join(f"- {goal.what}: {number(goal.value)}, goal {goal}" for goal in goals(results) if not goal.met)
+
+
 def verdict(found):
-    missed = [f"- {goal.what}: {number(goal.value)}, goal {goal}" for goal in found if not goal.met]
-    first = f"{len(found) - len(missed)} of {len(found)} goals met, {len(missed)} missed"
-    return "\n".join([f"{first}{':' if missed else '.'}", *(["", *missed] if missed else [])])
+    met = sum(goal.met for goal in found)
+    return f"{met} of {len(found)} goals met, {len(found) - met} missed."
 
 
 def renew(document, text):
