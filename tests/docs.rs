@@ -144,7 +144,10 @@ fn each_setting_has_one_row() {
     let [before, _, after] = around_settings(CONFIGURATION);
     for variable in Args::command().get_arguments().filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned)) {
         let row = format!("| `{variable}` |");
-        assert!(!before.contains(&row) && !after.contains(&row), "docs/configuration.md has a second row of {variable}");
+        assert!(
+            !before.contains(&row) && !after.contains(&row),
+            "docs/configuration.md has a second row of {variable}"
+        );
     }
 }
 
