@@ -101,7 +101,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry/"]),
     ("rayon", &["resources/cpu.rs"]),
     ("clap", &["config/", "main.rs"]),
-    ("strsim", &["config/environment.rs"]),
+    ("strsim", &["config/environment.rs", "index/near.rs"]),
+    ("rust_hdf5", &["codec/hdf5.rs", "index/hdf5/"]),
 ];
 
 fn sources() -> Vec<(String, String)> {

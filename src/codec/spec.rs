@@ -52,6 +52,25 @@ pub struct CodecSpec {
     pub offset: Option<f64>,
 }
 
+impl CodecSpec {
+    /// An HDF5 filter by its number, and the client data that it has in a file.
+    #[must_use]
+    pub const fn of_hdf5_filter(number: u16, client_data: Vec<u32>) -> Self {
+        Self {
+            id: CodecId::Number(number as u32),
+            cd_values: Some(client_data),
+            element_size: None,
+            block_size: None,
+            cname: None,
+            location: None,
+            dtype: None,
+            astype: None,
+            scale: None,
+            offset: None,
+        }
+    }
+}
+
 /// What a codec is known by.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged, expecting = "a name or the number of an HDF5 filter")]

@@ -1,4 +1,21 @@
 //! Where the chunks of an array lie, and what they hold.
+//!
+//! What an object says of itself comes in, in [`Blocks`]; what goes out is a [`Description`] of all that it holds, or one
+//! [`Variable`] and the [`ChunkTable`] of where its chunks lie.
+
+mod blocks;
+mod chunk_table;
+mod error;
+mod grid;
+pub mod hdf5;
+mod near;
+mod variable;
+
+pub use blocks::{BLOCK_LEN, Blocks, Limits, Step};
+pub use chunk_table::{ChunkTable, StoredChunk};
+pub use error::IndexError;
+pub use grid::{Grid, Region};
+pub use variable::{Attribute, AttributeValue, Description, ElementType, Stored, Variable};
 
 use crate::{
     array::{ByteOrder, DType, Number, Order, Slice},
