@@ -83,7 +83,7 @@ fn check_request(request: &Request, api: ApiVersion) {
         place => assert_eq!(api, ApiVersion::V2, "{place:?}"),
     }
     assert_ne!(chunk.range.size(), Some(0));
-    assert_eq!(question.statistics, [operation.statistic()]);
+    assert_eq!(question.statistics, [operation.statistic().into()]);
     check_question(question, chunk, operation.accepts().axis);
 }
 

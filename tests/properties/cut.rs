@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use reductionist::{
     array::{ByteOrder, Order, Positions, Storage},
     operation::Operation,
-    reduce::{Chunk, Finished, InOrder, Partial, Question, ReduceError, Results, Statistic, partial},
+    reduce::{Asked, Chunk, Finished, InOrder, Partial, Place, Question, ReduceError, Results, Statistic, partial},
     request::{ApiVersion, Defaults, Request},
     resources::{Budget, Buffer, Cancellation},
 };
 
 use crate::{
     cases::cases,
-    oracle::{Case, Number, indices, position},
+    oracle::{Bound, Case, Number, indices, position},
     used_memory,
 };
 
@@ -28,11 +28,11 @@ pub(crate) struct Cut {
 }
 
 pub(crate) fn cuts() -> impl Strategy<Value = Cut> {
-    cases().prop_flat_map(|case| {
+    cases().boxed().prop_flat_map(|case| {
         let chunk: Vec<_> = case.shape.iter().map(|&len| (len / 4).max(1)..=len.max(1)).collect();
         let turns = prop::collection::vec(any::<u32>(), 256);
-        (Just(case), chunk, turns, any::<bool>()).prop_map(|(mut case, chunk, turns, is_f)| {
-            (case.selection, case.shuffled, case.result_dtype) = (None, None, None);
+        (Just(case), chunk, turns, any::<bool>(), 0..3_u32).prop_map(|(mut case, chunk, turns, is_f, ddof)| {
+            (case.selection, case.shuffled, case.result_dtype, case.ddof) = (None, None, None, ddof);
             Cut { case, chunk, turns, is_f }
         })
     })
@@ -78,7 +78,8 @@ impl Cut {
         let operation = Operation::Reduce(Statistic::Sum);
         let body = self.case.body();
         let request = Request::from_json(&body, ApiVersion::V1, operation, Defaults { keepdims: false });
-        Question { statistics: Statistic::ALL.to_vec(), result_dtype: None, ..request.expect("it is valid").question }
+        let statistics = Statistic::ALL.iter().map(|&statistic| Asked { statistic, ddof: self.case.ddof }).collect();
+        Question { statistics, result_dtype: None, ..request.expect("it is valid").question }
     }
 
     /// What is known of a chunk.
@@ -116,7 +117,7 @@ impl Cut {
         let shape = self.kept(question, &self.case.shape);
         let mut merged = InOrder::new(Partial::new(question, self.case.dtype, shape, &mut budget())?, parts.len());
         for &number in order {
-            let at = self.kept(question, &parts[number].first);
+            let at = self.kept(question, &parts[number].first).into_iter().map(Place::From).collect();
             merged.take(number, at, self.partial(question, &parts[number]), &Cancellation::never())?;
         }
         merged.finish()?.finish(question, &mut budget())
@@ -151,7 +152,7 @@ pub(crate) fn check_cut(cut: &Cut) -> Result<(), TestCaseError> {
     let (one, other) = (one.map_err(fail)?, other.map_err(fail)?);
     prop_assert_eq!(one.counts.bytes(), other.counts.bytes());
     for ((one, other), (statistic, expected)) in one.statistics.iter().zip(&other.statistics).zip(&expected) {
-        prop_assert_eq!((one.statistic, one.dtype), (*statistic, expected.dtype));
+        prop_assert_eq!((one.asked.statistic, one.dtype), (*statistic, expected.dtype));
         prop_assert_eq!(one.values.bytes(), other.values.bytes(), "{:?} depends on which chunk came first", statistic);
         check_values(one, expected.results.as_deref().unwrap_or_default())?;
     }
@@ -159,14 +160,14 @@ pub(crate) fn check_cut(cut: &Cut) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_values(finished: &Finished, expected: &[Number]) -> Result<(), TestCaseError> {
+fn check_values(finished: &Finished, expected: &[Bound]) -> Result<(), TestCaseError> {
     let size = finished.dtype.size();
     let values: Vec<_> =
         finished.values.bytes().chunks(size).map(|bytes| Number::from_ne_bytes(bytes, finished.dtype)).collect();
     prop_assert_eq!(values.len(), expected.len());
     for (at, (value, expected)) in values.iter().zip(expected).enumerate() {
-        let is_same = value.is_same(*expected);
-        prop_assert!(is_same, "{:?} {} is {:?}, expected {:?}", finished.statistic, at, value, expected);
+        let holds = expected.holds(*value);
+        prop_assert!(holds, "{:?} {} is {:?}, expected {:?}", finished.asked, at, value, expected);
     }
     Ok(())
 }
