@@ -99,6 +99,11 @@ impl<T: Element, const REVERSE: bool> NumOperation<T::Word> for Ranks<T, REVERSE
         let ranks = self.widened.get(..width).unwrap_or(&self.widened);
         *(if REVERSE { &mut states.smallest } else { &mut states.largest }) = ranks;
     }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        (self.largest.len() + self.scratch.len()) * size_of::<T::Rank>() + self.widened.len() * size_of::<i64>()
+    }
 }
 
 /// The ranks of the elements of a piece: they themselves, where they are signed integers.

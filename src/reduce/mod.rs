@@ -29,6 +29,7 @@ mod question;
 mod results;
 mod rows;
 mod rule;
+mod scratch;
 mod screen;
 mod statistic;
 mod sum;
@@ -44,6 +45,7 @@ pub use place::Place;
 pub use question::Question;
 pub use results::{Finished, Results};
 pub use rule::ResultSpec;
+pub use scratch::scratch_units;
 pub use statistic::Statistic;
 
 use fold::{Fold, Sink};

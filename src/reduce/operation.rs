@@ -73,6 +73,10 @@ pub(super) trait NumOperation<W: Word>: Send {
 
     /// Tells what the first `width` states know.
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>);
+
+    /// Bytes that it holds.
+    #[cfg(test)]
+    fn held_len(&self) -> usize;
 }
 
 /// What is known of consecutive results.

@@ -1,3 +1,6 @@
+mod memory;
+mod moments;
+
 use std::sync::Arc;
 
 use super::*;

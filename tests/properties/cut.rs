@@ -25,16 +25,20 @@ pub(crate) struct Cut {
     turns: Vec<u32>,
     /// Whether results are in F order.
     is_f: bool,
+    /// Whether results of the array stand in reverse, so that those of a chunk lie at listed places.
+    is_reversed: bool,
 }
 
 pub(crate) fn cuts() -> impl Strategy<Value = Cut> {
     cases().boxed().prop_flat_map(|case| {
         let chunk: Vec<_> = case.shape.iter().map(|&len| (len / 4).max(1)..=len.max(1)).collect();
         let turns = prop::collection::vec(any::<u32>(), 256);
-        (Just(case), chunk, turns, any::<bool>(), 0..3_u32).prop_map(|(mut case, chunk, turns, is_f, ddof)| {
-            (case.selection, case.shuffled, case.result_dtype, case.ddof) = (None, None, None, ddof);
-            Cut { case, chunk, turns, is_f }
-        })
+        (Just(case), chunk, turns, any::<[bool; 2]>(), 0..3_u32).prop_map(
+            |(mut case, chunk, turns, [is_f, is_reversed], ddof)| {
+                (case.selection, case.shuffled, case.result_dtype, case.ddof) = (None, None, None, ddof);
+                Cut { case, chunk, turns, is_f, is_reversed }
+            },
+        )
     })
 }
 
@@ -111,14 +115,25 @@ impl Cut {
         kept
     }
 
+    /// Where `len` results of a chunk lie on an axis of the array.
+    fn place(&self, first: usize, len: usize, all: usize) -> Place {
+        if !self.is_reversed {
+            return Place::From(first);
+        }
+        Place::At((first..first + len).map(|index| all - 1 - index).collect())
+    }
+
     /// The results of all chunks, which come in this order.
     fn merged(&self, question: &Question, order: &[usize]) -> Result<Results, ReduceError> {
         let parts = self.parts();
         let shape = self.kept(question, &self.case.shape);
-        let mut merged = InOrder::new(Partial::new(question, self.case.dtype, shape, &mut budget())?, parts.len());
+        let mut merged =
+            InOrder::new(Partial::new(question, self.case.dtype, shape.clone(), &mut budget())?, parts.len());
         for &number in order {
-            let at = self.kept(question, &parts[number].first).into_iter().map(Place::From).collect();
-            merged.take(number, at, self.partial(question, &parts[number]), &Cancellation::never())?;
+            let (partial, first) = (self.partial(question, &parts[number]), self.kept(question, &parts[number].first));
+            let axes = first.iter().zip(partial.shape()).zip(&shape);
+            let at = axes.map(|((&first, &len), &all)| self.place(first, len, all)).collect();
+            merged.take(number, at, partial, &Cancellation::never())?;
         }
         merged.finish()?.finish(question, &mut budget())
     }
@@ -140,9 +155,16 @@ pub(crate) fn check_cut(cut: &Cut) -> Result<(), TestCaseError> {
     let (one, other) = (cut.merged(&question, &in_order), cut.merged(&question, &shuffled));
     // The oracle answers in the order of the elements.
     let order = if cut.is_f { "F" } else { "C" };
-    let case = |statistic| Case { operation: Operation::Reduce(statistic), ..cut.case.laid_out(order) };
-    let expected = Statistic::ALL.iter().map(|&statistic| (statistic, case(statistic).expected()));
-    let expected: Vec<_> = expected.collect();
+    let mut case = cut.case.laid_out(order);
+    let (shape, mut groups) = case.groups();
+    if cut.is_reversed {
+        groups.reverse();
+    }
+    let mut expected_of = |statistic| {
+        case.operation = Operation::Reduce(statistic);
+        (statistic, case.expected_of(&shape, &groups))
+    };
+    let expected: Vec<_> = Statistic::ALL.iter().map(|&statistic| expected_of(statistic)).collect();
     if expected.iter().any(|(_, expected)| expected.results.is_none()) {
         let overflows = [one, other].map(|results| matches!(results, Err(ReduceError::Overflow { .. })));
         prop_assert_eq!(overflows, [true, true]);

@@ -72,7 +72,8 @@ pub(crate) fn mean(group: &[Number]) -> Bound {
 
 pub(crate) fn sum_of_squares(group: &[Number]) -> Bound {
     let value = match in_fixed_point(group) {
-        Err(special) => special * special,
+        Err(_) if group.iter().any(|element| element.is_nan()) => f64::NAN,
+        Err(_) => f64::INFINITY,
         Ok((fixed, unit)) => squares(&fixed) * unit * unit,
     };
     Bound::Near { value, tolerance: 4.0 * ROUNDING * value }

@@ -109,6 +109,11 @@ impl NumOperation<u64> for WideSums {
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
         states.sums = self.0.tell(width);
     }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.0.held_len()
+    }
 }
 
 impl NumOperation<u32> for NarrowSums {
@@ -134,6 +139,11 @@ impl NumOperation<u32> for NarrowSums {
 
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
         states.sums = self.totals.tell(width);
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.totals.held_len() + self.plain.held_len()
     }
 }
 
@@ -163,6 +173,11 @@ impl NumOperation<u16> for HalfSums {
 
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
         self.sums.tell(width, states);
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.sums.held_len() + self.widened.len() * size_of::<f32>()
     }
 }
 

@@ -79,6 +79,11 @@ impl PlainColumns {
     pub(super) fn new(results: usize) -> Self {
         Self(vec![FloatTotal::ZERO.high; results.min(COLUMNS)])
     }
+
+    #[cfg(test)]
+    pub(super) fn held_len(&self) -> usize {
+        self.0.len() * size_of::<f64>()
+    }
 }
 
 /// Adds rows whose plain sums are exact.

@@ -89,4 +89,9 @@ impl<T: Squared> NumOperation<T::Word> for FloatSquares<T> {
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
         states.squares = self.totals.tell(width);
     }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.totals.held_len() + self.widened.len() * size_of::<f32>()
+    }
 }

@@ -50,12 +50,17 @@ impl<A: Addend> NumOperation<A::Word> for IntegerSums<A> {
         }
         *A::among(states) = A::Told::sums(self.told.get(..width).unwrap_or(&self.told));
     }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.totals.len() * size_of::<A::Sum>() + self.told.len() * size_of::<A::Told>()
+    }
 }
 
 #[multiversion(targets = "simd")]
 fn add_rows<A: Addend>(totals: &mut [A::Sum], rows: Rows<'_, A>) {
     for (total, row) in totals.iter_mut().zip(rows.iter()) {
-        *total = A::add(*total, row.iter().fold(A::NO_PARTIAL, |partial, &addend| A::plus(partial, addend)));
+        *total = A::add(*total, A::folded(row));
     }
 }
 

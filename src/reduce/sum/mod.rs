@@ -6,6 +6,7 @@ mod float_columns;
 mod float_rows;
 mod float_squares;
 mod integer;
+mod integer_squares;
 mod term;
 mod totals;
 

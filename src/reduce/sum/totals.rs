@@ -42,4 +42,8 @@ impl Totals {
         }
         Sums::Floats(self.pairs.get(..width).unwrap_or(&self.pairs))
     }
+    #[cfg(test)]
+    pub(super) fn held_len(&self) -> usize {
+        (self.high.len() + self.low.len()) * size_of::<f64>() + self.pairs.len() * size_of::<FloatTotal>()
+    }
 }
