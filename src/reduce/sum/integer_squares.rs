@@ -26,7 +26,6 @@ macro_rules! narrow_squares {
             const NO_SUM: u64 = 0;
 
             #[inline(always)]
-            #[allow(clippy::unnecessary_cast, trivial_numeric_casts, reason = "not for all of them")]
             fn plus(partial: $partial, Square(element): Self) -> $partial {
                 let magnitude = u32::from(element.abs_diff(0));
                 partial.wrapping_add((magnitude * magnitude).into())
