@@ -114,7 +114,7 @@ fn chunk(c: &mut Criterion) {
             let mut pipeline = FilterPipeline::new(vec![shuffle.into(), codec.into()]);
             let storage = Storage { shuffled: pipeline.leave_shuffled(4), ..Storage::NATIVE };
             let missing = Missing { values: vec![Number::Float(1e20)], min: None, max: None };
-            let question = Question { statistics: vec![Statistic::Sum], missing, ..Question::default() };
+            let question = Question { statistics: vec![Statistic::Sum.into()], missing, ..Question::default() };
             let positions = Positions::new(&[size / 4], Order::C).expect("a shape");
             group.bench_function(format!("{name}/{}", size / MIB), |b| {
                 b.iter(|| {

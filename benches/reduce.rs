@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use Statistic::{Count, Max, Min, Sum};
+use Statistic::{Count, Max, Min, Sum, SumOfSquares, Var};
 use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use multiversion::multiversion;
@@ -31,10 +31,16 @@ fn chunk<T: Element>(elements: &[T]) -> Buffer {
     chunk
 }
 
-fn run<T: Element>(statistic: Statistic, shape: &[usize], bytes: &Buffer, reduced: &[bool], missing: &Missing<Number>) {
+fn run<T: Element>(
+    statistics: &[Statistic],
+    shape: &[usize],
+    bytes: &Buffer,
+    reduced: &[bool],
+    missing: &Missing<Number>,
+) {
     let positions = Positions::new(shape, Order::C).expect("a shape");
     let question = Question {
-        statistics: vec![statistic],
+        statistics: statistics.iter().map(|&statistic| statistic.into()).collect(),
         reduced: Some(reduced.to_vec()),
         missing: missing.clone(),
         ..Question::default()
@@ -81,7 +87,7 @@ fn whole(c: &mut Criterion) {
         let (bytes, none) = (chunk(data), Missing::default());
         for statistic in [Sum, Max, Min] {
             group.bench_function(format!("{name}/{}", statistic.name()), |b| {
-                b.iter(|| run::<T>(statistic, &[data.len()], &bytes, &[true], &none))
+                b.iter(|| run::<T>(&[statistic], &[data.len()], &bytes, &[true], &none))
             });
         }
     }
@@ -90,6 +96,19 @@ fn whole(c: &mut Criterion) {
     each(&mut group, "i16", &i16s);
     each(&mut group, "i32", &i32s);
     each(&mut group, "i64", &i64s);
+}
+
+/// What only questions about variables ask for, and several statistics in one pass.
+fn moments(c: &mut Criterion) {
+    let mut group = c.benchmark_group("moments_8MiB_f32");
+    group.throughput(Throughput::Bytes(8 * MIB as u64));
+    let data: Vec<f32> = (0..2 * MIB).map(|i| 273.0 + (i * 7919 % 1009) as f32 / 16.0).collect();
+    let (bytes, none) = (chunk(&data), Missing::default());
+    for (name, statistics) in
+        [("sum_of_squares", &[SumOfSquares][..]), ("var", &[Var]), ("all", &[Count, Sum, Min, Max, Var])]
+    {
+        group.bench_function(name, |b| b.iter(|| run::<f32>(statistics, &[data.len()], &bytes, &[true], &none)));
+    }
 }
 
 fn missing(c: &mut Criterion) {
@@ -104,7 +123,7 @@ fn missing(c: &mut Criterion) {
     for (name, missing) in [("value", &value), ("list_of_4", &list), ("range", &range)] {
         for statistic in [Sum, Min, Count] {
             group.bench_function(format!("{name}/{}", statistic.name()), |b| {
-                b.iter(|| run::<f32>(statistic, &[data.len()], &bytes, &[true], missing))
+                b.iter(|| run::<f32>(&[statistic], &[data.len()], &bytes, &[true], missing))
             });
         }
     }
@@ -121,11 +140,11 @@ fn axes(c: &mut Criterion) {
             let reduced: Vec<bool> = (0..3).map(|a| a == axis).collect();
             for statistic in [Sum, Max] {
                 let name = format!("{}/{}x{}x{}/axis_{axis}", statistic.name(), shape[0], shape[1], shape[2]);
-                group.bench_function(name, |b| b.iter(|| run::<f32>(statistic, &shape, &bytes, &reduced, &missing)));
+                group.bench_function(name, |b| b.iter(|| run::<f32>(&[statistic], &shape, &bytes, &reduced, &missing)));
             }
         }
     }
 }
 
-criterion_group!(benches, read_only, whole, missing, axes);
+criterion_group!(benches, read_only, whole, moments, missing, axes);
 criterion_main!(benches);

@@ -9,7 +9,7 @@ use reductionist::{
     error::ActiveStorageError,
     index::ChunkRef,
     operation::Operation,
-    reduce::Question,
+    reduce::{Asked, Question},
     request::{ApiVersion, ReplyForm, Request, RequestError},
     source::Location,
 };
@@ -83,7 +83,7 @@ fn check_request(request: &Request, api: ApiVersion) {
         place => assert_eq!(api, ApiVersion::V2, "{place:?}"),
     }
     assert_ne!(chunk.range.size(), Some(0));
-    assert_eq!(question.statistics, [operation.statistic()]);
+    assert_eq!(question.statistics, [Asked::from(operation.statistic())]);
     check_question(question, chunk, operation.accepts().axis);
 }
 

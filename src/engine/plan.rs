@@ -234,7 +234,8 @@ impl ResultMemory {
         match operation {
             Operation::Reduce(_) => {
                 let results = results_len(question, chunk, decoded_len);
-                let values = question.statistics.iter().map(|&statistic| question.result_of(statistic, elements).dtype);
+                let values =
+                    question.statistics.iter().map(|asked| question.result_of(asked.statistic, elements).dtype);
                 let arrays = values.chain([DType::Int64]).map(|dtype| array_len(results, dtype));
                 arrays.fold(Self { units: 0, len: 0 }, |all, len| Self {
                     units: all.units.saturating_add(memory_units(len)),

@@ -12,6 +12,7 @@ impl Accumulator {
     pub(super) fn operation<T: Element + Summed>(self, results: usize) -> Box<dyn NumOperation<T::Word>> {
         match self {
             Self::Sum => T::sums(results),
+            Self::Squares => T::squares(results),
             Self::Largest => Box::new(Ranks::<T, false>::new(results)),
             Self::Smallest => Box::new(Ranks::<T, true>::new(results)),
         }

@@ -4,16 +4,17 @@ use bytemuck::cast_slice_mut;
 
 use super::{
     error::Overflow,
-    rule::{Known, ResultSpec, Rule},
+    rule::{Known, NamedDType, ResultSpec, Rule},
 };
 use crate::array::DType;
 
 pub(super) const RULE: Rule = Rule {
     summary: "Number of elements that are not missing",
-    takes_result_dtype: false,
+    is_of_variables_only: false,
+    named_dtype: NamedDType::Never,
     unpacks: false,
     default_dtype: |_| DType::Int64,
-    accumulator: |_| None,
+    accumulators: |_| &[],
     finish,
 };
 

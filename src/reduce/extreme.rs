@@ -9,14 +9,14 @@ use multiversion::multiversion;
 use super::{
     operation::{Accumulator, NumOperation, States},
     rows::{COLUMNS, Columns, PIECE, ROWS_AT_A_TIME, Rows, by_blocks},
-    rule::{Known, ResultSpec, Rule},
+    rule::{Known, NamedDType, ResultSpec, Rule},
 };
 use crate::array::{DType, Element, Packing, Rank, Unpacked, dtype::with_dtype};
 
 /// The largest element: NaN if any is NaN, +0.0 above −0.0. Of nothing: the lowest value of the dtype, −∞ in floating ones.
 pub(super) const MAX: Rule = Rule {
     summary: "Largest element",
-    accumulator: |packing| Some(largest_unless(reverses(packing))),
+    accumulators: |packing| if reverses(packing) { &[Accumulator::Smallest] } else { &[Accumulator::Largest] },
     finish: |known, spec, results| {
         finish(known, spec, largest_unless(reverses(spec.packing)), f64::NEG_INFINITY, results);
         Ok(())
@@ -28,7 +28,7 @@ pub(super) const MAX: Rule = Rule {
 /// ones.
 pub(super) const MIN: Rule = Rule {
     summary: "Smallest element",
-    accumulator: |packing| Some(largest_unless(!reverses(packing))),
+    accumulators: |packing| if reverses(packing) { &[Accumulator::Largest] } else { &[Accumulator::Smallest] },
     finish: |known, spec, results| {
         finish(known, spec, largest_unless(!reverses(spec.packing)), f64::INFINITY, results);
         Ok(())
@@ -39,10 +39,11 @@ pub(super) const MIN: Rule = Rule {
 /// What both have in common.
 const EXTREME: Rule = Rule {
     summary: "",
-    takes_result_dtype: false,
+    is_of_variables_only: false,
+    named_dtype: NamedDType::Unpacked,
     unpacks: true,
     default_dtype: |elements| elements,
-    accumulator: |_| None,
+    accumulators: |_| &[],
     finish: |_, _, _| Ok(()),
 };
 
@@ -97,6 +98,11 @@ impl<T: Element, const REVERSE: bool> NumOperation<T::Word> for Ranks<T, REVERSE
         }
         let ranks = self.widened.get(..width).unwrap_or(&self.widened);
         *(if REVERSE { &mut states.smallest } else { &mut states.largest }) = ranks;
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        (self.largest.len() + self.scratch.len()) * size_of::<T::Rank>() + self.widened.len() * size_of::<i64>()
     }
 }
 

@@ -11,28 +11,41 @@
 //! it is compiled for, so that the same question gives the same bits everywhere.
 
 mod accumulate;
+mod arithmetic;
+mod asked;
 mod count;
 mod error;
 mod extreme;
 mod fold;
+mod in_order;
 mod layout;
+mod mean;
+mod moments;
 mod operation;
 mod partial;
 mod pieces;
+mod place;
 mod question;
 mod results;
 mod rows;
 mod rule;
+mod scratch;
 mod screen;
 mod statistic;
 mod sum;
+mod sum_of_squares;
 mod total;
+mod variance;
 
+pub use asked::Asked;
 pub use error::ReduceError;
-pub use partial::{InOrder, Partial};
+pub use in_order::InOrder;
+pub use partial::Partial;
+pub use place::Place;
 pub use question::Question;
 pub use results::{Finished, Results};
 pub use rule::ResultSpec;
+pub use scratch::scratch_units;
 pub use statistic::Statistic;
 
 use fold::{Fold, Sink};

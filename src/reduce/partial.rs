@@ -1,35 +1,42 @@
 //! What is known of the results of an array when only a part of it has been seen.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use bytemuck::Pod;
 
 use super::{
     error::ReduceError,
     fold::Sink,
-    operation::{Accumulator, States, Sums},
+    operation::{Accumulator, Form, States, Sums},
+    place::{Place, Row, rows},
     question::Question,
     results::{Results, part},
     rows::COLUMNS,
     total::FloatTotal,
 };
 use crate::{
-    array::{DType, Kind},
-    resources::{Budget, Buffer, Cancellation},
+    array::DType,
+    resources::{Budget, Buffer, Cancellation, memory_units},
 };
 
 /// Counts and states of results, in the C order of the axes that were kept. They merge: those of two parts of an array make
 /// those of both. Counts have 64 bits and sums of integers 128, enough for arrays of any size; sums of floats are pairs of
-/// a sum and what rounding took off it, and have the same bits only if they are merged in the same order.
+/// a sum and what rounding took off it, and have the same bits only if they are merged in the same order. So are sums of
+/// squares of 64-bit integers.
 #[derive(Debug)]
 pub struct Partial {
-    accumulators: Vec<Accumulator>,
     shape: Vec<usize>,
     elements: DType,
     counts: Buffer,
-    sums: Option<Buffer>,
-    largest: Option<Buffer>,
-    smallest: Option<Buffer>,
+    kept: Vec<Kept>,
+}
+
+/// What one accumulator knows of each result.
+#[derive(Debug)]
+struct Kept {
+    accumulator: Accumulator,
+    form: Form,
+    states: Buffer,
 }
 
 impl Partial {
@@ -44,35 +51,28 @@ impl Partial {
         budget: &mut Budget,
     ) -> Result<Self, ReduceError> {
         let len = shape.iter().fold(1, |len: usize, &axis| len.saturating_mul(axis));
-        let accumulators = question.accumulators();
-        let mut buffer = |accumulator, size: usize| {
-            let is_kept = accumulators.contains(&accumulator);
-            is_kept.then(|| budget.allocate(len.saturating_mul(size))).transpose()
-        };
-        let mut partial = Self {
-            sums: buffer(Accumulator::Sum, size_of::<FloatTotal>())?,
-            largest: buffer(Accumulator::Largest, size_of::<i64>())?,
-            smallest: buffer(Accumulator::Smallest, size_of::<i64>())?,
-            counts: budget.allocate(len.saturating_mul(size_of::<u64>()))?,
-            accumulators,
-            shape,
-            elements,
-        };
-        partial.clear();
-        Ok(partial)
+        let kept = question.accumulators().into_iter().map(|accumulator| {
+            let form = accumulator.form(elements);
+            let mut states = budget.allocate(len.saturating_mul(form.size()))?;
+            match form {
+                Form::Integers => states.elements_mut::<i128>().fill(0),
+                Form::Floats => states.elements_mut::<FloatTotal>().fill(FloatTotal::ZERO),
+                Form::Ranks => states.elements_mut::<i64>().fill(i64::MIN),
+            }
+            Ok(Kept { accumulator, form, states })
+        });
+        let kept = kept.collect::<Result<_, ReduceError>>()?;
+        let mut counts = budget.allocate(len.saturating_mul(size_of::<u64>()))?;
+        counts.elements_mut::<u64>().fill(0);
+        Ok(Self { shape, elements, counts, kept })
     }
 
-    fn clear(&mut self) {
-        self.counts.elements_mut::<u64>().fill(0);
-        let is_float = self.elements.kind() == Kind::Float;
-        match &mut self.sums {
-            Some(sums) if is_float => sums.elements_mut::<FloatTotal>().fill(FloatTotal::ZERO),
-            Some(sums) => sums.elements_mut::<i128>().fill(0),
-            None => {}
-        }
-        for ranks in [&mut self.largest, &mut self.smallest].into_iter().flatten() {
-            ranks.elements_mut::<i64>().fill(i64::MIN);
-        }
+    /// Memory units that so many results of elements of this dtype take.
+    #[must_use]
+    pub fn units(question: &Question, elements: DType, results: usize) -> usize {
+        let of_states = question.accumulators().into_iter().map(|accumulator| accumulator.form(elements).size());
+        let sizes = of_states.chain([size_of::<u64>()]);
+        sizes.fold(0, |units, size| units.saturating_add(memory_units(results.saturating_mul(size))))
     }
 
     /// Lengths of the axes that were kept.
@@ -81,41 +81,39 @@ impl Partial {
         &self.shape
     }
 
-    /// Makes what another part of the array knows known here. `at` says where its results, as many on each axis as it has,
-    /// lie among those of this one; its axes are in the order of [`shape`](Self::shape).
+    /// Makes what another part of the array knows known here. `at` says for each axis where its results lie among those of this
+    /// one; its axes are in the order of [`shape`](Self::shape).
     ///
     /// # Errors
-    /// If they do not lie among them, or are states of another question: then nothing is merged. Or if nobody waits for them.
-    pub fn merge(&mut self, at: &[usize], other: &Self, cancellation: &Cancellation) -> Result<(), ReduceError> {
+    /// If they do not lie among them, each at a place of its own, or are states of another question: then nothing is merged.
+    /// Or if nobody waits for them.
+    pub fn merge(&mut self, at: &[Place], other: &Self, cancellation: &Cancellation) -> Result<(), ReduceError> {
         if !self.has_room_for(at, other) {
             return Err(ReduceError::Defect("a partial result does not fit the whole"));
         }
         if other.shape.contains(&0) {
             return Ok(());
         }
-        let is_float = self.elements.kind() == Kind::Float;
-        for (to, from) in rows(at, &other.shape, &self.shape) {
+        for row in rows(at, &other.shape, &self.shape) {
             cancellation.check()?;
-            merge(Some(&mut self.counts), Some(&other.counts), &to, &from, |a: u64, b| a.saturating_add(b));
-            if is_float {
-                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, FloatTotal::merged);
-            } else {
-                merge(self.sums.as_mut(), other.sums.as_ref(), &to, &from, |a: i128, b| a.saturating_add(b));
+            merge(&row, &mut self.counts, &other.counts, u64::saturating_add);
+            for (kept, other) in self.kept.iter_mut().zip(&other.kept) {
+                kept.merge(&row, other);
             }
-            merge(self.largest.as_mut(), other.largest.as_ref(), &to, &from, i64::max);
-            merge(self.smallest.as_mut(), other.smallest.as_ref(), &to, &from, i64::max);
         }
         Ok(())
     }
 
     /// Whether another one has the states of this one, for results that lie at a place among those of this one.
-    fn has_room_for(&self, at: &[usize], other: &Self) -> bool {
-        let is_of_one_kind = self.elements == other.elements && self.accumulators == other.accumulators;
+    fn has_room_for(&self, at: &[Place], other: &Self) -> bool {
+        let is_of_one_kind = self.elements == other.elements && self.accumulators().eq(other.accumulators());
         let is_of_one_rank = at.len() == self.shape.len() && other.shape.len() == self.shape.len();
         let mut axes = at.iter().zip(&other.shape).zip(&self.shape);
-        is_of_one_kind
-            && is_of_one_rank
-            && axes.all(|((&at, &len), &all)| at.checked_add(len).is_some_and(|end| end <= all))
+        is_of_one_kind && is_of_one_rank && axes.all(|((at, &len), &all)| at.fits(len, all))
+    }
+
+    fn accumulators(&self) -> impl Iterator<Item = Accumulator> {
+        self.kept.iter().map(|kept| kept.accumulator)
     }
 
     /// The results, once all parts have been merged.
@@ -124,7 +122,7 @@ impl Partial {
     /// If the question is another one, a result does not fit its dtype, the budget has no room for them, or nobody waits for
     /// them.
     pub fn finish(&self, question: &Question, budget: &mut Budget) -> Result<Results, ReduceError> {
-        if question.accumulators() != self.accumulators {
+        if !self.accumulators().eq(question.accumulators()) {
             return Err(ReduceError::Defect("a partial result is one of another question"));
         }
         let counts = self.counts.elements::<u64>();
@@ -132,128 +130,76 @@ impl Partial {
         for (number, counts) in counts.chunks(COLUMNS).enumerate() {
             budget.cancellation().check()?;
             let first = number * COLUMNS;
-            results.take(first, counts, &self.states(first..first + counts.len()))?;
+            results.take(first, counts, &self.states(&(first..first + counts.len())))?;
         }
         Ok(results)
     }
 
-    fn states(&self, range: Range<usize>) -> States<'_> {
-        let sums = match &self.sums {
-            None => Sums::None,
-            sums if self.elements.kind() == Kind::Float => Sums::Floats(states_in(sums.as_ref(), range.clone())),
-            sums => Sums::Integers(states_in(sums.as_ref(), range.clone())),
-        };
-        States {
-            sums,
-            largest: states_in(self.largest.as_ref(), range.clone()),
-            smallest: states_in(self.smallest.as_ref(), range),
+    fn states(&self, range: &Range<usize>) -> States<'_> {
+        let mut states = States::default();
+        for kept in &self.kept {
+            match kept.accumulator {
+                Accumulator::Sum => states.sums = kept.sums(range),
+                Accumulator::Squares => states.squares = kept.sums(range),
+                Accumulator::Largest => states.largest = kept.in_range(range),
+                Accumulator::Smallest => states.smallest = kept.in_range(range),
+            }
+        }
+        states
+    }
+}
+
+impl Kept {
+    fn in_range<S: Pod>(&self, range: &Range<usize>) -> &[S] {
+        self.states.elements().get(range.clone()).unwrap_or_default()
+    }
+
+    fn sums(&self, range: &Range<usize>) -> Sums<'_> {
+        match self.form {
+            Form::Integers => Sums::Integers(self.in_range(range)),
+            Form::Floats => Sums::Floats(self.in_range(range)),
+            Form::Ranks => Sums::None,
+        }
+    }
+
+    fn merge(&mut self, row: &Row<'_>, other: &Self) {
+        match self.form {
+            Form::Integers => merge(row, &mut self.states, &other.states, i128::saturating_add),
+            Form::Floats => merge(row, &mut self.states, &other.states, FloatTotal::merged),
+            Form::Ranks => merge(row, &mut self.states, &other.states, i64::max),
+        }
+    }
+
+    fn write_sums(&mut self, first: usize, sums: Sums<'_>) {
+        match sums {
+            Sums::None => {}
+            Sums::Integers(sums) => write(&mut self.states, first, sums),
+            Sums::Floats(sums) => write(&mut self.states, first, sums),
         }
     }
 }
 
 impl Sink for Partial {
     fn take(&mut self, first: usize, counts: &[u64], states: &States<'_>) -> Result<(), ReduceError> {
-        write(Some(&mut self.counts), first, counts);
-        match states.sums {
-            Sums::None => {}
-            Sums::Integers(sums) => write(self.sums.as_mut(), first, sums),
-            Sums::Floats(sums) => write(self.sums.as_mut(), first, sums),
-        }
-        write(self.largest.as_mut(), first, states.largest);
-        write(self.smallest.as_mut(), first, states.smallest);
-        Ok(())
-    }
-}
-
-fn states_in<S: Pod>(buffer: Option<&Buffer>, range: Range<usize>) -> &[S] {
-    buffer.and_then(|buffer| buffer.elements().get(range)).unwrap_or_default()
-}
-
-fn write<S: Pod>(buffer: Option<&mut Buffer>, first: usize, states: &[S]) {
-    if let Some(buffer) = buffer {
-        let slots = part(buffer.elements_mut::<S>(), first, states.len());
-        slots.iter_mut().zip(states).for_each(|(slot, &state)| *slot = state);
-    }
-}
-
-/// Merges some states into as many others, where there are any.
-fn merge<S: Pod>(
-    all: Option<&mut Buffer>,
-    part: Option<&Buffer>,
-    to: &Range<usize>,
-    from: &Range<usize>,
-    merged: impl Fn(S, S) -> S,
-) {
-    let (Some(all), Some(part)) = (all, part) else { return };
-    let states = part.elements::<S>().get(from.clone()).unwrap_or_default();
-    let slots = all.elements_mut::<S>().get_mut(to.clone()).unwrap_or_default();
-    slots.iter_mut().zip(states).for_each(|(slot, &state)| *slot = merged(*slot, state));
-}
-
-/// Where the rows of a part, which has some, lie in the whole, and in the part itself; both in C order.
-fn rows<'a>(
-    at: &'a [usize],
-    part: &'a [usize],
-    all: &'a [usize],
-) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + 'a {
-    let row_len = part.last().copied().unwrap_or(1);
-    let outer = part.split_last().map_or(&[][..], |(_, outer)| outer);
-    let number: usize = outer.iter().product();
-    (0..number).map(move |row| {
-        let (mut rest, mut to, mut stride) = (row, at.last().copied().unwrap_or(0), all.last().copied().unwrap_or(1));
-        for ((&len, &at), &all) in outer.iter().zip(at).zip(all).rev() {
-            to += (rest % len + at) * stride;
-            rest /= len;
-            stride *= all;
-        }
-        (to..to + row_len, row * row_len..(row + 1) * row_len)
-    })
-}
-
-/// Merges partial results in the order of their numbers, whatever the order in which they come: so the bits of sums of
-/// floats do not depend on which was first. Those that come early are kept, with their memory: who asks for many at a time bounds
-/// how many that can be.
-#[derive(Debug)]
-pub struct InOrder {
-    whole: Partial,
-    parts: usize,
-    next: usize,
-    early: BTreeMap<usize, (Vec<usize>, Partial)>,
-}
-
-impl InOrder {
-    /// Merges so many parts into this one.
-    #[must_use]
-    pub const fn new(whole: Partial, parts: usize) -> Self {
-        Self { whole, parts, next: 0, early: BTreeMap::new() }
-    }
-
-    /// Takes the part of this number, counted from 0, whose results lie [`at`](Partial::merge) this place.
-    ///
-    /// # Errors
-    /// If it does not fit the whole, there is no part of this number, or it has come before.
-    pub fn take(
-        &mut self,
-        number: usize,
-        at: Vec<usize>,
-        partial: Partial,
-        cancellation: &Cancellation,
-    ) -> Result<(), ReduceError> {
-        if !(self.next..self.parts).contains(&number) || self.early.insert(number, (at, partial)).is_some() {
-            return Err(ReduceError::Defect("a part comes twice, or is none"));
-        }
-        while let Some((at, partial)) = self.early.remove(&self.next) {
-            self.whole.merge(&at, &partial, cancellation)?;
-            self.next += 1;
+        write(&mut self.counts, first, counts);
+        for kept in &mut self.kept {
+            match kept.accumulator {
+                Accumulator::Sum => kept.write_sums(first, states.sums),
+                Accumulator::Squares => kept.write_sums(first, states.squares),
+                Accumulator::Largest => write(&mut kept.states, first, states.largest),
+                Accumulator::Smallest => write(&mut kept.states, first, states.smallest),
+            }
         }
         Ok(())
     }
+}
 
-    /// The whole.
-    ///
-    /// # Errors
-    /// If a part has not come.
-    pub fn finish(self) -> Result<Partial, ReduceError> {
-        if self.next == self.parts { Ok(self.whole) } else { Err(ReduceError::Defect("a part never came")) }
-    }
+fn write<S: Pod>(buffer: &mut Buffer, first: usize, states: &[S]) {
+    let slots = part(buffer.elements_mut::<S>(), first, states.len());
+    slots.iter_mut().zip(states).for_each(|(slot, &state)| *slot = state);
+}
+
+/// Merges a row of states into those of the whole.
+fn merge<S: Pod>(row: &Row<'_>, all: &mut Buffer, part: &Buffer, merged: impl Fn(S, S) -> S) {
+    row.merge(all.elements_mut(), part.elements(), merged);
 }

@@ -86,6 +86,12 @@ impl<'a, W: Word> Pieces<'a, W> {
         })
     }
 
+    /// Bytes that it holds.
+    #[cfg(test)]
+    pub(super) fn held_len(&self) -> usize {
+        (self.native.len() + self.masks.len() + self.filled.len()) * size_of::<W>()
+    }
+
     fn piece(&mut self, block: Block) -> Result<Piece<'_, W>, Cancelled> {
         self.cancellation.check()?;
         let rows = match in_place(self.elements, self.storage, block) {

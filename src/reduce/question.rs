@@ -1,13 +1,18 @@
 //! What is asked of an array.
 
-use super::{operation::Accumulator, rule::ResultSpec, statistic::Statistic};
+use super::{
+    asked::Asked,
+    operation::Accumulator,
+    rule::{NamedDType, ResultSpec},
+    statistic::Statistic,
+};
 use crate::array::{DType, Missing, Number, Packing};
 
 /// Which statistics, over which axes, and what is missing.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
     /// All of them are learned in one pass.
-    pub statistics: Vec<Statistic>,
+    pub statistics: Vec<Asked>,
     /// For each dimension, whether to reduce it; None for all.
     pub reduced: Option<Vec<bool>>,
     /// Which elements are missing, by their packed values.
@@ -25,7 +30,11 @@ impl Question {
     #[must_use]
     pub fn result_of(&self, statistic: Statistic, elements: DType) -> ResultSpec {
         let packing = self.packing.filter(|_| statistic.unpacks());
-        let named = self.result_dtype.filter(|_| packing.is_some() || statistic.takes_result_dtype());
+        let named = self.result_dtype.filter(|_| match statistic.rule().named_dtype {
+            NamedDType::Never => false,
+            NamedDType::Unpacked => packing.is_some(),
+            NamedDType::Always => true,
+        });
         ResultSpec { dtype: named.unwrap_or(default_dtype(packing, statistic.default_dtype(elements))), packing }
     }
 
@@ -39,9 +48,10 @@ impl Question {
     /// What has to be known of the elements beside their number, each once.
     pub(super) fn accumulators(&self) -> Vec<Accumulator> {
         let mut accumulators = Vec::new();
-        for accumulator in self.statistics.iter().filter_map(|statistic| (statistic.rule().accumulator)(self.packing)) {
-            if !accumulators.contains(&accumulator) {
-                accumulators.push(accumulator);
+        let of_each = self.statistics.iter().map(|asked| (asked.statistic.rule().accumulators)(self.packing));
+        for accumulator in of_each.flatten() {
+            if !accumulators.contains(accumulator) {
+                accumulators.push(*accumulator);
             }
         }
         accumulators

@@ -1,12 +1,12 @@
 //! Results of which all elements have been seen.
 
 use super::{
+    asked::Asked,
     error::{Overflow, ReduceError},
     fold::Sink,
     operation::States,
     question::Question,
     rule::{Known, ResultSpec},
-    statistic::Statistic,
 };
 use crate::{
     array::DType,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Finished {
     /// Which.
-    pub statistic: Statistic,
+    pub asked: Asked,
     /// Type of the values.
     pub dtype: DType,
     /// One element for each result.
@@ -44,10 +44,10 @@ impl Results {
         budget: &mut Budget,
     ) -> Result<Self, ReduceError> {
         let specs: Vec<_> =
-            question.statistics.iter().map(|&statistic| question.result_of(statistic, elements)).collect();
-        let finished = question.statistics.iter().zip(&specs).map(|(&statistic, spec)| {
+            question.statistics.iter().map(|asked| question.result_of(asked.statistic, elements)).collect();
+        let finished = question.statistics.iter().zip(&specs).map(|(asked, spec)| {
             let values = budget.allocate(len.saturating_mul(spec.dtype.size()))?;
-            Ok(Finished { statistic, dtype: spec.dtype, values })
+            Ok(Finished { asked: asked.clone(), dtype: spec.dtype, values })
         });
         let statistics = finished.collect::<Result<_, ReduceError>>()?;
         let counts = budget.allocate(len.saturating_mul(size_of::<i64>()))?;
@@ -57,11 +57,11 @@ impl Results {
 
 impl Sink for Results {
     fn take(&mut self, first: usize, counts: &[u64], states: &States<'_>) -> Result<(), ReduceError> {
-        let known = Known { elements: self.elements, counts, states };
-        for (Finished { statistic, dtype, values }, &spec) in self.statistics.iter_mut().zip(&self.specs) {
+        for (Finished { asked, dtype, values }, &spec) in self.statistics.iter_mut().zip(&self.specs) {
+            let known = Known { elements: self.elements, counts, ddof: asked.ddof, states };
             let size = dtype.size();
             let values = part(values.bytes_mut(), first * size, counts.len() * size);
-            let finished = (statistic.rule().finish)(known, spec, values);
+            let finished = (asked.statistic.rule().finish)(known, spec, values);
             finished.map_err(|Overflow| ReduceError::Overflow { dtype: *dtype })?;
         }
         let slots = part(self.counts.elements_mut::<i64>(), first, counts.len());

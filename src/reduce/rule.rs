@@ -10,16 +10,29 @@ use crate::array::{DType, Packing};
 pub(super) struct Rule {
     /// What it is, in a few words.
     pub(super) summary: &'static str,
-    /// Whether a request may name the dtype of its results.
-    pub(super) takes_result_dtype: bool,
+    /// Whether only questions about whole variables ask for it, and no chunk route does.
+    pub(super) is_of_variables_only: bool,
+    /// Which of its results may have a dtype that a request names.
+    pub(super) named_dtype: NamedDType,
     /// Whether packed values and those that they stand for have different results.
     pub(super) unpacks: bool,
     /// The dtype of its results for elements of this one, where a request names none.
     pub(super) default_dtype: fn(DType) -> DType,
     /// What it has to know of elements of this packing beside their number.
-    pub(super) accumulator: fn(Option<Packing>) -> Option<Accumulator>,
+    pub(super) accumulators: fn(Option<Packing>) -> &'static [Accumulator],
     /// Writes its results.
     pub(super) finish: fn(Known<'_>, ResultSpec, &mut [u8]) -> Result<(), Overflow>,
+}
+
+/// Which results may have a dtype that a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NamedDType {
+    /// None.
+    Never,
+    /// Those of unpacked values.
+    Unpacked,
+    /// All.
+    Always,
 }
 
 /// What is known of consecutive results.
@@ -29,6 +42,8 @@ pub(super) struct Known<'a> {
     pub(super) elements: DType,
     /// How many are not missing.
     pub(super) counts: &'a [u64],
+    /// What is to be taken off that number before it divides.
+    pub(super) ddof: u32,
     pub(super) states: &'a States<'a>,
 }
 

@@ -1,12 +1,16 @@
 //! The table of statistics: a row each, and a file that says how it comes from what is known of its elements.
 
-use super::{count, extreme, rule::Rule, sum};
+use super::{
+    count, extreme, mean,
+    rule::{NamedDType, Rule},
+    sum, sum_of_squares, variance,
+};
 use crate::array::DType;
 
 /// Makes everything that follows from the table: a statistic is one row of it, and one file.
 macro_rules! statistics {
     ($($variant:ident $name:literal $rule:path;)*) => {
-        /// What is computed of elements, named as its route is.
+        /// What is computed of elements, under the name that requests have for it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Statistic {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
@@ -32,8 +36,12 @@ macro_rules! statistics {
 statistics! {
     Count "count" count::RULE;
     Max "max" extreme::MAX;
+    Mean "mean" mean::RULE;
     Min "min" extreme::MIN;
+    Std "std" variance::STD;
     Sum "sum" sum::RULE;
+    SumOfSquares "sum_of_squares" sum_of_squares::RULE;
+    Var "var" variance::VAR;
 }
 
 impl Statistic {
@@ -43,10 +51,16 @@ impl Statistic {
         self.rule().summary
     }
 
-    /// Whether a request may name the dtype of its results.
+    /// Whether only questions about whole variables ask for it, and no chunk route does.
+    #[must_use]
+    pub const fn is_of_variables_only(self) -> bool {
+        self.rule().is_of_variables_only
+    }
+
+    /// Whether a request may name the dtype of its results, unpacked or not.
     #[must_use]
     pub const fn takes_result_dtype(self) -> bool {
-        self.rule().takes_result_dtype
+        matches!(self.rule().named_dtype, NamedDType::Always)
     }
 
     /// Whether packed values and those that they stand for have different results.

@@ -1,3 +1,6 @@
+mod memory;
+mod moments;
+
 use std::sync::Arc;
 
 use super::*;
@@ -20,7 +23,7 @@ fn buffer<T: Element>(elements: &[T]) -> Buffer {
 fn sum_over(reduced: &[bool], missing: &[f64]) -> Question {
     let values = missing.iter().copied().map(Number::Float).collect();
     Question {
-        statistics: vec![Statistic::Sum],
+        statistics: vec![Statistic::Sum.into()],
         reduced: Some(reduced.to_vec()),
         missing: Missing { values, ..Missing::default() },
         ..Question::default()
@@ -83,15 +86,15 @@ fn statistics_of_one_pass_are_those_of_a_pass_each() {
         (vec![true, true], Missing::default()),
         (vec![false, true], Missing { values: vec![Number::Integer(17)], min: Some(Number::Integer(-500)), max: None }),
     ] {
-        let question = |statistics| Question {
-            statistics,
+        let question = |statistics: &[Statistic]| Question {
+            statistics: statistics.iter().copied().map(Asked::from).collect(),
             reduced: Some(reduced.clone()),
             missing: missing.clone(),
             ..Question::default()
         };
-        let all = reduce(&question(Statistic::ALL.to_vec()), chunk, &mut budget()).unwrap();
+        let all = reduce(&question(Statistic::ALL), chunk, &mut budget()).unwrap();
         for (finished, &statistic) in all.statistics.iter().zip(Statistic::ALL) {
-            let one = reduce(&question(vec![statistic]), chunk, &mut budget()).unwrap();
+            let one = reduce(&question(&[statistic]), chunk, &mut budget()).unwrap();
             assert_eq!(one.statistics[0].values.bytes(), finished.values.bytes(), "{statistic:?}");
             assert_eq!(one.counts.bytes(), all.counts.bytes());
         }
@@ -100,12 +103,14 @@ fn statistics_of_one_pass_are_those_of_a_pass_each() {
 
 #[test]
 fn a_partial_result_of_another_question_is_refused() {
-    let partial = |statistics, dtype, shape: &[usize]| {
+    let partial = |statistics: Vec<Statistic>, dtype, shape: &[usize]| {
+        let statistics = statistics.into_iter().map(Asked::from).collect();
         Partial::new(&Question { statistics, ..Question::default() }, dtype, shape.to_vec(), &mut budget()).unwrap()
     };
+    let from = |at: &[usize]| at.iter().copied().map(Place::From).collect::<Vec<_>>();
     let never = Cancellation::never();
     let mut sums = partial(vec![Statistic::Sum], DType::Int32, &[4, 5]);
-    assert!(sums.merge(&[2, 3], &partial(vec![Statistic::Sum], DType::Int32, &[2, 2]), &never).is_ok());
+    assert!(sums.merge(&from(&[2, 3]), &partial(vec![Statistic::Sum], DType::Int32, &[2, 2]), &never).is_ok());
     for (at, statistics, dtype, shape) in [
         (&[3, 3][..], vec![Statistic::Sum], DType::Int32, &[2, 2][..]),
         (&[usize::MAX, 3], vec![Statistic::Sum], DType::Int32, &[2, 2]),
@@ -115,11 +120,19 @@ fn a_partial_result_of_another_question_is_refused() {
         (&[0], vec![Statistic::Sum], DType::Int32, &[2]),
         (&[0, 0], vec![Statistic::Sum], DType::Int32, &[2]),
     ] {
-        let merged = sums.merge(at, &partial(statistics, dtype, shape), &never);
+        let merged = sums.merge(&from(at), &partial(statistics, dtype, shape), &never);
         assert!(matches!(merged, Err(ReduceError::Defect(_))), "{at:?} {shape:?}");
     }
-    assert!(sums.merge(&[1, 5], &partial(vec![Statistic::Sum], DType::Int32, &[1, 0]), &never).is_ok(), "it is empty");
-    let largest = Question { statistics: vec![Statistic::Max], ..Question::default() };
+    assert!(
+        sums.merge(&from(&[1, 5]), &partial(vec![Statistic::Sum], DType::Int32, &[1, 0]), &never).is_ok(),
+        "it is empty"
+    );
+    for (rows, is_right) in [(&[3, 0][..], true), (&[3, 3], false), (&[3, 4], false), (&[3], false)] {
+        let at = [Place::At(rows.into()), Place::From(0)];
+        let merged = sums.merge(&at, &partial(vec![Statistic::Sum], DType::Int32, &[2, 5]), &never);
+        assert_eq!(merged.is_ok(), is_right, "{rows:?}");
+    }
+    let largest = Question { statistics: vec![Statistic::Max.into()], ..Question::default() };
     assert!(matches!(sums.finish(&largest, &mut budget()), Err(ReduceError::Defect(_))));
     let packing = crate::array::Packing { scale_factor: -1.0, add_offset: 0.0 };
     let reversed = Question { packing: Some(packing), ..largest.clone() };
@@ -128,28 +141,28 @@ fn a_partial_result_of_another_question_is_refused() {
     let (cancelled, waiting) = Cancellation::with_waiting();
     drop(waiting);
     let one = partial(vec![Statistic::Sum], DType::Int32, &[1, 1]);
-    assert!(matches!(sums.merge(&[0, 0], &one, &cancelled), Err(ReduceError::Cancelled(_))));
+    assert!(matches!(sums.merge(&from(&[0, 0]), &one, &cancelled), Err(ReduceError::Cancelled(_))));
 }
 
 #[test]
 fn each_part_comes_once() {
     let partial = |shape: &[usize]| {
-        let question = Question { statistics: vec![Statistic::Sum], ..Question::default() };
+        let question = Question { statistics: vec![Statistic::Sum.into()], ..Question::default() };
         Partial::new(&question, DType::Int32, shape.to_vec(), &mut budget()).unwrap()
     };
     let never = Cancellation::never();
     let mut parts = InOrder::new(partial(&[3]), 3);
-    assert!(parts.take(3, vec![0], partial(&[1]), &never).is_err(), "there are three");
-    parts.take(1, vec![1], partial(&[1]), &never).unwrap();
-    assert!(parts.take(1, vec![1], partial(&[1]), &never).is_err(), "it waits already");
-    parts.take(0, vec![0], partial(&[1]), &never).unwrap();
-    assert!(parts.take(0, vec![0], partial(&[1]), &never).is_err(), "it is merged already");
+    assert!(parts.take(3, vec![Place::From(0)], partial(&[1]), &never).is_err(), "there are three");
+    parts.take(1, vec![Place::From(1)], partial(&[1]), &never).unwrap();
+    assert!(parts.take(1, vec![Place::From(1)], partial(&[1]), &never).is_err(), "it waits already");
+    parts.take(0, vec![Place::From(0)], partial(&[1]), &never).unwrap();
+    assert!(parts.take(0, vec![Place::From(0)], partial(&[1]), &never).is_err(), "it is merged already");
     assert!(parts.finish().is_err(), "the last one never came");
 }
 
 #[test]
 fn totals_of_integers_have_room_for_many_chunks() {
-    let question = Question { statistics: vec![Statistic::Sum], ..Question::default() };
+    let question = Question { statistics: vec![Statistic::Sum.into()], ..Question::default() };
     let (bytes, positions) = (buffer(&[u64::MAX; 4]), Positions::new(&[4], Order::C).unwrap());
     let chunk =
         Chunk { bytes: &bytes, dtype: DType::UInt64, storage: Storage::NATIVE, positions: &positions, order: Order::C };

@@ -42,7 +42,7 @@ pub(super) fn question(
         problems.checked("result_dtype", checked.map(|()| result))
     });
     Ok(Question {
-        statistics: vec![operation.statistic()],
+        statistics: vec![operation.statistic().into()],
         reduced: reduced.transpose()?,
         missing: missing.transpose()?.unwrap_or_default(),
         packing: packing?.filter(|_| accepts.packing),

@@ -140,6 +140,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
             keepdims,
             missing,
             result_dtype,
+            ddof: 0,
         }
     })
 }

@@ -8,6 +8,8 @@ use reductionist::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::moments;
+
 /// An element or a result, exactly: every float of the dtypes is a `float64`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
@@ -103,6 +105,25 @@ impl Number {
     }
 }
 
+/// What a result may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bound {
+    Exactly(Number),
+    Near { value: f64, tolerance: f64 },
+}
+
+impl Bound {
+    pub(crate) fn holds(self, result: Number) -> bool {
+        match (self, result) {
+            (Self::Exactly(value), _) => value.is_same(result),
+            (Self::Near { value, tolerance }, Float(result)) if value.is_finite() => {
+                (result - value).abs() <= tolerance
+            }
+            (Self::Near { value, .. }, _) => Float(value).is_same(result),
+        }
+    }
+}
+
 /// A float that the dtype holds, with few enough bits that sums of thousands fit 127 bits of fixed point.
 fn float_from_code(dtype: DType, code: u64) -> f64 {
     let (mantissa_bits, exponents) = match dtype {
@@ -139,10 +160,10 @@ fn nearest_f16(float: f64) -> f64 {
 }
 
 /// Digits after the binary point of exact sums.
-const FIXED_POINT: i32 = 72;
+pub(crate) const FIXED_POINT: i32 = 72;
 
 /// The exact sum in fixed point, and what special values make of it.
-fn float_sum(elements: &[f64]) -> Result<i128, f64> {
+pub(crate) fn float_sum(elements: &[f64]) -> Result<i128, f64> {
     let has = |special: f64| elements.contains(&special);
     if elements.iter().any(|x| x.is_nan()) || (has(f64::INFINITY) && has(f64::NEG_INFINITY)) {
         return Err(f64::NAN);
@@ -220,6 +241,7 @@ pub(crate) struct Case {
     pub(crate) keepdims: Option<bool>,
     pub(crate) missing: Missing,
     pub(crate) result_dtype: Option<DType>,
+    pub(crate) ddof: u32,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -260,7 +282,7 @@ impl Missing {
 pub(crate) struct Expected {
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
-    pub(crate) results: Option<Vec<Number>>,
+    pub(crate) results: Option<Vec<Bound>>,
     pub(crate) counts: Vec<i64>,
 }
 
@@ -300,12 +322,23 @@ impl Case {
         if self.operation == Operation::Select {
             let (shape, elements) = self.selected();
             let count = elements.iter().filter(|element| !self.missing.is_missing(**element)).count();
-            return Expected { dtype: self.dtype, shape, results: Some(elements), counts: vec![count as i64] };
+            return Expected {
+                dtype: self.dtype,
+                shape,
+                results: Some(elements.into_iter().map(Bound::Exactly).collect()),
+                counts: vec![count as i64],
+            };
         }
         let (shape, groups) = self.groups();
+        self.expected_of(&shape, &groups)
+    }
+
+    /// The same, if shape and elements of the results are known.
+    pub(crate) fn expected_of(&self, shape: &[usize], groups: &[Vec<Number>]) -> Expected {
         let dtype = self.expected_dtype();
         let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
-        Expected { dtype, shape, results, counts: groups.iter().map(|group| group.len() as i64).collect() }
+        let counts = groups.iter().map(|group| group.len() as i64).collect();
+        Expected { dtype, shape: shape.to_vec(), results, counts }
     }
 
     /// The same array, laid out in this order.
@@ -373,18 +406,24 @@ impl Case {
             (Statistic::Sum, None, Kind::Unsigned, 1 | 2) => DType::UInt64,
             (Statistic::Sum, None, Kind::Float, 2) => DType::Float32,
             (Statistic::Sum, None, ..) => self.dtype,
+            (Statistic::Mean | Statistic::Std | Statistic::SumOfSquares | Statistic::Var, ..) => DType::Float64,
         }
     }
 
     /// What is expected of the elements of one result: a statistic that has no oracle here does not compile.
-    fn reduced(&self, group: &[Number], dtype: DType) -> Option<Number> {
+    fn reduced(&self, group: &[Number], dtype: DType) -> Option<Bound> {
         let Operation::Reduce(statistic) = self.operation else { unreachable!("nothing is reduced") };
-        match statistic {
+        let exact = match statistic {
             Statistic::Count => Some(Integer(group.len() as i128)),
             Statistic::Sum => sum(group, dtype),
             Statistic::Max => Some(extremum(group, true, self.dtype)),
             Statistic::Min => Some(extremum(group, false, self.dtype)),
-        }
+            Statistic::Mean => return Some(moments::mean(group)),
+            Statistic::Std => return Some(moments::variance(group, self.ddof).root()),
+            Statistic::SumOfSquares => return Some(moments::sum_of_squares(group)),
+            Statistic::Var => return Some(moments::variance(group, self.ddof)),
+        };
+        exact.map(Bound::Exactly)
     }
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     cases::cases,
-    oracle::{Case, Missing, Number, range_of},
+    moments,
+    oracle::{Bound, Case, Missing, Number, range_of},
 };
 
 /// A case whose elements are packed values, as they are read.
@@ -48,23 +49,6 @@ pub(crate) fn packed_cases() -> impl Strategy<Value = Packed> {
     })
 }
 
-/// What a result may be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Bound {
-    Exactly(f64),
-    Near { value: f64, tolerance: f64 },
-}
-
-impl Bound {
-    pub(crate) fn holds(self, result: f64) -> bool {
-        match self {
-            Self::Exactly(value) => Number::Float(value).is_same(Number::Float(result)),
-            Self::Near { value, tolerance } if value.is_finite() => (result - value).abs() <= tolerance,
-            Self::Near { value, .. } => Self::Exactly(value).holds(result),
-        }
-    }
-}
-
 impl Packed {
     pub(crate) fn is_unpacked(&self) -> bool {
         (self.scale_factor.is_some() || self.add_offset.is_some()) && self.case.operation.accepts().packing
@@ -95,7 +79,7 @@ impl Packed {
             return (
                 shape,
                 vec![count as i64],
-                elements.iter().map(|&packed| Bound::Exactly(self.unpacked(packed))).collect(),
+                elements.iter().map(|&packed| exactly(self.unpacked(packed))).collect(),
             );
         }
         let (shape, groups) = self.case.groups();
@@ -103,8 +87,14 @@ impl Packed {
         (shape, counts, groups.iter().map(|group| self.reduced(group)).collect())
     }
 
+    /// What packed values are multiplied by, and what is added then.
+    fn packing(&self) -> (f64, f64) {
+        (self.scale_factor.unwrap_or(1.0), self.add_offset.unwrap_or(0.0))
+    }
+
     fn unpacked(&self, packed: Number) -> f64 {
-        packed_as_float(packed) * self.scale_factor.unwrap_or(1.0) + self.add_offset.unwrap_or(0.0)
+        let (scale, offset) = self.packing();
+        packed_as_float(packed) * scale + offset
     }
 
     /// What is expected of the values that the elements of one result stand for: a statistic that has no oracle here does not
@@ -116,25 +106,33 @@ impl Packed {
         // The order in which −0.0 is below +0.0.
         match (statistic, nan) {
             (Statistic::Count, _) => unreachable!("counts are the same"),
-            (Statistic::Min, None) => Bound::Exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
-            (Statistic::Max, None) => Bound::Exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
-            (Statistic::Min | Statistic::Max, Some(nan)) => Bound::Exactly(nan),
+            (Statistic::Min, None) => exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
+            (Statistic::Max, None) => exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
+            (Statistic::Min | Statistic::Max, Some(nan)) => exactly(nan),
             (Statistic::Sum, _) => self.summed(group),
+            (Statistic::Mean, _) => moments::unpacked_mean(group, self.packing()),
+            (Statistic::Std, _) => moments::unpacked_variance(group, self.case.ddof, self.packing()).root(),
+            (Statistic::SumOfSquares, _) => moments::unpacked_sum_of_squares(group, self.packing()),
+            (Statistic::Var, _) => moments::unpacked_variance(group, self.case.ddof, self.packing()),
         }
     }
 
     fn summed(&self, group: &[Number]) -> Bound {
         if group.is_empty() {
-            return Bound::Exactly(0.0);
+            return exactly(0.0);
         }
-        let (scale, offset) = (self.scale_factor.unwrap_or(1.0), self.add_offset.unwrap_or(0.0));
+        let (scale, offset) = self.packing();
         let sizes = group.iter().map(|&packed| (scale * packed_as_float(packed)).abs() + offset.abs());
         let value = group.iter().map(|&packed| self.unpacked(packed)).sum();
         Bound::Near { value, tolerance: 1e-12 * sizes.sum::<f64>() }
     }
 }
 
-fn packed_as_float(packed: Number) -> f64 {
+fn exactly(value: f64) -> Bound {
+    Bound::Exactly(Number::Float(value))
+}
+
+pub(crate) fn packed_as_float(packed: Number) -> f64 {
     match packed {
         Number::Integer(integer) => integer as f64,
         Number::Float(float) => float,

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The same numbers as `float32`.
-fn widen<'a>(rows: Rows<'_, f16>, room: &'a mut Vec<f32>) -> Rows<'a, f32> {
+pub(super) fn widen<'a>(rows: Rows<'_, f16>, room: &'a mut Vec<f32>) -> Rows<'a, f32> {
     let len = rows.len() * rows.row_len();
     if room.len() < len {
         room.resize(len, 0.0);
@@ -99,15 +99,20 @@ impl NumOperation<u64> for WideSums {
     }
 
     fn fold_rows(&mut self, first: usize, rows: Rows<'_, u64>) {
-        add_wide_rows(&mut self.0, first, rows.cast());
+        add_wide_rows::<f64>(&mut self.0, first, rows.cast());
     }
 
     fn fold_columns(&mut self, rows: Rows<'_, u64>) {
-        add_wide_columns(&mut self.0, rows.cast());
+        add_wide_columns::<f64>(&mut self.0, rows.cast());
     }
 
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        self.0.tell(width, states);
+        states.sums = self.0.tell(width);
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.0.held_len()
     }
 }
 
@@ -133,7 +138,12 @@ impl NumOperation<u32> for NarrowSums {
     }
 
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        self.totals.tell(width, states);
+        states.sums = self.totals.tell(width);
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.totals.held_len() + self.plain.held_len()
     }
 }
 
@@ -163,6 +173,11 @@ impl NumOperation<u16> for HalfSums {
 
     fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
         self.sums.tell(width, states);
+    }
+
+    #[cfg(test)]
+    fn held_len(&self) -> usize {
+        self.sums.held_len() + self.widened.len() * size_of::<f32>()
     }
 }
 

@@ -1,39 +1,44 @@
 //! Sums of floats, side by side.
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::match_target};
 
-use super::{float_rows::Extent, totals::Totals};
-use crate::{
-    array::Element,
-    reduce::{
-        rows::{COLUMNS, Columns, GROUP, ROWS_AT_A_TIME, Rows, by_blocks},
-        total::{FloatTotal, two_sum},
-    },
+use super::{float_rows::Extent, term::Term, totals::Totals};
+use crate::reduce::{
+    rows::{COLUMNS, Columns, GROUP, ROWS_AT_A_TIME, Rows, by_blocks},
+    total::{FloatTotal, two_sum},
 };
-
-/// Adds rows of `float64` to the totals of their columns.
-pub(super) fn add_wide_columns(totals: &mut Totals, rows: Rows<'_, f64>) {
-    add_each(totals, rows);
-}
 
 /// Adds rows of `float32` to the totals of their columns.
 pub(super) fn add_narrow_columns(totals: &mut Totals, plain: &mut PlainColumns, rows: Rows<'_, f32>) {
     for rows in rows.groups(GROUP) {
-        if are_exact(rows) { add_plain(totals, plain, rows) } else { add_each(totals, rows) }
+        if are_exact(rows) { add_plain(totals, plain, rows) } else { add_wide_columns(totals, rows) }
     }
 }
 
-/// Adds rows element by element.
+/// Adds rows of terms to the totals of their columns, term by term.
 #[multiversion(targets = "simd")]
-fn add_each<T: Element + Into<f64>>(totals: &mut Totals, rows: Rows<'_, T>) {
+pub(super) fn add_wide_columns<T: Term>(totals: &mut Totals, rows: Rows<'_, T>) {
     for rows in rows.groups(ROWS_AT_A_TIME) {
-        by_blocks!(rows.row_len(), add_each_to_block(totals, rows));
+        match_target! {
+            "x86_64+fma" => by_blocks!(rows.row_len(), add_fused_to_block(totals, rows)),
+            _ => by_blocks!(rows.row_len(), add_to_block(totals, rows)),
+        }
     }
 }
 
 #[inline(always)]
+fn add_fused_to_block<T: Term, const N: usize>(columns: Columns<N>, totals: &mut Totals, rows: Rows<'_, T>) {
+    add_each_to_block::<T, N, true>(columns, totals, rows);
+}
+
+#[inline(always)]
+fn add_to_block<T: Term, const N: usize>(columns: Columns<N>, totals: &mut Totals, rows: Rows<'_, T>) {
+    add_each_to_block::<T, N, false>(columns, totals, rows);
+}
+
+#[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-fn add_each_to_block<T: Element + Into<f64>, const N: usize>(
+fn add_each_to_block<T: Term, const N: usize, const FUSED: bool>(
     columns: Columns<N>,
     totals: &mut Totals,
     rows: Rows<'_, T>,
@@ -42,8 +47,12 @@ fn add_each_to_block<T: Element + Into<f64>, const N: usize>(
     let (mut highs, mut lows) = (*high, *low);
     for row in rows.blocks::<N>(columns.first) {
         for i in 0..N {
-            let error;
-            (highs[i], error) = two_sum(highs[i], row[i].into());
+            let term = row[i].value();
+            let mut error;
+            (highs[i], error) = two_sum(highs[i], term);
+            if !T::IS_EXACT {
+                error += row[i].rest::<FUSED>(term);
+            }
             lows[i] += error;
         }
     }
@@ -69,6 +78,11 @@ impl PlainColumns {
     /// For so many results.
     pub(super) fn new(results: usize) -> Self {
         Self(vec![FloatTotal::ZERO.high; results.min(COLUMNS)])
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_len(&self) -> usize {
+        self.0.len() * size_of::<f64>()
     }
 }
 

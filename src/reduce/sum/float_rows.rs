@@ -4,13 +4,10 @@ use std::hint::black_box;
 
 use multiversion::{multiversion, target::match_target};
 
-use super::totals::Totals;
-use crate::{
-    array::Element,
-    reduce::{
-        rows::Rows,
-        total::{FloatTotal, fold_lanes},
-    },
+use super::{term::Term, totals::Totals};
+use crate::reduce::{
+    rows::Rows,
+    total::{FloatTotal, fold_lanes},
 };
 
 /// Independent accumulators of a row, to which its elements go in turn: as many as there are registers for all that is
@@ -85,21 +82,25 @@ struct Anchored {
 impl Anchored {
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "arrays of LANES, indexed below LANES")]
-    fn add<T: Element + Into<f64>, const FUSED: bool>(&mut self, elements: [T; LANES], one: f64) {
+    fn add<T: Term, const FUSED: bool>(&mut self, terms: [T; LANES], one: f64) {
         for i in 0..LANES {
-            let element: f64 = elements[i].into();
-            let sum = self.high[i] + element;
-            self.low[i] = plus::<FUSED>(element - (sum - self.high[i]), self.low[i], one);
+            let term = terms[i].value();
+            let sum = self.high[i] + term;
+            let mut error = term - (sum - self.high[i]);
+            if !T::IS_EXACT {
+                error += terms[i].rest::<FUSED>(term);
+            }
+            self.low[i] = plus::<FUSED>(error, self.low[i], one);
             self.high[i] = sum;
-            let magnitude = element.abs();
+            let magnitude = term.abs();
             self.largest[i] = if magnitude > self.largest[i] { magnitude } else { self.largest[i] };
         }
     }
 }
 
-/// The total of a row beside an anchor for its elements, and the largest magnitude of these.
+/// The total of a row beside an anchor for its terms, and the largest magnitude of these.
 #[inline(always)]
-fn anchored_total<T: Element + Into<f64>, const FUSED: bool>(row: &[T], anchor: f64) -> (FloatTotal, f64) {
+fn anchored_total<T: Term, const FUSED: bool>(row: &[T], anchor: f64) -> (FloatTotal, f64) {
     let one = black_box(1.0);
     let mut lanes = Anchored { high: [anchor; LANES], low: [0.0; LANES], largest: [0.0; LANES] };
     let (blocks, rest) = row.as_chunks::<LANES>();
@@ -118,21 +119,18 @@ fn anchored_total<T: Element + Into<f64>, const FUSED: bool>(row: &[T], anchor: 
     (total, fold_lanes(lanes.largest, |a, b| if a > b { a } else { b }))
 }
 
-/// How much larger than its first elements those of a row may be before it is added once more.
-const HEADROOM: f64 = 8.0;
-
-/// Adds a row of `float64` to each total from the `first` on, beside an anchor: mostly the one that its first elements give.
+/// Adds a row of terms to each total from the `first` on, beside an anchor: mostly the one that its first terms give.
 #[multiversion(targets = "simd")]
-pub(super) fn add_wide_rows(totals: &mut Totals, first: usize, rows: Rows<'_, f64>) {
+pub(super) fn add_wide_rows<T: Term>(totals: &mut Totals, first: usize, rows: Rows<'_, T>) {
     let sums = rows.iter().map(|row| {
         let head = row.split_at(row.len().min(LANES)).0;
-        let expected = head.iter().fold(0.0_f64, |all, &element| all.max(element.abs())) * HEADROOM;
+        let expected = head.iter().fold(0.0_f64, |all, term| all.max(term.value().abs())) * T::HEADROOM;
         let guess = anchor(expected.to_bits(), row.len());
         // Beside any other anchor, the largest magnitude comes out right all the same.
         let anchor = guess.unwrap_or(1.0);
         let (sum, largest) = match_target! {
-            "x86_64+fma" => anchored_total::<f64, true>(row, anchor),
-            _ => anchored_total::<f64, false>(row, anchor),
+            "x86_64+fma" => anchored_total::<T, true>(row, anchor),
+            _ => anchored_total::<T, false>(row, anchor),
         };
         let is_right = guess.is_some() && largest > 0.0 && largest <= expected && sum.high.is_finite();
         if is_right { sum } else { careful_total(row, largest, largest == 0.0) }
@@ -156,7 +154,7 @@ pub(super) fn add_narrow_rows(totals: &mut Totals, first: usize, rows: Rows<'_, 
 
 /// The total of a row whose largest magnitude is known (where it is not NaN), and whether plain additions are exact.
 #[inline(always)]
-fn careful_total<T: Element + Into<f64>>(row: &[T], largest: f64, is_exact: bool) -> FloatTotal {
+fn careful_total<T: Term>(row: &[T], largest: f64, is_exact: bool) -> FloatTotal {
     // Beside ∞ and NaN, errors mean nothing.
     if is_exact || !largest.is_finite() {
         return plain_total(row);
@@ -170,31 +168,35 @@ fn careful_total<T: Element + Into<f64>>(row: &[T], largest: f64, is_exact: bool
 
 /// The total of a row by plain additions.
 #[inline(always)]
-fn plain_total<T: Element + Into<f64>>(row: &[T]) -> FloatTotal {
+fn plain_total<T: Term>(row: &[T]) -> FloatTotal {
     let mut sums = [FloatTotal::ZERO.high; MANY_LANES];
     let (blocks, rest) = row.as_chunks::<MANY_LANES>();
     for &block in blocks {
         add_to_each(&mut sums, block);
     }
-    for (sum, &element) in sums.iter_mut().zip(rest) {
-        *sum += element.into();
+    for (sum, &term) in sums.iter_mut().zip(rest) {
+        *sum += term.value();
     }
     FloatTotal { high: fold_lanes(sums, |a, b| a + b), low: 0.0 }
 }
 
-/// Adds an element to each sum.
+/// Adds a term to each sum.
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "arrays of N, indexed below N")]
-fn add_to_each<T: Element + Into<f64>, const N: usize>(sums: &mut [f64; N], elements: [T; N]) {
+fn add_to_each<T: Term, const N: usize>(sums: &mut [f64; N], terms: [T; N]) {
     for i in 0..N {
-        sums[i] += elements[i].into();
+        sums[i] += terms[i].value();
     }
 }
 
 /// The total of a row of numbers so large that there is no anchor.
 #[inline(always)]
-fn one_by_one<T: Element + Into<f64>>(row: &[T]) -> FloatTotal {
-    row.iter().fold(FloatTotal::ZERO, |total, &element| total.plus(element.into()))
+fn one_by_one<T: Term>(row: &[T]) -> FloatTotal {
+    row.iter().fold(FloatTotal::ZERO, |total, term| {
+        let value = term.value();
+        let total = total.plus(value);
+        if T::IS_EXACT { total } else { FloatTotal { low: total.low + term.rest::<false>(value), ..total } }
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
-//! Sums: exact for integers, compensated for floats.
+//! Sums, of elements and of their squares: exact for integers, compensated for floats.
 
+mod addend;
 mod float;
 mod float_columns;
 mod float_rows;
+mod float_squares;
 mod integer;
+mod integer_squares;
+mod term;
 mod totals;
 
 use bytemuck::cast_slice_mut;
@@ -13,51 +17,61 @@ use multiversion::multiversion;
 use super::{
     error::Overflow,
     operation::{Accumulator, NumOperation, Sums},
-    rule::{Known, ResultSpec, Rule},
+    rule::{Known, NamedDType, ResultSpec, Rule},
     total::FloatTotal,
 };
 use crate::array::{DType, Element, Kind, Unpacked, dtype::with_dtype};
 
 use float::{HalfSums, NarrowSums, WideSums};
+use float_squares::FloatSquares;
 use integer::IntegerSums;
+use term::Square;
 
-/// A type whose elements can be summed.
+/// A type whose elements, and their squares, can be summed.
 pub(super) trait Summed: Element {
     /// Sums of so many results.
     fn sums(results: usize) -> Box<dyn NumOperation<Self::Word>>;
+
+    /// Sums of squares for so many results.
+    fn squares(results: usize) -> Box<dyn NumOperation<Self::Word>>;
 }
 
 macro_rules! sums {
-    ($($type:ident in $sums:ty;)*) => {$(
+    ($($type:ident in $sums:ty, $squares:ty;)*) => {$(
         impl Summed for $type {
             fn sums(results: usize) -> Box<dyn NumOperation<Self::Word>> {
                 Box::new(<$sums>::new(results))
+            }
+
+            fn squares(results: usize) -> Box<dyn NumOperation<Self::Word>> {
+                Box::new(<$squares>::new(results))
             }
         }
     )*};
 }
 
 sums! {
-    i8 in IntegerSums<i8>;
-    u8 in IntegerSums<u8>;
-    i16 in IntegerSums<i16>;
-    u16 in IntegerSums<u16>;
-    i32 in IntegerSums<i32>;
-    u32 in IntegerSums<u32>;
-    i64 in IntegerSums<i64>;
-    u64 in IntegerSums<u64>;
-    f16 in HalfSums;
-    f32 in NarrowSums;
-    f64 in WideSums;
+    i8 in IntegerSums<i8>, IntegerSums<Square<i8>>;
+    u8 in IntegerSums<u8>, IntegerSums<Square<u8>>;
+    i16 in IntegerSums<i16>, IntegerSums<Square<i16>>;
+    u16 in IntegerSums<u16>, IntegerSums<Square<u16>>;
+    i32 in IntegerSums<i32>, IntegerSums<Square<i32>>;
+    u32 in IntegerSums<u32>, IntegerSums<Square<u32>>;
+    i64 in IntegerSums<i64>, IntegerSums<Square<i64>>;
+    u64 in IntegerSums<u64>, IntegerSums<Square<u64>>;
+    f16 in HalfSums, FloatSquares<f16>;
+    f32 in NarrowSums, FloatSquares<f32>;
+    f64 in WideSums, FloatSquares<f64>;
 }
 
 /// The sum of the elements; 0 if there are none. NaN and ∞ are added as IEEE 754 says.
 pub(super) const RULE: Rule = Rule {
     summary: "Sum of the elements",
-    takes_result_dtype: true,
+    is_of_variables_only: false,
+    named_dtype: NamedDType::Always,
     unpacks: true,
     default_dtype,
-    accumulator: |_| Some(Accumulator::Sum),
+    accumulators: |_| &[Accumulator::Sum],
     finish,
 };
 
@@ -154,7 +168,7 @@ mod tests {
         let result = |sums: &mut Box<dyn NumOperation<T::Word>>| {
             let (mut states, mut result) = (States::default(), T::zeroed());
             sums.tell(1, &mut states);
-            let known = Known { elements: T::DTYPE, counts: &[1], states: &states };
+            let known = Known { elements: T::DTYPE, counts: &[1], ddof: 0, states: &states };
             let spec = ResultSpec { dtype: T::DTYPE, packing: None };
             finish(known, spec, bytemuck::bytes_of_mut(&mut result)).expect("no overflow");
             result

@@ -1,10 +1,6 @@
 //! Running sums of floats, side by side.
 
-use crate::reduce::{
-    operation::{States, Sums},
-    rows::COLUMNS,
-    total::FloatTotal,
-};
+use crate::reduce::{operation::Sums, rows::COLUMNS, total::FloatTotal};
 
 /// Running sums of floats: the [`FloatTotal`] of each, in two lists for the loops over columns.
 pub(super) struct Totals {
@@ -39,10 +35,15 @@ impl Totals {
         }
     }
 
-    pub(super) fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
+    /// The first `width` of them.
+    pub(super) fn tell(&mut self, width: usize) -> Sums<'_> {
         for ((pair, &high), &low) in self.pairs.iter_mut().zip(&self.high).zip(&self.low).take(width) {
             *pair = FloatTotal { high, low };
         }
-        states.sums = Sums::Floats(self.pairs.get(..width).unwrap_or(&self.pairs));
+        Sums::Floats(self.pairs.get(..width).unwrap_or(&self.pairs))
+    }
+    #[cfg(test)]
+    pub(super) fn held_len(&self) -> usize {
+        (self.high.len() + self.low.len()) * size_of::<f64>() + self.pairs.len() * size_of::<FloatTotal>()
     }
 }
