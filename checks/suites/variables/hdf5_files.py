@@ -6,7 +6,9 @@ import h5py
 import numpy as np
 
 VERSIONS = ("earliest", "v108", "v110", "v112", "latest")
-DTYPES = [f"{order}{code}" for code in ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"] for order in "<>"]
+DTYPES = [
+    f"{order}{code}" for code in ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"] for order in "<>"
+]
 FILTERS = [
     {},
     {"compression": "gzip", "compression_opts": 4, "shuffle": True},

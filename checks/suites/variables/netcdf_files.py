@@ -84,7 +84,9 @@ def write_variable(group, name, about, dice, **stored):
     values[~np.isfinite(values)] = 0
     for value in special:
         values[dice.random(shape) < 0.1] = np.dtype(dtype).type(value)
-    variable = group.createVariable(name, dtype, tuple(SHAPE), fill_value=fill, **stored)
+    endian = stored.pop("endian", "native")
+    ordered = np.dtype(dtype).newbyteorder({"little": "<", "big": ">", "native": "="}[endian])
+    variable = group.createVariable(name, ordered, tuple(SHAPE), fill_value=fill, endian=endian, **stored)
     variable.set_auto_maskandscale(False)
     variable.setncatts(attributes)
     variable[:] = values

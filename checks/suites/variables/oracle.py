@@ -1,4 +1,4 @@
-"""What NumPy makes of a variable that h5py has read: the right answers.
+"""What NumPy makes of a variable: the right answers.
 
 Sums are made in long doubles, whose rounding is far below what answers are compared with.
 """
@@ -6,20 +6,10 @@ Sums are made in long doubles, whose rounding is far below what answers are comp
 import warnings
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
 STATISTICS = ("count", "sum", "mean", "min", "max", "sum_of_squares", "var", "std")
 BOUNDS = ("valid_min", "valid_max", "valid_range")
-NOT_THE_FILE_S = (
-    "CLASS",
-    "NAME",
-    "DIMENSION_LIST",
-    "REFERENCE_LIST",
-    "_Netcdf4Dimid",
-    "_Netcdf4Coordinates",
-    "_NCProperties",
-)
 
 
 @dataclass(frozen=True)
@@ -29,28 +19,6 @@ class Stored:
     dims: tuple[str, ...]
     values: np.ndarray
     attributes: dict
-
-    @classmethod
-    def of(cls, path, name):
-        with h5py.File(path) as file:
-            return cls.of_dataset(file[name])
-
-    @classmethod
-    def of_dataset(cls, dataset):
-        values = np.asarray(dataset[()])
-        attributes = {name: value for name, value in dataset.attrs.items() if name not in NOT_THE_FILE_S}
-        return cls(dims_of(dataset), values.astype(values.dtype.newbyteorder("=")), attributes)
-
-
-def dims_of(dataset):
-    """The names of its dimension scales; a scale of one dimension is its own."""
-    if dataset.is_scale and dataset.ndim == 1:
-        return (dataset.name.rpartition("/")[2],)
-    return tuple(scales_name(dimension) or f"dim_{i}" for i, dimension in enumerate(dataset.dims))
-
-
-def scales_name(dimension):
-    return dimension[0].name.rpartition("/")[2] if len(dimension) else None
 
 
 # --- What is asked ---------------------------------------------------------------------------------------------
@@ -110,7 +78,8 @@ def missing(packed, values, attributes, said):
         if name in attributes:
             of = values if is_about_unpacked(attributes, name, packed) else packed
             bound = attributes[name] if of is values else like(attributes[name], packed.dtype)
-            found = found | by_rules(of, {name: bound})
+            if np.size(bound):
+                found = found | by_rules(of, {name: bound})
     return found
 
 
@@ -122,11 +91,17 @@ def equal_to(packed, attributes):
 
 
 def like(attribute, dtype):
-    """An attribute's values in the dtype of the data. Signed ones of unsigned data are their bits."""
+    """An attribute's values in the dtype of the data, but for those that it has not. Signed ones of unsigned data are their
+    bits."""
     given = np.atleast_1d(attribute)
+    if given.dtype.kind not in "iuf":
+        return np.empty(0, dtype)
     if dtype.kind == "u" and given.dtype.kind == "i" and given.dtype.itemsize == dtype.itemsize:
         given = given.view(dtype)
-    return given.astype(dtype)
+    if dtype.kind == "f":
+        return given.astype(dtype)
+    bounds = np.iinfo(dtype)
+    return np.array([int(value) for value in given if value == int(value) and bounds.min <= value <= bounds.max], dtype)
 
 
 def is_about_unpacked(attributes, name, packed):

@@ -18,7 +18,7 @@ import cbor2
 import h5py
 import numpy as np
 
-from suites.variables import oracle
+from suites.variables import oracle, reading
 from suites.variables.oracle import Stored
 
 FIELDS = {
@@ -50,6 +50,7 @@ FIELDS = {
 }
 READ = {"chunks": 1, "unwritten": 0, "requests": 1, "bytes": 0, "decoded": 0, "cached": 0, "passes": 1}
 STEPS = 3  # of progress
+READING = threading.Lock()  # netCDF4's library is not for several threads
 
 
 class Refused(Exception):
@@ -143,8 +144,11 @@ def encoded(values):
 def stored_of(path, fields):
     if "array" in fields:
         return listed(path, fields["array"], fields["chunks"])
+    if not h5py.is_hdf5(path):
+        with READING:
+            return dict(reading.classic_variables(path))[fields["variable"]]
     with h5py.File(path) as file:
-        return Stored.of_dataset(dataset_of(file, fields["variable"]))
+        return reading.of_dataset(dataset_of(file, fields["variable"]))
 
 
 def dataset_of(file, name):
@@ -193,7 +197,7 @@ def describe(server, fields):
 
 def described(dataset, with_index, alone):
     said = {
-        "dims": list(oracle.dims_of(dataset)),
+        "dims": list(reading.dims_of(dataset)),
         "shape": list(dataset.shape),
         "dtype": dataset.dtype.name,
         "byte_order": "big" if dataset.dtype.byteorder == ">" else "little",
@@ -214,14 +218,11 @@ def described(dataset, with_index, alone):
 def attributes(of):
     return {
         name: {"dtype": getattr(np.asarray(value).dtype, "name", "str"), "value": plain(value)}
-        for name, value in of.attrs.items()
-        if name not in oracle.NOT_THE_FILE_S
+        for name, value in reading.attributes_of(of).items()
     }
 
 
 def plain(value):
-    if isinstance(value, bytes):
-        return value.decode()
     if isinstance(value, np.ndarray):
         return value.item() if value.size == 1 else value.tolist()
     return value.item() if isinstance(value, np.generic) else value
