@@ -101,7 +101,14 @@ def like(attribute, dtype):
     if dtype.kind == "f":
         return given.astype(dtype)
     bounds = np.iinfo(dtype)
-    return np.array([int(value) for value in given if value == int(value) and bounds.min <= value <= bounds.max], dtype)
+    return np.array(
+        [
+            int(value)
+            for value in given
+            if np.isfinite(value) and value == int(value) and bounds.min <= value <= bounds.max
+        ],
+        dtype,
+    )
 
 
 def is_about_unpacked(attributes, name, packed):

@@ -1,11 +1,18 @@
 """A small server that speaks the routes about variables over HTTP, and answers by NumPy and h5py.
 
 Tests of the client and of tools run against it where the built service is not to be had. It reads files of one
-directory, whatever store a URL names, and knows the statistics of the oracle.
+directory, whatever store a URL names, and knows the statistics of the oracle. As a program it takes the options that
+the service is started with here:
+
+    STAND_IN_FILES=DIRECTORY python -m suites.variables.stand_in --host 127.0.0.1 --port PORT
 """
 
+import argparse
 import contextlib
 import json
+import os
+import signal
+import sys
 import threading
 import zlib
 from dataclasses import dataclass
@@ -74,8 +81,8 @@ class Seen:
 class StandIn(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, directory):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, directory, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
         self.directory = Path(directory)
         self.seen = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -297,3 +304,16 @@ def stand_in(directory):
         finally:
             server.shutdown()
             thread.join()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    StandIn(os.environ["STAND_IN_FILES"], options.port).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
