@@ -9,6 +9,7 @@ the service is started with here:
 
 import argparse
 import contextlib
+import difflib
 import json
 import os
 import signal
@@ -160,7 +161,9 @@ def stored_of(path, fields):
 
 def dataset_of(file, name):
     if name not in file or not isinstance(file[name], h5py.Dataset):
-        raise Refused(404, f"there is no variable {name}", f"there are {', '.join(sorted(variables(file)))}")
+        near = difflib.get_close_matches(name, variables(file))
+        suggestion = f"; did you mean {' or '.join(map(json.dumps, near))}?" if near else ""
+        raise Refused(404, f"there is no variable {json.dumps(name)}{suggestion}")
     return file[name]
 
 
