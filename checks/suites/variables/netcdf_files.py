@@ -43,9 +43,13 @@ VARIABLES = {
 
 def write(directory, dice):
     """Paths of the files."""
-    paths = [write_netcdf4(directory / "netcdf4.nc", "NETCDF4", dice)]
-    paths.append(write_netcdf4(directory / "netcdf4-classic.nc", "NETCDF4_CLASSIC", dice))
-    return paths + [write_classic(directory / f"{model.lower()}.nc", model, dice) for model in CLASSIC]
+    models = {"netcdf4": "NETCDF4", "netcdf4-classic": "NETCDF4_CLASSIC"}
+    return [write_netcdf4(directory / f"{name}.nc", model, dice) for name, model in models.items()]
+
+
+def write_classic(directory, dice):
+    """Paths of files that are no HDF5."""
+    return [write_netcdf3(directory / f"{model.lower()}.nc", model, dice) for model in CLASSIC]
 
 
 def write_netcdf4(path, model, dice):
@@ -61,7 +65,7 @@ def write_netcdf4(path, model, dice):
     return path
 
 
-def write_classic(path, model, dice):
+def write_netcdf3(path, model, dice):
     with netCDF4.Dataset(path, "w", format=model) as file:
         make_dimensions(file, is_unlimited=True)
         for name, about in VARIABLES.items():

@@ -18,6 +18,10 @@ OF_LIBRARIES = {
     "_NCProperties",
 }
 
+NO_VARIABLE = (
+    b"This is a netCDF dimension but not a netCDF variable"  # as the netCDF library marks what is a length alone
+)
+
 
 def numeric_variables(path):
     """Names and contents of the variables of a file that can be reduced."""
@@ -32,7 +36,9 @@ def numeric_variables(path):
 
 
 def is_numeric(item):
-    return isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.size <= MOST_ELEMENTS
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iuf" or item.size > MOST_ELEMENTS:
+        return False
+    return not item.attrs.get("NAME", b"").startswith(NO_VARIABLE)
 
 
 def of_dataset(dataset):

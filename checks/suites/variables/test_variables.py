@@ -26,7 +26,8 @@ from suites.variables.stand_in import stand_in
 pytestmark = pytest.mark.variables
 
 SEED, ROUNDS = 1, 2  # unless others are given; a round is so many questions about each variable
-PER_VARIABLE = {"hdf5": 1, "netcdf": 2, "extra": 3}
+PER_VARIABLE = {"hdf5": 1, "netcdf4": 2, "netcdf3": 2, "extra": 3}
+KINDS = ("hdf5", "netcdf4", "extra")  # and netcdf3, once the service reads it
 THREADS = 8
 MOST_SECONDS = 120  # for the questions; what is left by then is said, and is a failure
 TOLERANCE = 1e-12
@@ -50,7 +51,8 @@ def files(tmp_path_factory, dice, pytestconfig):
     ]
     return {
         "hdf5": hdf5_files.write(directory, dice),
-        "netcdf": netcdf_files.write(directory, dice),
+        "netcdf4": netcdf_files.write(directory, dice),
+        "netcdf3": netcdf_files.write_classic(directory, dice),
         "extra": [SAMPLE, *(path for name in given if name for path in files_of(Path(name)))],
     }
 
@@ -103,7 +105,7 @@ def differences(ask, question):
     try:
         result = ask(question)
     except Failure as failure:
-        return [f"{question}: {failure}"] + [None] * (len(question.fields["statistics"]) - 1)
+        return [f"{failure}; {question}"] + [None] * (len(question.fields["statistics"]) - 1)
     stored, fields = question.stored, question.fields
     found = oracle.elements(stored, fields)
     how = oracle.how_of(stored, fields, found.dims)
@@ -153,7 +155,7 @@ def compare(report, name, ask, questions):
 # --- Tests ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["hdf5", "netcdf", "extra"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_statistics_are_those_of_numpy(kind, files, ask, dice, report, pytestconfig):
     rounds = pytestconfig.getoption("rounds") or ROUNDS
     for path in files[kind]:
@@ -166,7 +168,7 @@ def test_statistics_are_those_of_numpy(kind, files, ask, dice, report, pytestcon
 
 
 def test_the_oracle_reads_attributes_as_netcdf4_does(files, report):
-    for path in files["netcdf"]:
+    for path in [*files["netcdf4"], *files["netcdf3"]]:
         with netCDF4.Dataset(path) as file:
             outcomes = [attribute_difference(file, *each) for each in numeric_variables(path) if is_comparable(*each)]
             report.group(f"{path.name}: missing elements", outcomes)
