@@ -69,7 +69,7 @@ def test_ways_stand_beside_plain_reading_and_another_mean_is_told():
     rows = [row("plain reading", 8.0, 280.0), row("one call", 0.5, 280.0001)]
     table = far_report.text(rows)
     assert " 16.0 " in table
-    assert " 2.00 " in table
+    assert " 2,048.0 " in table
     assert far_report.wrong(rows) == []
     assert far_report.wrong([*rows, row("another", 1.0, 281.0)]) == ["small, another"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from harness.report import table
 
-MIB = 1 << 20
+KIB = 1 << 10
 SAME = 1e-6  # relative; plain reading adds float32 values in its own order
-HEAD = ["mean", "s", "open", "reduce", "× faster", "MiB", "connections", "mean is", "off by"]
+HEAD = ["mean", "s", "open", "reduce", "× faster", "KiB", "connections", "mean is", "off by"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Row:
     seconds: float
     open_seconds: float
     reduce_seconds: float
-    mib: float
+    kib: float
     connections: float
     value: float
 
@@ -31,8 +31,8 @@ class Row:
         seconds, opened, reduced, value = (
             median(one[name] for one in rounds) for name in ("all", "open", "reduce", "value")
         )
-        mib = (crossed["up_bytes"] + crossed["down_bytes"]) / len(rounds) / MIB
-        return cls(layout, way, seconds, opened, reduced, mib, crossed["connections"] / len(rounds), value)
+        kib = (crossed["up_bytes"] + crossed["down_bytes"]) / len(rounds) / KIB
+        return cls(layout, way, seconds, opened, reduced, kib, crossed["connections"] / len(rounds), value)
 
     def off(self, reference: "Row") -> float:
         """By how much of it the mean is another."""
@@ -64,7 +64,7 @@ def cells(row: Row, first: Row) -> Iterable[str]:
         row.way,
         *seconds,
         ratio,
-        f"{row.mib:.2f}",
+        f"{row.kib:,.1f}",
         f"{row.connections:.0f}",
         f"{row.value:.5f}",
         f"{row.off(first):.0e}",
