@@ -1,7 +1,6 @@
 """Variables as h5py and netCDF4-python read them, packed and with everything that may be missing."""
 
 import h5py
-import netCDF4
 import numpy as np
 
 from suites.variables.oracle import Stored
@@ -70,6 +69,8 @@ def name_of_scale(dimension):
 
 def classic_variables(path):
     """Those of a netCDF-3 file."""
+    import netCDF4  # takes as long as everything else when a stand-in starts
+
     with netCDF4.Dataset(path) as file:
         file.set_auto_maskandscale(False)
         for name, variable in file.variables.items():
