@@ -16,6 +16,7 @@ from harness.report import Report
 
 SUITES: dict[str, str] = {
     "clients": "PyActiveStorage, cf-python and reductionist-client",
+    "variables": "whole variables of files by h5py and netCDF4, beside NumPy",
     "codecs": "numcodecs, Zarr, h5py and netCDF4",
     "stores": "Ceph and rclone",
     "haproxy": "HAProxy before three instances",
@@ -37,6 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--programs", type=Path, help="of programs that are built already, as is REDUCTIONIST_PROGRAMS")
     group.addoption("--seed", type=int, help="of random chunks and requests")
     group.addoption("--rounds", type=int, help="random chunks of each kind")
+    group.addoption(
+        "--stand-in", action="store_true", help="about variables, ask a small server of NumPy and h5py, not the service"
+    )
+    group.addoption(
+        "--extra-files",
+        action="append",
+        metavar="PATH",
+        help="of the suite `variables`, ask about these, too; may repeat",
+    )
     group.addoption("--draw", type=Path, help="of the suite `traces`, draw a trace here: docs/images/trace.svg")
     group.addoption("--page", action="append", type=Path, help="of the suite `pages`, this one only; may repeat")
 

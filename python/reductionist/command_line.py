@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -17,14 +16,21 @@ import urllib3
 from reductionist import chunk_file
 from reductionist.answers import Answer
 from reductionist.combine import combined
+from reductionist.credentials import Credentials
 from reductionist.errors import Failure, UsageError
 from reductionist.fields import Fields, request
 from reductionist.options import PROGRAM, given_fields, make_parser
 from reductionist.output import as_object, as_text, notes, result
 from reductionist.plan import Plan, Task, plan
-from reductionist.service import Access, Credentials, Service, ask_all
+from reductionist.service import Service, ask_all
+from reductionist.transport import Access
+from reductionist.variables import command
+from reductionist.variables.arguments import is_about_variable, variable_parser
 
-DESCRIPTION = """Asks Reductionist about a chunk of an array, or about several of them and combines the answers.
+DESCRIPTION = f"""Asks Reductionist about a chunk of an array, or about several of them and combines the answers.
+
+About a whole variable, wherever its chunks lie, one request is enough: {PROGRAM} mean s3://BUCKET/KEY VARIABLE
+--axis time ({PROGRAM} describe --help explains).
 
 examples:
   # the sum and the count of one chunk in an S3 bucket
@@ -55,19 +61,23 @@ def run_command() -> NoReturn:
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs a command line; returns the exit status."""
-    parser = make_parser(DESCRIPTION)
-    options = parser.parse(arguments)
+    about_variable = is_about_variable(arguments)
+    parser = variable_parser() if about_variable else make_parser(DESCRIPTION)
+    options = parser.parse_known(arguments, "after VARIABLE") if about_variable else parser.parse(arguments)
     np.set_printoptions(floatmode="unique")
     if options.insecure:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     try:
-        run(options, environment)
+        (command.run if about_variable else run)(options, environment)
         sys.stdout.flush()
     except UsageError as error:
         parser.error(printable(str(error)))
     except Failure as error:
-        complain(error.message)
-        print_errors(f"  caused by: {cause}" for cause in error.causes)
+        if about_variable:
+            complain(str(error))
+        else:
+            complain(error.message)
+            print_errors(f"  caused by: {cause}" for cause in error.causes)
         return 1
     except MemoryError:
         complain("the result is larger than the memory of this machine")
@@ -83,7 +93,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
     access = access_of(options, environment)
     planned = planned_of(options)
     check_bearer(options, access, planned)
-    service = Service(access)
+    service = Service(access, options.api)
     start = time.perf_counter()
     if not options.chunks:
         (task,) = planned.tasks
@@ -116,42 +126,13 @@ def access_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Ac
         raise UsageError("--cacert and --insecure exclude each other")
     return Access(
         server=options.server,
-        dialect=options.api,
-        credentials=credentials_of(options, environment),
+        credentials=Credentials.checked(vars(options), environment),
         requester_pays=options.requester_pays,
         verify=not options.insecure and (options.cacert or True),
         timeout=options.timeout,
         retry_for=options.retry_for,
         connections=options.threads,
     )
-
-
-def credentials_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Credentials:
-    """Secrets of the options, or else of the environment, checked. No message repeats one."""
-    if not options.user and (options.password or options.session_token):
-        raise UsageError("--password and --session-token need --user")
-    if options.user and options.bearer_token:
-        raise UsageError("--user and --bearer-token exclude each other")
-    if ":" in (options.user or ""):
-        raise UsageError("--user must not have a colon in it; the password belongs to --password")
-    of_user: dict[str, str | None] = {}
-    if options.user:
-        of_user = {
-            "user": options.user,
-            "password": options.password or environment.get("REDUCTIONIST_PASSWORD"),
-            "session_token": options.session_token or environment.get("REDUCTIONIST_SESSION_TOKEN"),
-        }
-        if not of_user["password"]:
-            raise UsageError("--user needs a password: --password, or REDUCTIONIST_PASSWORD in the environment")
-    credentials = Credentials(
-        **of_user,
-        bearer_token=options.bearer_token or environment.get("REDUCTIONIST_BEARER_TOKEN"),
-        service_token=options.service_token or environment.get("REDUCTIONIST_SERVICE_TOKEN"),
-    )
-    for name in ("session_token", "bearer_token", "service_token"):
-        if not re.fullmatch("[!-~]*", getattr(credentials, name) or ""):
-            raise UsageError(f"the {name.replace('_', ' ')} must be ASCII without spaces")
-    return credentials
 
 
 def check_bearer(options: argparse.Namespace, access: Access, planned: Plan) -> None:

@@ -18,15 +18,20 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (--help explains)\n")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """The options of a command line."""
+        """The options of a command line about chunks."""
+        options = self.parse_known(arguments, "after the operation")
+        if options.operation not in OPERATIONS:
+            self.error(f"the operation must be one of {', '.join(OPERATIONS)}")
+        return options
+
+    def parse_known(self, arguments: Sequence[str], where: str) -> argparse.Namespace:
+        """The options of a command line that has no others."""
         options, rest = self.parse_known_args(joined(arguments))
         unknown = [argument.partition("=")[0] for argument in rest if argument.startswith("-")]
         if unknown:
             self.error(f"there is no option {', '.join(unknown)}")
         if rest:
-            self.error("there is an argument without an option, after the operation")
-        if options.operation not in OPERATIONS:
-            self.error(f"the operation must be one of {', '.join(OPERATIONS)}")
+            self.error(f"there is an argument without an option, {where}")
         return options
 
 
@@ -60,7 +65,9 @@ def make_parser(description: str) -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("operation", metavar="OPERATION", help=f"{', '.join(OPERATIONS)}")
-    add_service_options(parser.add_argument_group("the service"))
+    service = parser.add_argument_group("the service")
+    service.add_argument("--api", choices=DIALECTS, default="v2", help="dialect; %(default)s if not given")
+    add_service_options(service)
     add_credentials(parser.add_argument_group("who asks"))
     add_place_options(parser.add_argument_group("where the chunk is"))
     add_content_options(parser.add_argument_group("how the chunk is stored"))
@@ -74,7 +81,7 @@ def make_parser(description: str) -> Parser:
 Group = argparse._ArgumentGroup  # argparse gives it no other name
 
 
-def add_service_options(group: Group) -> None:
+def add_service_options(group: Group, timeout: float = 90.0) -> None:
     """Where the service is, and how long it is waited for."""
     group.add_argument(
         "--server",
@@ -83,7 +90,6 @@ def add_service_options(group: Group) -> None:
         default="http://127.0.0.1:8080",
         help="%(default)s if not given",
     )
-    group.add_argument("--api", choices=DIALECTS, default="v2", help="dialect; %(default)s if not given")
     group.add_argument(
         "--cacert",
         metavar="FILE",
@@ -95,7 +101,7 @@ def add_service_options(group: Group) -> None:
         "--timeout",
         metavar="SECONDS",
         type=values.seconds,
-        default=90.0,
+        default=timeout,
         help="longest wait for an answer; %(default)g if not given",
     )
     group.add_argument(

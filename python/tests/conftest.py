@@ -1,5 +1,6 @@
 """Starts what all tests talk to: the real service, and an S3 store."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from harness.places import SAMPLE
 from harness.service import service
 from harness.stores import s3_store
 from running import Servers
+from suites.variables.stand_in import stand_in
 from test_whole_arrays import write_arrays
 
 
@@ -19,7 +21,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def servers(programs, tmp_path_factory):
+def servers(programs, tmp_path_factory, pytestconfig):
     directory = tmp_path_factory.mktemp("files")
     for name, array in FILES.items():
         (directory / name).write_bytes(array.tobytes())
@@ -28,6 +30,10 @@ def servers(programs, tmp_path_factory):
     Servers.programs, Servers.file_root = programs, directory
     write_arrays(directory)
     files = sorted(path for path in directory.iterdir() if path.is_file())
-    with s3_store(programs, files) as store, service(programs, "--file-root", directory) as server:
-        Servers.store, Servers.service = store.url, server.address
+    with (
+        s3_store(programs, files) as store,
+        service(programs, "--file-root", directory) as server,
+        stand_in(directory) if pytestconfig.getoption("stand_in") else contextlib.nullcontext(server) as variables,
+    ):
+        Servers.store, Servers.service, Servers.variables = store.url, server.address, variables.url
         yield

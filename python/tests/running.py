@@ -17,11 +17,13 @@ DIALECTS = ("v1", "v2")
 
 
 class Servers:
-    """The built programs, the store's URL, the service's address, and the root of its files; conftest.py starts them."""
+    """The built programs, the store's URL, the service's address, the URL of what answers about variables, and the root of
+    its files; conftest.py starts them."""
 
     programs: Programs
     store: str
     service: str
+    variables: str
     file_root: Path
 
 

@@ -21,7 +21,7 @@ from harness.places import Programs
 from harness.processes import Server, installed, process
 from harness.proxy import haproxy
 from harness.report import Failure, table
-from harness.service import services
+from harness.service import cpu_seconds, services
 from harness.stores import s3_store
 from tools.machine import machine
 
@@ -58,15 +58,6 @@ class Work:
 
 
 # --- CPUs ----------------------------------------------------------------------------------------------------
-
-
-def cpu_seconds(pids):
-    """CPU time of processes until now."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Quota:
