@@ -13,7 +13,7 @@ use std::{
 use crate::{
     config::{Config, Origins},
     credentials::Tokens,
-    engine::Engine,
+    engine::{Engine, VariableSettings, variable::Variables},
     request::Defaults,
     resources::{Cpu, ResourceManager},
     source::{AddressPolicy, FileSource, HttpClient, HttpSource, Policy, Roots, S3ClientMap, S3Source, Setup, Sources},
@@ -25,12 +25,18 @@ use crate::{
 pub struct App {
     /// What answers questions.
     pub engine: Engine,
+    /// What answers questions about variables.
+    pub variables: Arc<dyn Variables>,
     /// Which sources may be read.
     pub policy: Policy,
     /// The largest request body in bytes.
     pub max_body_size: usize,
-    /// Longest time for a whole request.
+    /// The largest body of a question about a variable, in bytes.
+    pub max_variable_body_size: usize,
+    /// Longest time for a whole request; for a question about a variable, without progress.
     pub request_timeout: Duration,
+    /// Longest time for a whole question about a variable.
+    pub variable_timeout: Duration,
     /// What requests need not say.
     pub defaults: Defaults,
     /// Tokens that requests need; None if they need none.
@@ -64,17 +70,23 @@ impl App {
         };
         let metrics = Metrics::new()?;
         let tokens = config.auth_token_file.as_deref().map(Tokens::load);
+        let settings = VariableSettings::new(config.read_limits, config.index_memory, config.request_timeout);
+        let engine = Engine {
+            sources: sources(config, &resources, &metrics)?,
+            cpu,
+            resources,
+            size_limits: config.size_limits,
+            variables: Arc::new(settings),
+            metrics,
+        };
         Ok(Self {
-            engine: Engine {
-                sources: sources(config, &resources, &metrics)?,
-                cpu,
-                resources,
-                size_limits: config.size_limits,
-                metrics,
-            },
+            variables: Arc::new(engine.clone()),
+            engine,
             policy: config.policy.clone(),
             max_body_size: config.max_body_size,
+            max_variable_body_size: config.max_variable_body_size,
             request_timeout: config.request_timeout,
+            variable_timeout: config.variable_timeout,
             defaults: config.defaults,
             tokens: tokens.transpose().map_err(|error| format!("--auth-token-file: {error}"))?,
             origins: config.origins.clone(),
@@ -112,7 +124,8 @@ impl App {
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
         let sources = self.engine.sources.with_own_connections();
-        Self { engine: Engine { sources, ..self.engine.clone() }, ..self.clone() }
+        let engine = Engine { sources, ..self.engine.clone() };
+        Self { variables: Arc::new(engine.clone()), engine, ..self.clone() }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     codec::CodecError,
-    engine::OperationError,
+    engine::{OperationError, variable::VariableError},
+    index::IndexError,
     request::{RequestError, shortened},
     resources::{AdmissionError, CpuError},
     source::{PolicyError, SourceError},
@@ -13,7 +14,8 @@ use crate::{
 pub enum ActiveStorageError {
     /// No route has this path.
     #[error(
-        "there is no such route; the operations are count, max, min, select and sum, at /v1/count … and /v2/count …"
+        "there is no such route; the operations are count, max, min, select and sum, at /v1/count … and /v2/count …, and \
+         describe, reduce and select of whole variables at /variables/v1/describe …"
     )]
     NotFound,
     /// The route has another method.
@@ -28,6 +30,11 @@ pub enum ActiveStorageError {
     /// The body does not say that it is JSON.
     #[error("the request body must be JSON; send the header Content-Type: application/json")]
     UnsupportedMediaType,
+    /// The body does not say that it is JSON or CBOR.
+    #[error(
+        "the request body must be JSON or CBOR; send the header Content-Type: application/json, or application/cbor"
+    )]
+    UnsupportedBody,
     /// The body is compressed.
     #[error("the request body must be sent as it is, without the header Content-Encoding")]
     ContentEncoding,
@@ -66,6 +73,35 @@ pub enum ActiveStorageError {
         /// The setting that says so.
         setting: &'static str,
     },
+    /// The answer has too many numbers to be written as text.
+    #[error("the answer has {numbers} numbers, and JSON is for no more than {limit}: ask for application/cbor")]
+    TooManyNumbers {
+        /// How many it has.
+        numbers: usize,
+        /// How many are possible.
+        limit: usize,
+    },
+    /// More would have to be read or kept than the operator allows.
+    #[error(
+        "{chunks} chunks would be read, {stored} bytes as stored and {decoded} decoded, with {memory} bytes of memory: {what} \
+         is above the limit of {limit} ({setting}); select a smaller part, or split it"
+    )]
+    TooMuch {
+        /// Chunks that the selection touches.
+        chunks: u64,
+        /// Their bytes as they are stored.
+        stored: u64,
+        /// Their bytes once they are decoded.
+        decoded: u64,
+        /// Most bytes of memory in use at one time.
+        memory: u64,
+        /// Which of these is too much.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+        /// The setting that says so.
+        setting: &'static str,
+    },
     /// The operator does not allow the source.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -78,6 +114,33 @@ pub enum ActiveStorageError {
     /// The store was too slow.
     #[error("the request took longer than {0:?} (--request-timeout)")]
     DeadlineExceeded(std::time::Duration),
+    /// A question about a variable took too long.
+    #[error("the request took longer than {0:?} (--variable-timeout); select a smaller part, or split it")]
+    VariableDeadlineExceeded(std::time::Duration),
+    /// The work on a question about a variable stands still.
+    #[error("nothing came of the request for {0:?} (--request-timeout)")]
+    Stalled(std::time::Duration),
+    /// The index of an object cannot be had.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// An object became another one while it was read.
+    #[error("{object} changed while it was read: nothing of the result would be certain; ask again")]
+    Changed {
+        /// Its URL.
+        object: String,
+    },
+    /// One chunk of a variable failed.
+    #[error("chunk {index:?}, at byte {offset} of {object}: {error}")]
+    Chunk {
+        /// Its place in the grid of chunks.
+        index: Vec<u64>,
+        /// Where it begins, in bytes from the beginning of the object.
+        offset: u64,
+        /// URL of the object.
+        object: String,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
     /// The chunk could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -87,6 +150,9 @@ pub enum ActiveStorageError {
     /// The operation gave no result.
     #[error(transparent)]
     Operation(#[from] OperationError),
+    /// The variable gave no result.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// The work on a CPU thread did not end.
     #[error(transparent)]
     Cpu(#[from] CpuError),
@@ -101,9 +167,10 @@ impl ActiveStorageError {
     pub fn causes(&self) -> Vec<String> {
         let causes: Vec<String> = match self {
             Self::Request(RequestError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
-            Self::Request(RequestError::NotAnObject(cause)) => vec![cause.to_string()],
+            Self::Request(RequestError::NotAnObject(cause) | RequestError::NotAMap(cause)) => vec![cause.to_string()],
             Self::Source(error) => error.causes.clone(),
             Self::Codec(error) => vec![error.to_string()],
+            Self::Chunk { error, .. } => error.causes(),
             _ => Vec::new(),
         };
         // Whatever a store or a client wrote.

@@ -8,7 +8,7 @@
 //! | [`http`] | the door: `server` turns connections into requests, `api` these into questions, and results into answers |
 //! | [`credentials`] | who asks, and what they may show to stores |
 //! | [`request`] | what is asked: wire form in, checked form out |
-//! | [`engine`] | the story: plan → admit → fetch → decode → fold → finish |
+//! | [`engine`] | the story: plan → admit → fetch → decode → fold → merge → finish, for one chunk or a whole variable |
 //! | [`resources`] | what must not run out: memory, connections, CPU threads, and whose turn it is |
 //! | [`index`] | where the chunks of an array lie, and what they hold |
 //! | [`source`] | a byte range → its bytes and the version that they are of |

@@ -30,7 +30,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "credentials",
             "engine",
             "error",
+            "index",
             "operation",
+            "reduce",
             "request",
             "resources",
             "source",
@@ -62,7 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("array", &["resources"]),
     ("reduce", &["array", "resources"]),
     ("operation", &["reduce"]),
-    ("error", &["codec", "engine", "request", "resources", "source"]),
+    ("error", &["codec", "engine", "index", "request", "resources", "source"]),
     ("telemetry", &[]),
 ];
 
@@ -76,7 +78,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["source/transport/client.rs", "telemetry/collector.rs"]),
     ("hyper_util", &["http/", "source/transport/address.rs", "source/transport/client.rs", "telemetry/collector.rs"]),
     ("headers", &["http/api/", "source/http/source.rs"]),
-    ("minicbor", &["http/api/reply/v2.rs"]),
+    ("minicbor", &["http/api/reply/v2.rs", "http/api/reply/variables/", "request/cbor.rs"]),
+    ("minicbor_serde", &["http/api/reply/variables/", "request/cbor.rs", "request/fields.rs"]),
     ("cap_std", &["source/file/root.rs"]),
     ("rustix", &["config/open_files.rs", "source/file/root.rs"]),
     ("rustls_native_certs", &["source/transport/tls.rs"]),

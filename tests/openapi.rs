@@ -37,7 +37,7 @@ async fn every_example_of_the_description_is_answered_as_it_says() {
     let (fixture, description) = with_sample().await;
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1."), "{}", description["openapi"]);
     let operations = operations(&description);
-    assert_eq!(operations.len(), 10);
+    assert_eq!(operations.len(), 13);
     for (path, operation) in operations {
         let example = &operation["requestBody"]["content"]["application/json"]["example"];
         let body = example.to_string().replace("http://127.0.0.1:9000", &fixture.s3.url());
@@ -49,7 +49,7 @@ async fn every_example_of_the_description_is_answered_as_it_says() {
         for (header, _) in described["headers"].as_object().into_iter().flatten() {
             assert!(answer.headers.contains_key(header.as_str()), "{path}: {header}");
         }
-        assert!(!answer.result().is_empty());
+        assert!(path.starts_with("/variables/") || !answer.result().is_empty());
     }
 }
 

@@ -53,13 +53,20 @@ fn ranges() -> Vec<Range> {
     let bounded = bounded.map(|(offset, size)| Range::Bounded { offset, size });
     let from = [0, 1, 9, ten, ten + 1, long - 1, long, 1 << 62].map(Range::From);
     let last = [1, 4, ten, ten + 1, 70_000, long, long + 1, 1 << 62].map(Range::Last);
-    [&bounded[..], &from, &last].concat()
+    let up_to = [(0, 4), (0, ten), (0, 11), (9, 9), (ten, 1), (long - 5, 6), (long, 1), (1 << 62, 9)];
+    let up_to = up_to.map(|(offset, size)| Range::UpTo { offset, size });
+    [&bounded[..], &from, &last, &up_to].concat()
 }
 
 /// What a range of an object is; None if it is outside.
 fn expected(range: Range, object: &[u8]) -> Option<&[u8]> {
     match range {
         Range::Bounded { offset, size } => object.get(offset as usize..)?.get(..size as usize),
+        Range::UpTo { offset: 0, size } => Some(object.get(..size as usize).unwrap_or(object)),
+        Range::UpTo { offset, size } => object
+            .get(offset as usize..)
+            .filter(|rest| !rest.is_empty())
+            .map(|rest| rest.get(..size as usize).unwrap_or(rest)),
         Range::From(0) => Some(object),
         Range::From(offset) => object.get(offset as usize..).filter(|rest| !rest.is_empty()),
         Range::Last(size) => Some(&object[object.len().saturating_sub(size as usize)..]),
@@ -312,7 +319,8 @@ async fn the_range_is_cut_out_of_what_servers_send_that_ignore_it() {
     let bounded = bounded.map(|(offset, size)| Range::Bounded { offset, size });
     let from = [0, 1, 2999, 3000, 9000].map(Range::From);
     let last = [1, 99, 2999, 3000, 3001, 1 << 40].map(Range::Last);
-    for range in [&bounded[..], &from, &last].concat() {
+    let up_to = [(0, 9), (0, 4000), (7, 2993), (2999, 3), (3000, 1)].map(|(offset, size)| Range::UpTo { offset, size });
+    for range in [&bounded[..], &from, &last, &up_to].concat() {
         let whole = response("200 OK", &[], &object);
         let outcome = read_scripted(move |_, _| Reply::Close(whole.clone()), range, 4000).await;
         assert_eq!(outcome.ok().as_deref(), expected(range, &object), "{range}");

@@ -30,6 +30,17 @@ impl<T> Missing<T> {
     }
 }
 
+impl<T: Element> Missing<T> {
+    /// Whether an element is missing.
+    #[must_use]
+    pub fn contains(&self, element: T) -> bool {
+        let is = |value: T| value == element || value.is_nan() && element.is_nan();
+        self.values.iter().any(|&value| is(value))
+            || self.min.is_some_and(|min| element < min)
+            || self.max.is_some_and(|max| element > max)
+    }
+}
+
 impl Missing<Number> {
     /// The rules for elements of type `T`; None if a value is not of its kind or outside its range.
     #[must_use]

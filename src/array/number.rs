@@ -9,7 +9,21 @@ use serde::{
     de::{self, Visitor},
 };
 
-use super::element::Number;
+use super::{
+    dtype::Kind,
+    element::{Element, Number, Rank},
+};
+
+/// The number that an element is.
+#[must_use]
+pub fn number<T: Element>(element: T) -> Number {
+    let rank = || i128::from(element.rank().widened());
+    match T::DTYPE.kind() {
+        Kind::Float => Number::Float(element.to_f64()),
+        Kind::Signed => Number::Integer(rank()),
+        Kind::Unsigned => Number::Integer(rank() + (1_i128 << (8 * size_of::<T>() - 1))),
+    }
+}
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -73,6 +87,18 @@ fn float_of_bits(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn elements_are_the_numbers_that_they_are_read_from() {
+        for integer in [0, 1, u64::MAX] {
+            assert_eq!(number(integer), Number::Integer(integer.into()));
+        }
+        for integer in [i64::MIN, -1, 0, i64::MAX] {
+            assert_eq!(number(integer), Number::Integer(integer.into()));
+        }
+        assert_eq!([number(0_u8), number(200_u8)], [0, 200].map(Number::Integer));
+        assert_eq!([number(0.5_f32), number(f64::INFINITY)], [0.5, f64::INFINITY].map(Number::Float));
+    }
 
     #[test]
     fn a_float_may_be_written_by_its_bits() {

@@ -1,6 +1,10 @@
 //! Packed data, after the CF conventions (section 8.1, "Packed data"): what is stored stands for other values.
 
-use super::element::{Element, f32_from_f64};
+use super::{
+    dtype::{DType, with_dtype},
+    element::{Element, Number, Rank, f32_from_f64},
+    number::number,
+};
 
 /// How packed values become those that they stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +52,33 @@ impl Packing {
         self.scale_factor.mul_add(packed, self.add_offset * count as f64).canonical()
     }
 
+    /// The least and the largest of the packed values of this dtype whose unpacked ones are not below `min` and not above `max`;
+    /// a bound that is absent bounds nothing. Where there is none, the bounds are such that nothing lies within them. Neither
+    /// `min` nor `max` is NaN.
+    #[must_use]
+    pub fn packed_bounds(self, dtype: DType, min: Option<f64>, max: Option<f64>) -> (Option<Number>, Option<Number>) {
+        with_dtype!(dtype, T => self.bounds_of::<T>(min, max))
+    }
+
+    fn bounds_of<T: Element>(self, min: Option<f64>, max: Option<f64>) -> (Option<Number>, Option<Number>) {
+        let unpacked = |rank: i64| self.unpack(T::of_rank(T::Rank::narrowed(rank)).to_f64());
+        let is_low = |rank| min.is_some_and(|min| unpacked(rank) < min);
+        let is_high = |rank| max.is_some_and(|max| unpacked(rank) > max);
+        let (least, most) = (T::LOWEST.rank().widened(), T::HIGHEST.rank().widened());
+        // Values keep or reverse their order when they are unpacked.
+        let (first, behind) = if self.reverses() {
+            (partition(least, most, |rank| !is_high(rank)), partition(least, most, is_low))
+        } else {
+            (partition(least, most, |rank| !is_low(rank)), partition(least, most, is_high))
+        };
+        let (min_bounds, max_bounds) = if self.reverses() { (max, min) } else { (min, max) };
+        let number = |rank: i128| i64::try_from(rank).ok().map(|rank| number(T::of_rank(T::Rank::narrowed(rank))));
+        if first >= behind {
+            return (number(most.into()), number(least.into()));
+        }
+        (min_bounds.and_then(|_| number(first)), max_bounds.and_then(|_| number(behind - 1)))
+    }
+
     /// Whether the larger of two packed values stands for the smaller one.
     #[must_use]
     pub fn reverses(self) -> bool {
@@ -55,9 +86,67 @@ impl Packing {
     }
 }
 
+/// The first of the ranks from `least` to `most` that has a property which all behind it have; the one behind `most` if none has.
+fn partition(least: i64, most: i64, has: impl Fn(i64) -> bool) -> i128 {
+    let (mut first, mut behind) = (i128::from(least), i128::from(most) + 1);
+    while first < behind {
+        let middle = first + (behind - first) / 2;
+        match i64::try_from(middle) {
+            Ok(rank) if !has(rank) => first = middle + 1,
+            _ => behind = middle,
+        }
+    }
+    first
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn bounds_of_unpacked_values_let_the_same_elements_pass_as_bounds_of_packed_ones(
+            scale_factor in prop_oneof![-3.0..-0.001, 0.001..3.0, Just(0.01), Just(-0.1)],
+            add_offset in -50.0..50.0_f64,
+            min in proptest::option::of(prop_oneof![-500.0..500.0, Just(f64::NEG_INFINITY), Just(0.3)]),
+            max in proptest::option::of(prop_oneof![-500.0..500.0, Just(f64::INFINITY), Just(1.7)]),
+        ) {
+            let packing = Packing { scale_factor, add_offset };
+            let passes = |unpacked: f64| !min.is_some_and(|min| unpacked < min) && !max.is_some_and(|max| unpacked > max);
+            for dtype in [DType::Int8, DType::UInt8] {
+                let (low, high) = packing.packed_bounds(dtype, min, max);
+                for packed in if dtype == DType::Int8 { -128..128 } else { 0..256 } {
+                    let is_within = [low, high].into_iter().zip([1, -1]).all(|(bound, sign)| match bound {
+                        Some(Number::Integer(bound)) => sign * (packed - bound) >= 0,
+                        _ => bound.is_none(),
+                    });
+                    prop_assert_eq!(is_within, passes(packing.unpack(packed as f64)), "{} {:?} {:?}", packed, low, high);
+                }
+            }
+            let (low, high) = packing.packed_bounds(DType::Float16, min, max);
+            for bits in 0..=u16::MAX {
+                let packed = half::f16::from_bits(bits).to_f64();
+                let is_beyond = |bound: Option<Number>, beyond: fn(&f64, &f64) -> bool| match bound {
+                    Some(Number::Float(bound)) => beyond(&packed, &bound),
+                    _ => false,
+                };
+                let is_within = !is_beyond(low, f64::lt) && !is_beyond(high, f64::gt);
+                prop_assert_eq!(is_within || packed.is_nan(), passes(packing.unpack(packed)), "{}", packed);
+            }
+        }
+    }
+
+    #[test]
+    fn packed_bounds_of_wide_integers_are_exact() {
+        let packing = Packing { scale_factor: 2.0, add_offset: 0.0 };
+        let bounds = |dtype| packing.packed_bounds(dtype, Some(3.0), Some(7.0));
+        let expected = (Some(Number::Integer(2)), Some(Number::Integer(3)));
+        assert_eq!((bounds(DType::Int64), bounds(DType::UInt64)), (expected, expected));
+        let none = packing.packed_bounds(DType::Int16, Some(3.0), Some(3.5));
+        assert_eq!(none, (Some(Number::Integer(32767)), Some(Number::Integer(-32768))));
+    }
 
     #[test]
     fn values_are_unpacked_as_numpy_does_it() {

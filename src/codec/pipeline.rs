@@ -129,32 +129,54 @@ impl FilterPipeline {
         limit: usize,
         budget: &mut Budget,
     ) -> Result<Buffer, CodecError> {
-        let mut buffer = encoded;
-        let mut part = 0..buffer.bytes().len();
+        self.undo(Held::Whole(encoded), len, limit, budget)
+    }
+
+    /// The same for a chunk that lies among other bytes, which stay where they are.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); or if there is no memory for the chunk.
+    pub fn decode_part(
+        &self,
+        encoded: &[u8],
+        len: DecodedLen,
+        limit: usize,
+        budget: &mut Budget,
+    ) -> Result<Buffer, CodecError> {
+        self.undo(Held::Part(encoded), len, limit, budget)
+    }
+
+    fn undo(
+        &self,
+        encoded: Held<'_>,
+        len: DecodedLen,
+        limit: usize,
+        budget: &mut Budget,
+    ) -> Result<Buffer, CodecError> {
+        let mut held = encoded;
+        let mut part = 0..held.bytes().len();
         for (stage, room) in self.decoding(len, limit) {
             budget.cancellation().check()?;
             let span = span(stage, part.len()).entered();
             match stage {
                 Stage::Checksum(checksum) => {
-                    part = checked(checksum, &buffer, part)?;
+                    part = checked(checksum, held.bytes(), part)?;
                     if part.len() > room.max() {
                         return Err(room.full(checksum.name()));
                     }
                 }
                 Stage::Codec(codec) => {
                     let len = output_len(stage, part.len(), room);
-                    let output = decode_one(codec.as_ref(), part_of(&buffer, &part), len, room, budget)?;
-                    budget.reclaim(std::mem::replace(&mut buffer, output));
-                    part = 0..buffer.bytes().len();
+                    let output = decode_one(codec.as_ref(), part_of(held.bytes(), &part), len, room, budget)?;
+                    if let Held::Whole(input) = std::mem::replace(&mut held, Held::Whole(output)) {
+                        budget.reclaim(input);
+                    }
+                    part = 0..held.bytes().len();
                 }
             }
             span.record("decoded_bytes", attribute(part.len()));
         }
-        if part.start > 0 {
-            buffer.bytes_mut().copy_within(part.clone(), 0);
-        }
-        budget.truncate(&mut buffer, part.len());
-        Ok(buffer)
+        held.into_buffer(part, budget)
     }
 
     /// The stages in the order of decoding, and how long the output of each may be.
@@ -185,12 +207,45 @@ fn span(stage: &Stage, encoded_len: usize) -> Span {
     )
 }
 
-fn part_of<'a>(buffer: &'a Buffer, part: &Range<usize>) -> &'a [u8] {
-    buffer.bytes().get(part.clone()).unwrap_or_default()
+/// What a stage finds: a buffer of its own, or bytes among others.
+enum Held<'a> {
+    Whole(Buffer),
+    Part(&'a [u8]),
 }
 
-fn checked(checksum: &Checksum, buffer: &Buffer, part: Range<usize>) -> Result<Range<usize>, CodecError> {
-    let payload = checksum.payload(part_of(buffer, &part));
+impl Held<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole(buffer) => buffer.bytes(),
+            Self::Part(bytes) => bytes,
+        }
+    }
+
+    /// A part of it in a buffer that begins there: a copy where it is not the buffer's own.
+    fn into_buffer(self, part: Range<usize>, budget: &mut Budget) -> Result<Buffer, CodecError> {
+        match self {
+            Self::Whole(mut buffer) => {
+                if part.start > 0 {
+                    buffer.bytes_mut().copy_within(part.clone(), 0);
+                }
+                budget.truncate(&mut buffer, part.len());
+                Ok(buffer)
+            }
+            Self::Part(bytes) => {
+                let mut buffer = budget.allocate(part.len())?;
+                buffer.bytes_mut().copy_from_slice(part_of(bytes, &part));
+                Ok(buffer)
+            }
+        }
+    }
+}
+
+fn part_of<'a>(bytes: &'a [u8], part: &Range<usize>) -> &'a [u8] {
+    bytes.get(part.clone()).unwrap_or_default()
+}
+
+fn checked(checksum: &Checksum, bytes: &[u8], part: Range<usize>) -> Result<Range<usize>, CodecError> {
+    let payload = checksum.payload(part_of(bytes, &part));
     let payload = payload.map_err(|problem| CodecError::Corrupt { codec: checksum.name(), problem })?;
     Ok(part.start.saturating_add(payload.start)..part.start.saturating_add(payload.end))
 }
@@ -236,14 +291,18 @@ pub(super) mod tests {
 
     const LIMIT: usize = 1 << 20;
 
-    /// Decodes in exactly what is planned for a chunk of this length.
+    /// Decodes in exactly what is planned for a chunk of this length, and once more where it lies among other bytes.
     pub(in crate::codec) fn decode(stages: Vec<Stage>, encoded: &[u8], len: DecodedLen) -> Result<Vec<u8>, CodecError> {
         let pipeline = FilterPipeline::new(stages);
         let units = pipeline.peak_units(encoded.len(), len, LIMIT);
         let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
         let mut buffer = budget.allocate(encoded.len()).expect("it was planned");
         buffer.bytes_mut().copy_from_slice(encoded);
-        pipeline.decode(buffer, len, LIMIT, &mut budget).map(|chunk| chunk.bytes().to_vec())
+        let decoded = pipeline.decode(buffer, len, LIMIT, &mut budget).map(|chunk| chunk.bytes().to_vec());
+        let mut budget = Budget::unshared(units, Arc::new(Pool::new(1, 0)));
+        let part = pipeline.decode_part(encoded, len, LIMIT, &mut budget).map(|chunk| chunk.bytes().to_vec());
+        assert_eq!(part.as_ref().map_err(ToString::to_string), decoded.as_ref().map_err(ToString::to_string));
+        decoded
     }
 
     #[test]

@@ -82,6 +82,10 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(super) request_timeout: Duration,
 
+    /// Longest time for a question about a whole variable, which --request-timeout bounds as long as nothing comes of it
+    #[arg(long, env = "REDUCTIONIST_VARIABLE_TIMEOUT", value_name = "DURATION", default_value = "600s", value_parser = duration)]
+    pub(super) variable_timeout: Duration,
+
     /// Longest wait for memory, a connection or a thread [default: half of --request-timeout]
     #[arg(long, env = "REDUCTIONIST_QUEUE_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(super) queue_timeout: Option<Duration>,
@@ -121,6 +125,30 @@ pub struct Args {
     /// Largest request body
     #[arg(long, env = "REDUCTIONIST_MAX_BODY_SIZE", value_name = "SIZE", default_value = "1MiB", value_parser = size)]
     pub(super) max_body_size: usize,
+
+    /// Bytes between two chunks of a variable that are read in vain rather than by two requests
+    #[arg(long, env = "REDUCTIONIST_READ_GAP", value_name = "SIZE", default_value = "256KiB", value_parser = size)]
+    pub(super) read_gap: usize,
+
+    /// Longest range that several chunks of a variable are read by
+    #[arg(long, env = "REDUCTIONIST_LONGEST_READ", value_name = "SIZE", default_value = "8MiB", value_parser = size)]
+    pub(super) longest_read: usize,
+
+    /// Reads of one variable at one time, as far as there is memory
+    #[arg(long, env = "REDUCTIONIST_READS_AT_ONCE", value_name = "COUNT", default_value = "16")]
+    pub(super) reads_at_once: NonZeroUsize,
+
+    /// Chunks of a variable that one request may ask about
+    #[arg(long, env = "REDUCTIONIST_MAX_CHUNKS", value_name = "COUNT", default_value = "4000000")]
+    pub(super) max_chunks: NonZeroUsize,
+
+    /// Memory, beside --memory-limit, for what is known of objects: their variables, and where chunks lie
+    #[arg(long, env = "REDUCTIONIST_INDEX_MEMORY", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(super) index_memory: usize,
+
+    /// Largest body of a question about a whole variable
+    #[arg(long, env = "REDUCTIONIST_MAX_VARIABLE_BODY_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = size)]
+    pub(super) max_variable_body_size: usize,
 
     /// Requests to S3 stores at one time [default: no limit]
     #[arg(long, alias = "connection-limit-s3", env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]

@@ -17,7 +17,7 @@ use clap::CommandFactory;
 
 use crate::{
     credentials::TlsFiles,
-    engine::SizeLimits,
+    engine::{SizeLimits, variable::ReadLimits},
     request::Defaults,
     resources::ResourceLimits,
     source::{Addressing, PerStore, Policy, Prefixes, RetryPolicy, S3Settings},
@@ -81,8 +81,16 @@ pub struct Config {
     pub size_limits: SizeLimits,
     /// Largest request body in bytes.
     pub max_body_size: usize,
+    /// Largest body of a question about a variable in bytes.
+    pub max_variable_body_size: usize,
     /// Longest time for a request.
     pub request_timeout: Duration,
+    /// Longest time for a request about a whole variable.
+    pub variable_timeout: Duration,
+    /// How whole variables are read.
+    pub read_limits: ReadLimits,
+    /// Bytes for what is known of objects.
+    pub index_memory: usize,
     /// S3 clients.
     pub s3: S3Settings,
     /// Certificates to believe, beside the system's.
@@ -141,7 +149,16 @@ impl Config {
             use_rayon: args.use_rayon,
             size_limits,
             max_body_size: args.max_body_size,
+            max_variable_body_size: args.max_variable_body_size,
             request_timeout: args.request_timeout,
+            variable_timeout: args.variable_timeout,
+            read_limits: ReadLimits {
+                gap: args.read_gap as u64,
+                longest_range: args.longest_read as u64,
+                at_once: args.reads_at_once.get(),
+                chunks: args.max_chunks.get(),
+            },
+            index_memory: args.index_memory,
             s3,
             origins: origins(&args.cors_allow_origin)
                 .map_err(|error| ConfigError(format!("--cors-allow-origin: {error}")))?,

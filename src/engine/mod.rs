@@ -8,6 +8,7 @@ mod operate;
 mod plan;
 mod result;
 mod select;
+pub mod variable;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +29,7 @@ use crate::{
 pub use error::OperationError;
 pub use plan::{Plan, SizeLimits};
 pub use result::{CountsShape, OperationResult};
+pub use variable::VariableSettings;
 
 /// Time to say what a request waited for in vain.
 const MARGIN: Duration = Duration::from_millis(50);
@@ -43,6 +45,8 @@ pub struct Engine {
     pub sources: Sources,
     /// The largest chunks.
     pub size_limits: SizeLimits,
+    /// How whole variables are read.
+    pub variables: Arc<VariableSettings>,
     /// Counters for operators.
     pub metrics: Metrics,
 }
@@ -151,7 +155,7 @@ impl Engine {
             let bytes = budget.allocate(plan.max_encoded_len).map_err(CodecError::from)?;
             return Ok(Encoded { bytes, version: None, meter: None });
         }
-        let Fetched { bytes, version } = self.fetch(plan, caller, deadline, budget).await?;
+        let Fetched { bytes, version, .. } = self.fetch(plan, caller, deadline, budget).await?;
         let bytes = bytes.into_buffer(budget).map_err(CodecError::from)?;
         let meter = self.metrics.chunk(plan.chunk.location.interface(), plan.chunk.encoding.pipeline.compression());
         meter.fetched(bytes.bytes().len());

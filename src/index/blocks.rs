@@ -12,8 +12,12 @@ use std::{
 
 use super::error::IndexError;
 
-/// Bytes of a block: objects are read in blocks that begin at multiples of this, of which the last may be shorter.
-pub const BLOCK_LEN: u64 = 64 << 10;
+/// Bytes of a block: objects are read in blocks that begin at multiples of this, of which the last may be shorter. Nodes of the trees of
+/// HDF5 have two to eight KiB, and lie among the chunks.
+pub const BLOCK_LEN: u64 = 16 << 10;
+
+/// Blocks of the first read, when nothing is known but that there is an object: what many objects say of themselves is there.
+const FIRST_BLOCKS: u64 = 4;
 
 /// The most that one structure of an index may take in one piece, in bytes: they take kilobytes, where the file is sound.
 const MAX_READ: u64 = 8 << 20;
@@ -159,7 +163,7 @@ impl Blocks {
     /// # Errors
     /// Those of the parser; or if it asks for what did not come, or more than the limits allow.
     pub(super) fn step<T>(&mut self, parse: impl FnOnce(&View<'_>) -> Parsed<T>) -> Result<Step<T>, IndexError> {
-        let Some(len) = self.len else { return self.ask(BTreeSet::from([0])) };
+        let Some(len) = self.len else { return self.ask((0..FIRST_BLOCKS).collect()) };
         let view = View { blocks: self, len, missing: RefCell::default(), read: Cell::new(self.read) };
         match parse(&view) {
             Ok(found) => {
@@ -176,7 +180,7 @@ impl Blocks {
     }
 
     fn ask<T>(&mut self, missing: BTreeSet<u64>) -> Result<Step<T>, IndexError> {
-        let ranges = merged(&missing, self.len.unwrap_or(BLOCK_LEN));
+        let ranges = merged(&missing, self.len.unwrap_or(u64::MAX));
         if let (Some(first), true) = (ranges.first(), missing.is_subset(&self.asked)) {
             return Err(IndexError::Unanswered { start: first.start, end: first.end });
         }
@@ -317,20 +321,22 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_asked_for_at_once_and_neighbours_as_one() {
-        let (object, mut blocks) = (object(5, 10), Blocks::new(Limits::default()));
+        let (object, mut blocks) = (object(9, 10), Blocks::new(Limits::default()));
         let reads = |view: &View<'_>| {
-            all([(BLOCK_LEN - 1, 2), (4 * BLOCK_LEN, 3), (5 * BLOCK_LEN + 2, 8)]
+            all([(5 * BLOCK_LEN - 1, 2), (8 * BLOCK_LEN, 3), (9 * BLOCK_LEN + 2, 8)]
                 .iter()
                 .map(|&(at, len)| view.read(at, len)))
         };
         let Step::Missing(first) = blocks.step(reads).unwrap() else { panic!("nothing is there") };
-        assert_eq!(first, [0..BLOCK_LEN]);
+        assert_eq!((first.len(), &first[0]), (1, &(0..FIRST_BLOCKS * BLOCK_LEN)));
         fetch(&mut blocks, &object, &first[0]);
         let Step::Missing(ranges) = blocks.step(reads).unwrap() else { panic!("more is needed") };
-        assert_eq!(ranges, [BLOCK_LEN..2 * BLOCK_LEN, 4 * BLOCK_LEN..5 * BLOCK_LEN + 10]);
-        ranges.iter().for_each(|range| fetch(&mut blocks, &object, range));
-        assert_eq!(blocks.step(reads).unwrap(), Step::Done(vec![vec![0, 1], vec![4; 3], vec![5; 8]]));
-        assert_eq!((blocks.rounds(), blocks.held_bytes()), (2, 3 * BLOCK_LEN + 10));
+        assert_eq!(ranges, [4 * BLOCK_LEN..6 * BLOCK_LEN, 8 * BLOCK_LEN..9 * BLOCK_LEN + 10]);
+        for range in &ranges {
+            fetch(&mut blocks, &object, range);
+        }
+        assert_eq!(blocks.step(reads).unwrap(), Step::Done(vec![vec![4, 5], vec![8; 3], vec![9; 8]]));
+        assert_eq!((blocks.rounds(), blocks.held_bytes()), (2, 7 * BLOCK_LEN + 10));
     }
 
     #[test]
@@ -338,7 +344,7 @@ mod tests {
         let mut blocks = Blocks::new(small());
         assert!(matches!(blocks.step(|view| view.read(0, 1)), Ok(Step::Missing(_))));
         let again = blocks.step(|view| view.read(0, 1));
-        assert_eq!(again, Err(IndexError::Unanswered { start: 0, end: BLOCK_LEN }));
+        assert_eq!(again, Err(IndexError::Unanswered { start: 0, end: FIRST_BLOCKS * BLOCK_LEN }));
         blocks.insert(0, &object(1, 0), 10 * BLOCK_LEN).unwrap();
         assert!(matches!(blocks.step(|view| view.read(0, 5 * BLOCK_LEN)), Err(IndexError::TooLarge { .. })));
         let mut rounds = Blocks::new(Limits { bytes: 1 << 30, ..small() });

@@ -43,6 +43,22 @@ impl ChunkTable {
             }
             free = end;
         }
+        Self::sorted(chunks, grid)
+    }
+
+    /// Sorts chunks that a client lists. They may lie in several objects, and the same bytes may be several chunks.
+    ///
+    /// # Errors
+    /// If a chunk is not of the grid, or is there twice.
+    pub fn listed(chunks: Vec<StoredChunk>, grid: &Grid) -> Result<Self, IndexError> {
+        if let Some(chunk) = chunks.iter().find(|chunk| chunk.number >= grid.len()) {
+            let problem = format!("the grid has {} chunks", grid.len());
+            return Err(IndexError::malformed(name(chunk, grid), chunk.offset, problem));
+        }
+        Self::sorted(chunks, grid)
+    }
+
+    fn sorted(mut chunks: Vec<StoredChunk>, grid: &Grid) -> Result<Self, IndexError> {
         chunks.sort_unstable_by_key(|chunk| chunk.number);
         if let Some([chunk, _]) = chunks.array_windows().find(|[one, next]| one.number == next.number) {
             return Err(IndexError::malformed(name(chunk, grid), chunk.offset, "it is there twice"));
@@ -123,6 +139,18 @@ mod tests {
         assert_eq!((table.numbers(), table.offsets(), table.sizes()), (&[1, 3][..], &[10, 0][..], &[90, 10][..]));
         assert_eq!(table.find(3).map(|chunk| chunk.size), Some(10));
         assert_eq!((table.find(0), table.len(), table.is_empty()), (None, 2, false));
+    }
+
+    #[test]
+    fn listed_chunks_may_share_bytes_but_no_place_in_the_grid() {
+        let grid = Grid::new(&[4], &[1]).unwrap();
+        let listed = |numbers: [u64; 2]| {
+            let chunks = numbers.map(|number| StoredChunk { number, offset: 7, size: 3, filter_mask: 0 });
+            ChunkTable::listed(chunks.to_vec(), &grid)
+        };
+        assert_eq!(listed([3, 0]).unwrap().numbers(), [0, 3]);
+        assert!(listed([1, 1]).unwrap_err().to_string().contains("twice"));
+        assert!(listed([1, 4]).unwrap_err().to_string().contains("the grid has 4 chunks"));
     }
 
     #[test]

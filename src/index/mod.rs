@@ -6,6 +6,7 @@
 mod blocks;
 mod chunk_table;
 mod error;
+mod format;
 mod grid;
 pub mod hdf5;
 mod near;
@@ -14,6 +15,7 @@ mod variable;
 pub use blocks::{BLOCK_LEN, Blocks, Limits, Step};
 pub use chunk_table::{ChunkTable, StoredChunk};
 pub use error::IndexError;
+pub use format::Format;
 pub use grid::{Grid, Region};
 pub use variable::{Attribute, AttributeValue, Description, ElementType, Stored, Variable};
 

@@ -97,6 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "they were integers")]
     fn integers_of_a_hundred_bits_are_exact() {
         for integer in [0, 1, -1, i64::MAX.into(), (1 << 100) + 1, -(1 << 105) - 1, 3 << 90] {
             let total = FloatTotal::of_integer(integer);

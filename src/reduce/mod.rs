@@ -41,7 +41,7 @@ pub use asked::Asked;
 pub use error::ReduceError;
 pub use in_order::InOrder;
 pub use partial::Partial;
-pub use place::Place;
+pub use place::{Place, put};
 pub use question::Question;
 pub use results::{Finished, Results};
 pub use rule::ResultSpec;

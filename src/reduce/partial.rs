@@ -15,7 +15,7 @@ use super::{
     total::FloatTotal,
 };
 use crate::{
-    array::DType,
+    array::{DType, Element, Rank, dtype::with_dtype},
     resources::{Budget, Buffer, Cancellation, memory_units},
 };
 
@@ -57,7 +57,7 @@ impl Partial {
             match form {
                 Form::Integers => states.elements_mut::<i128>().fill(0),
                 Form::Floats => states.elements_mut::<FloatTotal>().fill(FloatTotal::ZERO),
-                Form::Ranks => states.elements_mut::<i64>().fill(i64::MIN),
+                Form::Ranks => states.elements_mut::<i64>().fill(lowest_rank(elements)),
             }
             Ok(Kept { accumulator, form, states })
         });
@@ -114,6 +114,12 @@ impl Partial {
 
     fn accumulators(&self) -> impl Iterator<Item = Accumulator> {
         self.kept.iter().map(|kept| kept.accumulator)
+    }
+
+    /// Gives its memory back to the budget that it is of.
+    pub fn give_back(self, budget: &mut Budget) {
+        budget.reclaim(self.counts);
+        self.kept.into_iter().for_each(|kept| budget.reclaim(kept.states));
     }
 
     /// The results, once all parts have been merged.
@@ -177,6 +183,11 @@ impl Kept {
             Sums::Floats(sums) => write(&mut self.states, first, sums),
         }
     }
+}
+
+/// The rank of elements of this dtype that no other is below: that of results of no elements.
+fn lowest_rank(elements: DType) -> i64 {
+    with_dtype!(elements, T => <<T as Element>::Rank as Rank>::LOWEST.widened())
 }
 
 impl Sink for Partial {

@@ -2,6 +2,8 @@
 
 use std::{ops::Range, sync::Arc};
 
+use super::error::ReduceError;
+
 /// Where the results of a part lie on one of the axes that were kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -89,6 +91,27 @@ pub(super) fn rows<'a>(at: &'a [Place], part: &'a [usize], all: &'a [usize]) -> 
         }
         Row { from: row * row_len..(row + 1) * row_len, first, place: at.last() }
     })
+}
+
+/// Puts the elements of a part where they lie in the whole, both in C order.
+///
+/// # Errors
+/// If they do not lie there, each at a place of its own.
+pub fn put<S: Copy>(
+    at: &[Place],
+    part: &[usize],
+    elements: &[S],
+    all: &[usize],
+    slots: &mut [S],
+) -> Result<(), ReduceError> {
+    let is_of_one_rank = at.len() == part.len() && part.len() == all.len();
+    if !is_of_one_rank || !at.iter().zip(part).zip(all).all(|((at, &len), &all)| at.fits(len, all)) {
+        return Err(ReduceError::Defect("a part does not fit the whole"));
+    }
+    if !part.contains(&0) {
+        rows(at, part, all).for_each(|row| row.merge(slots, elements, |_, element| element));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

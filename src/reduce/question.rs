@@ -32,7 +32,10 @@ impl Question {
         let packing = self.packing.filter(|_| statistic.unpacks());
         let named = self.result_dtype.filter(|_| match statistic.rule().named_dtype {
             NamedDType::Never => false,
-            NamedDType::Unpacked => packing.is_some(),
+            // Beside a sum, it is that of the sum alone.
+            NamedDType::Unpacked => {
+                packing.is_some() && !self.statistics.iter().any(|asked| asked.statistic.takes_result_dtype())
+            }
             NamedDType::Always => true,
         });
         ResultSpec { dtype: named.unwrap_or(default_dtype(packing, statistic.default_dtype(elements))), packing }

@@ -8,7 +8,7 @@ use super::{
     data::RequestData,
     elements::Elements,
     encoding::{CodecList, encoding},
-    fields::{Fields, NotAnObject},
+    fields::{BodyForm, Fields, NotAnObject},
     location::LocationData,
     problem::Problem,
     question::{Defaults, question},
@@ -28,12 +28,18 @@ pub struct Request {
     pub reply: ReplyForm,
 }
 
+/// Fields that list values, as many as a client likes.
+const LONG_FIELDS: &[&str] = &["missing"];
+
 /// Why a body is no request.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// Not JSON, or JSON but no object.
     #[error("the request body is not a JSON object")]
     NotAnObject(#[from] NotAnObject),
+    /// Not CBOR, or CBOR but no map.
+    #[error("the request body is not a CBOR map")]
+    NotAMap(NotAnObject),
     /// Every rule that it breaks.
     #[error("the request data is not valid")]
     Invalid(Vec<Problem>),
@@ -51,7 +57,7 @@ impl Request {
         operation: Operation,
         defaults: Defaults,
     ) -> Result<Self, RequestError> {
-        let mut fields = Fields::new(body)?;
+        let mut fields = Fields::new(body, BodyForm::Json, LONG_FIELDS)?;
         let location = LocationData::take(api, &mut fields)?;
         let data: RequestData = fields.take()?;
         let mut problems = fields.into_problems();

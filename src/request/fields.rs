@@ -1,7 +1,8 @@
-//! Reads a JSON object field by field, so that one field of a wrong type hides no other problem.
+//! Reads an object of JSON, or a map of CBOR, field by field, so that one field of a wrong type hides no other problem.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, slice};
 
+use minicbor_serde::Deserializer as CborDeserializer;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -9,7 +10,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::problem::Problems;
+use super::{
+    cbor,
+    problem::{Problems, THE_FIELDS},
+};
 
 /// Why a body is not even a request with faults.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +32,28 @@ const MAX_FIELDS: usize = 128;
 /// Longest text of one field, in bytes.
 const MAX_FIELD_BYTES: usize = 64 << 10;
 
-/// The field that can be of use at any length: it lists values.
-const LONG_FIELD: &str = "missing";
+/// The forms that a body can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// A JSON object.
+    Json,
+    /// A CBOR map.
+    Cbor,
+}
+
+/// A value as it was written.
+#[derive(Clone, Copy)]
+enum Raw<'a> {
+    Json(&'a str),
+    Cbor(&'a [u8]),
+}
 
 /// The fields of an object that nobody has asked for yet, and what was wrong with those that somebody did.
+#[derive(Default)]
 pub(super) struct Fields<'a> {
-    rest: Vec<(Cow<'a, str>, &'a RawValue)>,
+    rest: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// Those that can be of use at any length, as they list values.
+    long: &'static [&'static str],
     /// Fields behind those that are read.
     unread: usize,
     known: Vec<&'static str>,
@@ -41,12 +61,51 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a body.
+    /// The fields of a body, of which these may be long.
     ///
     /// # Errors
-    /// If the body is not a JSON object.
-    pub(super) fn new(body: &'a [u8]) -> Result<Self, NotAnObject> {
-        serde_json::from_slice(body).map_err(NotAnObject::custom)
+    /// If the body is not what it is said to be.
+    pub(super) fn new(body: &'a [u8], form: BodyForm, long: &'static [&'static str]) -> Result<Self, NotAnObject> {
+        let fields = match form {
+            BodyForm::Json => serde_json::from_slice(body).map_err(NotAnObject::custom)?,
+            BodyForm::Cbor => cbor::check(body).and_then(|()| Self::of_map(body)).map_err(NotAnObject)?,
+        };
+        Ok(Self { long, ..fields })
+    }
+
+    fn of_map(map: &'a [u8]) -> Result<Self, String> {
+        let mut fields = Self::default();
+        cbor::entries(map, |name, value| fields.add(name.into(), Raw::Cbor(value)))?;
+        Ok(fields)
+    }
+
+    fn add(&mut self, name: Cow<'a, str>, value: Raw<'a>) {
+        if self.rest.len() < MAX_FIELDS {
+            self.rest.push((name, value));
+        } else {
+            self.unread = self.unread.saturating_add(1);
+        }
+    }
+
+    /// The fields of a field that is an object of its own; None if it was not given, or is none, which is a problem then.
+    pub(super) fn nested(&mut self, field: &'static str, long: &'static [&'static str]) -> Option<Self> {
+        let nested = match self.take_raw(field)? {
+            Raw::Json("null") => return None,
+            Raw::Cbor(item) if cbor::is_null(item) => return None,
+            Raw::Json(text) => serde_json::from_str(text).map_err(|error| without_position(&error)),
+            Raw::Cbor(map) => Self::of_map(map),
+        };
+        nested.map(|nested| Self { long, ..nested }).map_err(|problem| self.problems.note(field, problem)).ok()
+    }
+
+    /// What was wrong so far.
+    pub(super) const fn problems(&mut self) -> &mut Problems {
+        &mut self.problems
+    }
+
+    /// Takes over what was wrong with the fields of the field `field`.
+    pub(super) fn absorb(&mut self, field: &str, nested: Self) {
+        self.problems.absorb(field, nested.into_problems());
     }
 
     /// Takes the fields of a struct, each of which is an `Option`: None if it was not given, or cannot be used, which is a
@@ -58,13 +117,13 @@ impl<'a> Fields<'a> {
         T::deserialize(self)
     }
 
-    /// The text of a field that is there once and not too long.
-    fn take_text(&mut self, field: &'static str) -> Option<&'a str> {
+    /// A field that is there once and not too long, as it was written.
+    fn take_raw(&mut self, field: &'static str) -> Option<Raw<'a>> {
         self.known.push(field);
-        let texts: Vec<_> = self.rest.extract_if(.., |(name, _)| name == field).map(|(_, value)| value.get()).collect();
-        match texts.as_slice() {
+        let values: Vec<_> = self.rest.extract_if(.., |(name, _)| name == field).map(|(_, value)| value).collect();
+        match values.as_slice() {
             [] => return None,
-            [text] if text.len() <= MAX_FIELD_BYTES || field == LONG_FIELD => return Some(text),
+            [value] if value.len() <= MAX_FIELD_BYTES || self.long.contains(&field) => return Some(*value),
             [_] => self.problems.note(field, format!("is longer than the {MAX_FIELD_BYTES} bytes that are read of it")),
             _ => self.problems.note(field, "is given more than once"),
         }
@@ -73,15 +132,31 @@ impl<'a> Fields<'a> {
 
     /// What was wrong with the fields that were taken, and every field that was not.
     pub(super) fn into_problems(self) -> Problems {
-        let Self { rest, known, mut problems, unread } = self;
+        let Self { rest, known, mut problems, unread, .. } = self;
         for (name, _) in &rest {
             problems.note(name, "unknown field");
         }
         if !rest.is_empty() {
-            problems.note("the fields", format!("are {}", known.join(", ")));
+            problems.note(THE_FIELDS, format!("are {}", known.join(", ")));
         }
         problems.count(unread);
         problems
+    }
+}
+
+impl<'a> Raw<'a> {
+    const fn len(self) -> usize {
+        match self {
+            Self::Json(text) => text.len(),
+            Self::Cbor(item) => item.len(),
+        }
+    }
+
+    fn read<T: Deserialize<'a>>(self) -> Result<T, String> {
+        match self {
+            Self::Json(text) => serde_json::from_str(text).map_err(|error| without_position(&error)),
+            Self::Cbor(item) => cbor::read(item),
+        }
     }
 }
 
@@ -97,15 +172,11 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let (mut rest, mut unread) = (Vec::new(), 0);
-                while let Some((Name(name), value)) = map.next_entry()? {
-                    if rest.len() < MAX_FIELDS {
-                        rest.push((name, value));
-                    } else {
-                        unread += 1;
-                    }
+                let mut fields = Fields::default();
+                while let Some((Name(name), value)) = map.next_entry::<_, &RawValue>()? {
+                    fields.add(name, Raw::Json(value.get()));
                 }
-                Ok(Fields { rest, unread, known: Vec::new(), problems: Problems::default() })
+                Ok(fields)
             }
         }
 
@@ -130,7 +201,7 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, NotAnObject> {
-        visitor.visit_map(Taking { fields: self, names: names.iter(), field: "", text: "null" })
+        visitor.visit_map(Taking { fields: self, names: names.iter(), field: "", value: Raw::Json("null") })
     }
 
     forward_to_deserialize_any! {
@@ -145,7 +216,7 @@ struct Taking<'f, 'de> {
     names: slice::Iter<'static, &'static str>,
     /// The field whose turn it is.
     field: &'static str,
-    text: &'de str,
+    value: Raw<'de>,
 }
 
 impl<'de> MapAccess<'de> for Taking<'_, 'de> {
@@ -153,23 +224,28 @@ impl<'de> MapAccess<'de> for Taking<'_, 'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, NotAnObject> {
         let Self { fields, names, .. } = self;
-        let Some((field, text)) = names.find_map(|name| Some((*name, fields.take_text(name)?))) else {
+        let Some((field, value)) = names.find_map(|name| Some((*name, fields.take_raw(name)?))) else {
             return Ok(None);
         };
-        (self.field, self.text) = (field, text);
+        (self.field, self.value) = (field, value);
         seed.deserialize(field.into_deserializer()).map(Some)
     }
 
     /// A value that cannot be read is a problem, and stands for none.
     fn next_value<V: Deserialize<'de>>(&mut self) -> Result<V, NotAnObject> {
-        serde_json::from_str(self.text).or_else(|error| {
-            self.fields.problems.note(self.field, without_position(&error));
+        self.value.read().or_else(|problem| {
+            self.fields.problems.note(self.field, problem);
             V::deserialize(().into_deserializer())
         })
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, NotAnObject> {
-        seed.deserialize(&mut serde_json::Deserializer::from_str(self.text)).map_err(NotAnObject::custom)
+        match self.value {
+            Raw::Json(text) => {
+                seed.deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(NotAnObject::custom)
+            }
+            Raw::Cbor(item) => seed.deserialize(&mut CborDeserializer::new(item)).map_err(NotAnObject::custom),
+        }
     }
 }
 

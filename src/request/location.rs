@@ -136,7 +136,7 @@ impl LocationData {
 }
 
 /// The location that a URL names, read as `interface_type` says.
-fn location_of(interface_type: InterfaceType, url: &str) -> Result<Location, String> {
+pub(super) fn location_of(interface_type: InterfaceType, url: &str) -> Result<Location, String> {
     match interface_type {
         InterfaceType::S3 => {
             let location = S3Location::from_url(url)?;
@@ -204,7 +204,7 @@ fn check_object(key: &str) -> Result<(), ValidationError> {
     }
 }
 
-fn check_url(url: &str) -> Result<(), ValidationError> {
+pub(super) fn check_url(url: &str) -> Result<(), ValidationError> {
     if url.len() > MAX_URL_BYTES {
         return Err(broken(format!("is longer than the {MAX_URL_BYTES} bytes that are read of a URL")));
     }

@@ -75,7 +75,7 @@ fn check_values<'a>(values: impl Iterator<Item = &'a Number>, elements: Elements
 }
 
 /// The one of two bounds that is `narrower` than the other.
-fn narrower(a: Option<Number>, b: Option<Number>, narrower: Ordering) -> Option<Number> {
+pub(super) fn narrower(a: Option<Number>, b: Option<Number>, narrower: Ordering) -> Option<Number> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if compare(a, b) == narrower { a } else { b }),
         (a, b) => a.or(b),

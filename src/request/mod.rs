@@ -6,6 +6,7 @@
 
 mod api_version;
 mod axis;
+mod cbor;
 mod checked;
 mod chunk;
 mod data;
@@ -19,12 +20,13 @@ mod question;
 pub mod schema;
 mod slice;
 mod value_schema;
+pub mod variable;
 
 pub use api_version::{ApiVersion, ReplyForm};
 pub use axis::AxisData;
 pub use checked::{Request, RequestError};
 pub use data::RequestData;
-pub use fields::NotAnObject;
+pub use fields::{BodyForm, NotAnObject};
 pub use location::{InterfaceType, LocationDataV1, LocationDataV2};
 pub use missing::MissingData;
 pub use problem::Problem;

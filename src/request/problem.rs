@@ -14,6 +14,9 @@ pub struct Problem {
 /// Longest text of one problem, in characters, whatever a client wrote.
 const MAX_PROBLEM_CHARS: usize = 400;
 
+/// Stands for the field in the problem that lists those that there are.
+pub(super) const THE_FIELDS: &str = "the fields";
+
 /// Most problems that one answer tells.
 const MAX_PROBLEMS: usize = 64;
 
@@ -65,6 +68,15 @@ impl Problems {
         self.undescribed = self.undescribed.saturating_add(undescribed);
     }
 
+    /// Takes over the problems with what stands in a field.
+    pub(super) fn absorb(&mut self, field: &str, of_parts: Self) {
+        self.count(of_parts.undescribed);
+        self.noted.extend(of_parts.noted.into_iter().map(|Problem { field: part, problem }| match part.as_str() {
+            THE_FIELDS => Problem::new(&format!("{THE_FIELDS} of {field}"), problem),
+            _ => Problem::new(&format!("{field}.{part}"), problem),
+        }));
+    }
+
     /// The value of a field, unless there is a problem with it, which is noted.
     pub(super) fn checked<T>(&mut self, field: &str, value: Result<T, impl Into<String>>) -> Result<T, Noted> {
         value.map_err(|problem| {
@@ -78,6 +90,14 @@ impl Problems {
     pub(super) fn needed<T>(&mut self, field: &str, other: &str, value: Option<T>) -> Result<T, Noted> {
         if value.is_none() && !self.concern(other) {
             self.note(field, format!("needs {other}"));
+        }
+        value.ok_or(Noted)
+    }
+
+    /// The value of a field that has to be there.
+    pub(super) fn needed_field<T>(&mut self, field: &str, value: Option<T>) -> Result<T, Noted> {
+        if value.is_none() && !self.concern(field) {
+            self.note(field, "is required");
         }
         value.ok_or(Noted)
     }

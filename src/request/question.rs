@@ -67,12 +67,17 @@ fn packing(data: &RequestData, problems: &mut Problems) -> Result<Option<Packing
     })
 }
 
-fn finite(number: f64) -> Result<f64, &'static str> {
+pub(super) fn finite(number: f64) -> Result<f64, &'static str> {
     if number.is_finite() { Ok(number) } else { Err("must be a finite number") }
 }
 
 /// Whether results can be of the dtype `result`, where elements are of `dtype`, if that is known.
-fn result_dtype(result: DType, dtype: Option<DType>, is_packed: bool, accepts: Accepts) -> Result<(), String> {
+pub(super) fn result_dtype(
+    result: DType,
+    dtype: Option<DType>,
+    is_packed: bool,
+    accepts: Accepts,
+) -> Result<(), String> {
     match dtype {
         _ if accepts.packing && is_packed => match result {
             DType::Float32 | DType::Float64 => Ok(()),

@@ -83,6 +83,29 @@ impl Budget {
         Ok(Buffer { memory, len, permit })
     }
 
+    /// A part of it, of so many units, for work of the same request that goes on beside this; None if there is not as much.
+    #[must_use]
+    pub fn split(&mut self, units: usize) -> Option<Self> {
+        let permit = self.permit.split(units)?;
+        Some(Self { permit, pool: Arc::clone(&self.pool), cancellation: self.cancellation.clone() })
+    }
+
+    /// Takes back what is left of a part.
+    pub fn merge(&mut self, part: Self) {
+        self.permit.merge(part.permit);
+    }
+
+    /// Memory units that have not been handed out.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.permit.units()
+    }
+
+    /// Has what is done with this budget end when other work does.
+    pub fn end_with(&mut self, cancellation: &Cancellation) {
+        self.cancellation = cancellation.clone();
+    }
+
     /// Gives back what exceeds `units` when a buffer that is part of them has been handed out.
     pub fn shrink_around(&mut self, buffer: &Buffer, units: usize) {
         let left = units.saturating_sub(buffer.permit.units());
@@ -198,6 +221,19 @@ mod tests {
         budget.shrink_around(&buffer, 5);
         assert_eq!(shares.free(), 5);
         assert!(budget.allocate(3 * MEMORY_UNIT).is_ok());
+    }
+
+    #[test]
+    fn parts_of_a_budget_end_with_it_and_come_back() {
+        let mut budget = budget(&Shares::new(10, 0), 10);
+        let waiting = budget.waiting();
+        let part = budget.split(4).expect("there is as much");
+        assert!(budget.split(7).is_none());
+        assert_eq!((budget.units(), part.units()), (6, 4));
+        drop(waiting);
+        assert!(part.cancellation().check().is_err());
+        budget.merge(part);
+        assert_eq!(budget.units(), 10);
     }
 
     #[test]

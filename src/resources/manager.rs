@@ -236,6 +236,23 @@ impl ResourceManager {
         Ok(Budget::new(permit, Arc::clone(&self.pool)))
     }
 
+    /// All units of memory, free or not.
+    #[must_use]
+    pub fn all_memory(&self) -> usize {
+        self.memory.shares.units()
+    }
+
+    /// Takes `units` of memory that are free, if nobody waits for any and half of all stays free: for work that goes on with
+    /// less, only slower. None if there are not as many.
+    #[must_use]
+    pub fn spare_memory(&self, units: usize) -> Option<Budget> {
+        let shares = &self.memory.shares;
+        if shares.free().checked_sub(units)? < shares.units() / 2 {
+            return None;
+        }
+        Some(Budget::new(shares.try_acquire(units)?, Arc::clone(&self.pool)))
+    }
+
     /// Waits until an answer of `units` of memory may be made. Long ones share half of the memory, so that clients which
     /// do not read theirs leave the other half to those that ask for reductions. To be taken before the memory itself:
     /// who has that must not wait for clients.
@@ -375,6 +392,20 @@ mod tests {
         drop(held);
         assert!(first.await.is_ok());
         assert_eq!(manager.memory.shares.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn spare_memory_is_what_nobody_waits_for_and_no_more_than_half() {
+        let manager = manager(10, 10);
+        let spare = manager.spare_memory(5).expect("half of it");
+        assert!(manager.spare_memory(1).is_none(), "the other half is for those who must have it");
+        let held = manager.memory(CLIENT, 5).await.expect("it was left free");
+        let mut waits = Box::pin(manager.memory(CLIENT, 2));
+        assert!(poll_once(&mut waits).await.is_none());
+        drop(held);
+        assert!(waits.await.is_ok());
+        drop(spare);
+        assert!(manager.spare_memory(0).is_some());
     }
 
     #[tokio::test]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::error::{SourceError, SourceErrorKind};
 
-/// Bytes of an object, at least one of them; only [`From(0)`](Self::From) and [`Last`](Self::Last) find none in an empty one.
+/// Bytes of an object, at least one of them; only [`UpTo`](Self::UpTo) and [`From`](Self::From) from the first byte on, and
+/// [`Last`](Self::Last), find none in an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Range {
     /// Exactly these.
@@ -12,6 +13,13 @@ pub enum Range {
         /// First byte.
         offset: u64,
         /// Number of bytes.
+        size: u64,
+    },
+    /// These, or as many of them as there are before the end of the object.
+    UpTo {
+        /// First byte.
+        offset: u64,
+        /// Most bytes.
         size: u64,
     },
     /// All from this one on.
@@ -35,7 +43,7 @@ impl Range {
     pub const fn size(&self) -> Option<u64> {
         match *self {
             Self::Bounded { size, .. } => Some(size),
-            Self::From(_) | Self::Last(_) => None,
+            Self::UpTo { .. } | Self::From(_) | Self::Last(_) => None,
         }
     }
 
@@ -46,7 +54,7 @@ impl Range {
             Self::From(0) => None,
             Self::From(offset) => Some(format!("bytes={offset}-")),
             Self::Last(size) => Some(format!("bytes=-{size}")),
-            Self::Bounded { offset, size } => {
+            Self::Bounded { offset, size } | Self::UpTo { offset, size } => {
                 Some(format!("bytes={offset}-{}", offset.saturating_add(size).saturating_sub(1)))
             }
         }
@@ -62,8 +70,11 @@ impl Range {
                 Ok((offset, size))
             }
             Self::From(offset) if offset == 0 || offset < object_len => Ok((offset, object_len - offset)),
+            Self::UpTo { offset, size } if offset == 0 || offset < object_len => {
+                Ok((offset, size.min(object_len - offset)))
+            }
             Self::Last(size) => Ok((object_len.saturating_sub(size), size.min(object_len))),
-            Self::Bounded { .. } | Self::From(_) => Err(self.outside(Some(object_len))),
+            Self::Bounded { .. } | Self::UpTo { .. } | Self::From(_) => Err(self.outside(Some(object_len))),
         }
     }
 
@@ -79,6 +90,7 @@ impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bounded { offset, size } => write!(f, "the range of {size} bytes at offset {offset}"),
+            Self::UpTo { offset, size } => write!(f, "the range of up to {size} bytes at offset {offset}"),
             Self::From(offset) => write!(f, "the range from offset {offset} on"),
             Self::Last(size) => write!(f, "the range of the last {size} bytes"),
         }
@@ -113,7 +125,16 @@ mod tests {
         }
         let told = "the range of 4 bytes at offset 2 is outside the object, which has 5 bytes";
         assert_eq!(within(Range::new(2, Some(4)), 5), Err(told.to_owned()));
-        for range in [Range::new(5, None), Range::new(u64::MAX, None), Range::new(u64::MAX, Some(u64::MAX))] {
+        for (size, expected) in [(1, (2, 1)), (3, (2, 3)), (4, (2, 3)), (u64::MAX, (2, 3))] {
+            assert_eq!(within(Range::UpTo { offset: 2, size }, 5), Ok(expected));
+        }
+        assert_eq!(within(Range::UpTo { offset: 0, size: 9 }, 0), Ok((0, 0)));
+        for range in [
+            Range::UpTo { offset: 5, size: 1 },
+            Range::new(5, None),
+            Range::new(u64::MAX, None),
+            Range::new(u64::MAX, Some(u64::MAX)),
+        ] {
             assert!(within(range, 5).is_err(), "{range}");
         }
     }

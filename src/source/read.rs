@@ -51,6 +51,8 @@ pub struct Fetched {
     pub bytes: SharedBytes,
     /// The version that they are of, if the store says anything about it.
     pub version: Option<Version>,
+    /// Length of the object in bytes, if the store says it.
+    pub object_len: Option<u64>,
 }
 
 /// Anything that bytes can be read from, by range. What is done around reading, such as trying again, is a source around a

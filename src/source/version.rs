@@ -67,14 +67,19 @@ impl Version {
         Self { tag, strength: Strength::Strong }
     }
 
+    /// Whether bytes of the other version are those of this one. Proxies that compress make strong tags weak.
+    #[must_use]
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.tag == other.tag
+    }
+
     /// Checks that bytes are of this version.
     ///
     /// # Errors
     /// If they are of another one, or it is not known of which.
     pub(super) fn check(&self, there: Option<&Self>) -> Result<(), SourceError> {
         match there {
-            // Proxies that compress make strong tags weak.
-            Some(there) if there.tag == self.tag => Ok(()),
+            Some(there) if self.is_of(there) => Ok(()),
             Some(there) => Err(self.differs(Some(there))),
             None => Err(SourceError::new(
                 SourceErrorKind::OtherVersion,

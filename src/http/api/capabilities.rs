@@ -4,10 +4,12 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     array::DType,
     codec::{codec_filters, codec_ids},
+    index::Format,
     operation::Operation,
+    reduce::Statistic,
     telemetry::{BUILD, Build},
 };
 
@@ -21,7 +23,18 @@ pub(super) struct Capabilities {
     codecs: Vec<&'static str>,
     hdf5_filters: Vec<u32>,
     interfaces: Vec<&'static str>,
+    variables: Variables,
     limits: Limits,
+}
+
+/// What can be asked of whole variables.
+#[derive(Debug, Serialize)]
+struct Variables {
+    dialects: [&'static str; 1],
+    formats: Vec<&'static str>,
+    statistics: Vec<&'static str>,
+    /// In bytes, named as the setting is.
+    max_variable_body_size: usize,
 }
 
 /// In bytes, named as the settings are.
@@ -49,6 +62,7 @@ pub(super) async fn capabilities(State(app): State<Shared>) -> Json<Capabilities
         codecs: codec_ids().collect(),
         hdf5_filters: codec_filters().collect(),
         interfaces: ["s3", "http", "https"].into_iter().chain(file).collect(),
+        variables: variables(&app),
         limits: Limits {
             max_body_size: app.max_body_size,
             max_chunk_size: app.engine.size_limits.chunk,
@@ -56,4 +70,13 @@ pub(super) async fn capabilities(State(app): State<Shared>) -> Json<Capabilities
             max_result_size: app.engine.size_limits.result,
         },
     })
+}
+
+fn variables(app: &App) -> Variables {
+    Variables {
+        dialects: ["v1"],
+        formats: Format::ALL.iter().map(|format| format.name()).collect(),
+        statistics: Statistic::ALL.iter().map(|statistic| statistic.name()).collect(),
+        max_variable_body_size: app.max_variable_body_size,
+    }
 }

@@ -20,6 +20,7 @@ use crate::{
     credentials::{Authorization, BearerToken, Caller, Credentials, Payer},
     error::ActiveStorageError,
     http::server::marks::Peer,
+    request::BodyForm,
     resources::{BodyPermit, ClientId},
 };
 
@@ -33,33 +34,68 @@ pub(super) const REQUEST_PAYER: &str = "x-amz-request-payer";
 /// tokens have some 8 KiB.
 const MAX_CREDENTIALS: usize = 16 << 10;
 
-/// The bytes of a body that says that it is JSON.
-pub(super) struct JsonBody {
+/// The bytes of a body.
+pub(super) struct RequestBody {
     pub(super) bytes: Bytes,
     /// To be kept as long as what the body says is not counted elsewhere.
     pub(super) permit: Option<BodyPermit>,
 }
 
-impl JsonBody {
-    /// Reads it, once there is room for as long as it says that it is, or as long as it may be.
+/// How long the bodies of a route may be.
+#[derive(Clone, Copy)]
+pub(super) struct BodyLimit {
+    /// In bytes.
+    pub(super) len: usize,
+    /// The setting that says so.
+    pub(super) setting: &'static str,
+    /// Times the usual memory that what a body says may take.
+    pub(super) growth: usize,
+}
+
+impl RequestBody {
+    /// Reads a body that says that it is JSON, once there is room for as long as it says that it is, or as long as it may be.
     ///
     /// # Errors
     /// If it is something else, too long, comes too slowly, or there is no room.
-    pub(super) async fn read(request: Request, app: &Shared, client: ClientId) -> Result<Self, ActiveStorageError> {
-        if !is_json(request.headers()) {
+    pub(super) async fn json(request: Request, app: &Shared, client: ClientId) -> Result<Self, ActiveStorageError> {
+        if body_form(request.headers()) != Some(BodyForm::Json) {
             return Err(ActiveStorageError::UnsupportedMediaType);
         }
+        let limit = BodyLimit { len: app.max_body_size, setting: "--max-body-size", growth: 1 };
+        Self::read(request, app, client, limit).await
+    }
+
+    /// Reads a body that says that it is JSON or CBOR.
+    ///
+    /// # Errors
+    /// If it is something else, too long, comes too slowly, or there is no room.
+    pub(super) async fn of_either_form(
+        request: Request,
+        app: &Shared,
+        client: ClientId,
+        limit: BodyLimit,
+    ) -> Result<(BodyForm, Self), ActiveStorageError> {
+        let form = body_form(request.headers()).ok_or(ActiveStorageError::UnsupportedBody)?;
+        Self::read(request, app, client, limit).await.map(|body| (form, body))
+    }
+
+    async fn read(
+        request: Request,
+        app: &Shared,
+        client: ClientId,
+        limit: BodyLimit,
+    ) -> Result<Self, ActiveStorageError> {
         if is_encoded(request.headers()) {
             return Err(ActiveStorageError::ContentEncoding);
         }
         let too_large = || ActiveStorageError::TooLarge {
             what: "the request body".to_owned(),
-            limit: app.max_body_size,
-            setting: "--max-body-size",
+            limit: limit.len,
+            setting: limit.setting,
         };
         let declared = request.body().size_hint().exact().map(|len| usize::try_from(len).unwrap_or(usize::MAX));
-        let len = declared.unwrap_or(app.max_body_size);
-        if len > app.max_body_size {
+        let len = declared.unwrap_or(limit.len);
+        if len > limit.len {
             return Err(too_large());
         }
         let permit = app.engine.resources.body(client, len).await?;
@@ -76,15 +112,20 @@ impl JsonBody {
         if declared.is_some_and(|declared| declared != bytes.len()) {
             return Err(ActiveStorageError::UnreadableBody("it ends before the length that it says it has".to_owned()));
         }
-        let permit = app.engine.resources.parsed(client, permit, bytes.len()).await?;
+        let permit = app.engine.resources.parsed(client, permit, bytes.len().saturating_mul(limit.growth)).await?;
         Ok(Self { bytes, permit })
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(content_type) = headers.typed_get::<ContentType>() else { return false };
-    let mime = headers::Mime::from(content_type);
-    mime.type_() == "application" && (mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json"))
+/// The form that a body says it has, if it can be read.
+fn body_form(headers: &HeaderMap) -> Option<BodyForm> {
+    let mime = headers::Mime::from(headers.typed_get::<ContentType>()?);
+    let is = |form: &str| mime.subtype() == form || mime.suffix().is_some_and(|suffix| suffix == form);
+    match mime.type_() == "application" {
+        true if is("json") => Some(BodyForm::Json),
+        true if is("cbor") => Some(BodyForm::Cbor),
+        _ => None,
+    }
 }
 
 /// Whether a body is compressed, or more than that.

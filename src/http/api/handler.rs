@@ -18,7 +18,7 @@ use crate::{
     telemetry::Metrics,
 };
 
-use super::extract::{FromCaller, JsonBody};
+use super::extract::{FromCaller, RequestBody};
 
 /// Answers one request for an operation in one version of the API.
 pub(super) async fn operation_handler(
@@ -29,7 +29,7 @@ pub(super) async fn operation_handler(
     request: HttpRequest,
 ) -> Result<Response, ActiveStorageError> {
     let _in_flight = app.engine.metrics.in_flight();
-    let JsonBody { bytes, permit } = JsonBody::read(request, &app, caller.client).await?;
+    let RequestBody { bytes, permit } = RequestBody::json(request, &app, caller.client).await?;
     let deadline = Instant::now() + app.request_timeout;
     let answer = async {
         let request = parse(&app, operation, api, bytes, caller.client).await?;
@@ -46,7 +46,7 @@ pub(super) async fn operation_handler(
 }
 
 /// A longer body, in bytes, takes so long to be read that others would notice.
-const SHORT_TEXT: usize = 16 << 10;
+pub(super) const SHORT_TEXT: usize = 16 << 10;
 
 /// What a body asks for.
 async fn parse(

@@ -11,6 +11,7 @@ mod openapi;
 mod reply;
 mod tokens;
 mod trace;
+mod variables;
 
 use std::sync::Arc;
 
@@ -28,8 +29,10 @@ use openapi::Described;
 
 /// All routes, but for metrics if those are served elsewhere.
 pub fn router(app: Arc<App>) -> Router {
-    let (described, operations): (Vec<_>, Vec<_>) =
+    let (mut described, mut operations): (Vec<_>, Vec<_>) =
         Operation::ALL.iter().flat_map(|&operation| routes(operation)).unzip();
+    operations.push(variables::router(&app));
+    described.extend(variables::openapi::described());
     let tokens = middleware::from_fn_with_state(Arc::clone(&app), tokens::check);
     let trace = middleware::from_fn_with_state(Arc::clone(&app), trace::trace);
     let routes = operations
@@ -37,7 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fold(Router::new(), Router::merge)
         .route_layer(tokens)
         .route_layer(trace)
-        .merge(openapi::router(&described))
+        .merge(openapi::router(described, variables::openapi::schemas()))
         .merge(pages());
     let routes = if app.metrics_are_elsewhere { routes } else { routes.merge(metrics()) };
     let origins = app.origins.clone();
@@ -87,6 +90,6 @@ fn routes(operation: Operation) -> [(Described, Router<Arc<App>>); 2] {
         let path = format!("{prefix}/{}", operation.name());
         let handler = post(move |app, caller, body| handler::operation_handler(operation, api, app, caller, body));
         let router = Router::new().route(&format!("{path}/"), handler.clone()).route(&path, handler);
-        (Described { api, path, operation }, router)
+        (Described::operation(api, path, operation), router)
     })
 }

@@ -42,16 +42,53 @@ const NOTHING_FROM_ELSEWHERE: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// What is described of one operation in one version of the API.
+/// What is described of one route that takes a body.
 pub(super) struct Described {
-    pub(super) api: ApiVersion,
     pub(super) path: String,
-    pub(super) operation: Operation,
+    /// The heading that it stands under.
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    /// Name of the schema of its body.
+    pub(super) body: &'static str,
+    /// Content types of its body, the first with an example.
+    pub(super) forms: &'static [&'static str],
+    pub(super) example: Value,
+    /// The answer with the status 200.
+    pub(super) result: ResponseBuilder,
+    /// Statuses beside those that all routes have, and what they mean.
+    pub(super) errors: &'static [(&'static str, &'static str)],
 }
 
+impl Described {
+    /// One operation in one version of the API.
+    pub(super) fn operation(api: ApiVersion, path: String, operation: Operation) -> Self {
+        let (tag, body, result) = match api {
+            ApiVersion::V1 => ("v1", "RequestV1", response_v1()),
+            ApiVersion::V2 => {
+                ("v2", "RequestV2", ResponseBuilder::new().content("application/cbor", content("Result")))
+            }
+        };
+        let result = result.header(VERSION.as_str(), version());
+        let forms = &["application/json"];
+        Self {
+            path,
+            tag,
+            summary: operation.summary(),
+            body,
+            forms,
+            example: example(api, operation),
+            result,
+            errors: &[],
+        }
+    }
+}
+
+/// Schemas by name.
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
+
 /// The routes of the description and of the page.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(operations: &[Described]) -> Router<S> {
-    let description = description(operations);
+pub(super) fn router<S: Clone + Send + Sync + 'static>(described: Vec<Described>, schemas: Schemas) -> Router<S> {
+    let description = description(described, schemas);
     let config = Config::new([DESCRIPTION]).validator_url("none").try_it_out_enabled(true);
     let page: Router<S> = SwaggerUi::new("/docs").config(config).into();
     let page = page.layer(middleware::from_fn(restricted));
@@ -68,9 +105,9 @@ async fn restricted(request: Request, next: Next) -> Response {
 }
 
 /// The whole description.
-fn description(operations: &[Described]) -> OpenApi {
-    let paths = operations.iter().fold(PathsBuilder::new(), |paths, described| {
-        paths.path(&described.path, PathItem::new(HttpMethod::Post, operation(described)))
+fn description(described: Vec<Described>, schemas: Schemas) -> OpenApi {
+    let paths = described.into_iter().fold(PathsBuilder::new(), |paths, described| {
+        paths.path(described.path.clone(), PathItem::new(HttpMethod::Post, operation(described)))
     });
     let paths = [
         ("/metrics", page("Metrics for Prometheus")),
@@ -87,10 +124,10 @@ fn description(operations: &[Described]) -> OpenApi {
         .description(Some(env!("CARGO_PKG_DESCRIPTION")))
         .build();
     info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components())).build()
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components(schemas))).build()
 }
 
-fn components() -> Components {
+fn components(schemas: Schemas) -> Components {
     let basic = HttpBuilder::new()
         .scheme(HttpAuthScheme::Basic)
         .description(Some("Access key and secret key of the store, or user name and password of the web server"))
@@ -101,6 +138,7 @@ fn components() -> Components {
         .build();
     ComponentsBuilder::new()
         .schemas_from_iter(request::schema::parts())
+        .schemas_from_iter(schemas)
         .schema("RequestV1", request::schema::request_v1())
         .schema("RequestV2", request::schema::request_v2())
         .schema("Result", result_v2())
@@ -110,12 +148,12 @@ fn components() -> Components {
         .build()
 }
 
-fn operation(described: &Described) -> path::Operation {
-    let (tag, body, result) = match described.api {
-        ApiVersion::V1 => ("v1", "RequestV1", response_v1()),
-        ApiVersion::V2 => ("v2", "RequestV2", ResponseBuilder::new().content("application/cbor", content("Result"))),
-    };
-    let body = ContentBuilder::new().schema(Some(named(body))).example(Some(example(described))).build();
+fn operation(described: Described) -> path::Operation {
+    let Described { path, tag, summary, body, forms, example, result, errors } = described;
+    let mut example = Some(example);
+    let body = forms.iter().fold(RequestBodyBuilder::new(), |bodies, form| {
+        bodies.content(*form, ContentBuilder::new().schema(Some(named(body))).example(example.take()).build())
+    });
     let parameter = |name: &str, description: &str| {
         ParameterBuilder::new()
             .name(name)
@@ -127,19 +165,18 @@ fn operation(described: &Described) -> path::Operation {
     };
     let operation = OperationBuilder::new()
         .tag(tag)
-        .operation_id(Some(described.path.trim_start_matches('/').replace('/', "_")))
-        .summary(Some(described.operation.summary()))
+        .operation_id(Some(path.trim_start_matches('/').replace('/', "_")))
+        .summary(Some(summary))
         .parameter(parameter(SESSION_TOKEN, "Session token of temporary S3 credentials"))
         .parameter(parameter(REQUEST_PAYER, "requester, if the client pays for what is read from the bucket"))
-        .request_body(Some(
-            RequestBodyBuilder::new().content("application/json", body).required(Some(Required::True)).build(),
-        ))
+        .request_body(Some(body.required(Some(Required::True)).build()))
         .security(SecurityRequirement::default())
         .security(SecurityRequirement::new("store", [""; 0]))
         .security(SecurityRequirement::new("web_server", [""; 0]))
-        .response("200", result.header(VERSION.as_str(), version()).description("The result"));
+        .response("200", result.description("The result"));
     ERRORS
         .iter()
+        .chain(errors)
         .fold(operation, |operation, (status, meaning)| {
             let error = ResponseBuilder::new().description(*meaning).content("application/json", content("Error"));
             operation.response(*status, error)
@@ -162,8 +199,8 @@ const ERRORS: &[(&str, &str)] = &[
 ];
 
 /// A request for a chunk of the file that the quickstart serves.
-fn example(described: &Described) -> Value {
-    let mut example = match described.api {
+fn example(api: ApiVersion, operation: Operation) -> Value {
+    let mut example = match api {
         ApiVersion::V1 => json!({"source": "http://127.0.0.1:9000", "bucket": "public", "object": "temperature.nc"}),
         ApiVersion::V2 => json!({"interface_type": "s3", "url": "http://127.0.0.1:9000/public/temperature.nc"}),
     };
@@ -172,7 +209,7 @@ fn example(described: &Described) -> Value {
         "compression": {"id": "zlib"}, "filters": [{"id": "shuffle", "element_size": 4}],
         "missing": {"missing_value": 1e20},
     });
-    let part = if described.operation.accepts().axis {
+    let part = if operation.accepts().axis {
         json!({"axis": [1, 2]})
     } else {
         json!({"selection": [[0, 2, 1], [5, 8, 1], [3, 13, 3]]})
@@ -189,7 +226,7 @@ fn named(schema: &str) -> RefOr<Schema> {
     Ref::from_schema_name(schema).into()
 }
 
-fn content(schema: &str) -> Content {
+pub(super) fn content(schema: &str) -> Content {
     Content::new(Some(named(schema)))
 }
 
@@ -202,7 +239,7 @@ fn text() -> RefOr<Schema> {
 }
 
 /// The header that both versions of the API have.
-fn version() -> Header {
+pub(super) fn version() -> Header {
     header(text(), "Version of the object that was read, where its store names one")
 }
 

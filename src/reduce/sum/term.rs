@@ -49,7 +49,7 @@ elements! { f32 f64 }
 /// The square of an element.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(transparent)]
-pub(super) struct Square<T: Pod>(pub(super) T);
+pub(super) struct Square<T>(pub(super) T);
 
 impl Term for Square<f32> {
     const NOTHING: Self = Self(<f32 as Element>::NOTHING);

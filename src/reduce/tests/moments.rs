@@ -1,4 +1,10 @@
 //! Means, sums of squares, variances and deviations where they are hard to compute.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::items_after_statements,
+    reason = "small numbers, and what one test needs"
+)]
 
 use super::*;
 

@@ -73,7 +73,7 @@ impl Source for FileSource {
             None => Ok(()),
         });
         match outcome {
-            Ok(()) => Ok(Fetched { bytes: buffer.into(), version: Some(version) }),
+            Ok(()) => Ok(Fetched { bytes: buffer.into(), version: Some(version), object_len: Some(metadata.len()) }),
             Err(error) => {
                 budget.reclaim(buffer);
                 Err(error)

@@ -31,13 +31,14 @@ pub(crate) async fn fetched<L>(
     let (head, body) = answer.into_parts();
     let content_length = text(&head.headers, &header::CONTENT_LENGTH).and_then(|len| len.parse().ok());
     let content_range = content_range(&head.headers);
-    let version = Version::of_answer(&head.headers, content_range.map_or(content_length, object_len));
+    let object_len = content_range.map_or(content_length, object_len);
+    let version = Version::of_answer(&head.headers, object_len);
     if let Some(expected) = read.version {
         expected.check(version.as_ref())?;
     }
     let part = Part::of(read.range, content_range, content_length)?;
     let bytes = Body { body, read_timeout }.read(read.range, part, read.max_len, budget).await?;
-    Ok(Fetched { bytes: bytes.into(), version })
+    Ok(Fetched { bytes: bytes.into(), version, object_len })
 }
 
 /// What an answer with the status 412 means: the object is of another version than was asked for, if one was.

@@ -42,6 +42,7 @@ where
         let room = buffer.bytes_mut();
         let filled = match part {
             Part::Exactly { skip, .. } => self.fill_all(room, range, skip).await,
+            Part::UpTo { skip, .. } => self.fill_what_there_is(room, range, skip).await,
             Part::Rest { skip } => self.fill_to_the_end(room, range, skip).await,
             Part::Tail(len) => self.fill_with_the_last(room, len).await,
         };
@@ -59,7 +60,29 @@ where
 
     /// Fills the room with what follows the first `skip` bytes.
     async fn fill_all(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
-        let (mut skip, len) = (skip, room.len());
+        let len = room.len();
+        match self.fill(room, skip).await? {
+            (_, skip) if skip > 0 => Err(range.outside(None)),
+            (filled, _) if filled < len => Err(SourceError::new(
+                SourceErrorKind::Unavailable,
+                format!("the store's answer ended after {filled} of {len} bytes"),
+            )),
+            (filled, _) => Ok(filled),
+        }
+    }
+
+    /// Fills the room with what follows the first `skip` bytes, as far as it goes; how many bytes those are.
+    async fn fill_what_there_is(&mut self, room: &mut [u8], range: Range, skip: u64) -> Result<usize, SourceError> {
+        match self.fill(room, skip).await?.0 {
+            0 if skip > 0 => Err(range.outside(None)),
+            filled => Ok(filled),
+        }
+    }
+
+    /// Writes what follows the first `skip` bytes into the room until that is full or there is no more: how many bytes were
+    /// written, and how many were still to be skipped at the end.
+    async fn fill(&mut self, room: &mut [u8], mut skip: u64) -> Result<(usize, u64), SourceError> {
+        let len = room.len();
         let mut free = room;
         while !free.is_empty() {
             let Some(piece) = self.next_behind(&mut skip).await? else { break };
@@ -68,14 +91,7 @@ where
             now.copy_from_slice(piece.split_at(taken).0);
             free = later;
         }
-        match len - free.len() {
-            _ if skip > 0 => Err(range.outside(None)),
-            filled if filled < len => Err(SourceError::new(
-                SourceErrorKind::Unavailable,
-                format!("the store's answer ended after {filled} of {len} bytes"),
-            )),
-            filled => Ok(filled),
-        }
+        Ok((len - free.len(), skip))
     }
 
     /// Writes all that follows the first `skip` bytes into the room; how many bytes those are.

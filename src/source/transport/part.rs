@@ -16,6 +16,13 @@ pub enum Part {
         /// Their number.
         len: u64,
     },
+    /// So many bytes, or those up to the end, wherever that is.
+    UpTo {
+        /// Bytes before them.
+        skip: u64,
+        /// Most bytes.
+        len: u64,
+    },
     /// All bytes up to the end, wherever that is.
     Rest {
         /// Bytes before them.
@@ -40,6 +47,7 @@ impl Part {
             }
             (None, None) => Ok(match range {
                 Range::Bounded { offset, size } => Self::Exactly { skip: offset, len: size },
+                Range::UpTo { offset, size } => Self::UpTo { skip: offset, len: size },
                 Range::From(offset) => Self::Rest { skip: offset },
                 Range::Last(size) => Self::Tail(size),
             }),
@@ -56,13 +64,14 @@ impl Part {
             let object_len = object_len(header).filter(|_| content_length == Some(0));
             return match (object_len.map(|len| range.within(len)), range) {
                 (Some(Err(outside)), _) => Err(outside),
-                (Some(Ok((_, 0))), Range::Last(_)) => Ok(Self::Exactly { skip: 0, len: 0 }),
+                (Some(Ok((_, 0))), Range::UpTo { .. } | Range::Last(_)) => Ok(Self::Exactly { skip: 0, len: 0 }),
                 _ => Err(nonsense()),
             };
         };
         let has_end = object_len == Some(end);
         let (offset, len) = match range {
-            Range::Bounded { offset, size } => (offset, size),
+            Range::UpTo { offset, size } if has_end && offset < end => (offset, size.min(end - offset)),
+            Range::Bounded { offset, size } | Range::UpTo { offset, size } => (offset, size),
             Range::From(offset) if has_end && offset < end => (offset, end - offset),
             Range::Last(size) if has_end => (end.saturating_sub(size), size.min(end)),
             Range::From(_) | Range::Last(_) => return Err(nonsense()),
@@ -84,7 +93,7 @@ impl Part {
     /// If there are more than `max_len`.
     pub fn buffer_len(&self, max_len: usize) -> Result<usize, SourceError> {
         match *self {
-            Self::Exactly { len, .. } => room_for(len, max_len),
+            Self::Exactly { len, .. } | Self::UpTo { len, .. } => room_for(len, max_len),
             Self::Rest { .. } => Ok(max_len),
             Self::Tail(len) => Ok(usize::try_from(len).unwrap_or(usize::MAX).min(max_len)),
         }
@@ -222,6 +231,7 @@ mod tests {
         prop_oneof![
             (0..30_u64, 1..30_u64).prop_map(|(offset, size)| Range::Bounded { offset, size }),
             (0..30_u64).prop_map(Range::From),
+            (0..30_u64, 1..30_u64).prop_map(|(offset, size)| Range::UpTo { offset, size }),
             (1..30_u64).prop_map(Range::Last),
         ]
     }
@@ -240,7 +250,8 @@ mod tests {
             let total = if is_whole_length_known { object_len.to_string() } else { "*".to_owned() };
             let found = Part::of(range, Some(&format!("bytes {first}-{last}/{total}")), Some(last - first + 1));
             let is_there = range.within(object_len).ok().filter(|&(offset, len)| {
-                let is_certain = is_whole_length_known || range.size().is_some();
+                let has_all = matches!(range, Range::UpTo { size, .. } if size == len);
+                let is_certain = is_whole_length_known || range.size().is_some() || has_all;
                 is_certain && first <= offset && offset + len <= last + 1
             });
             let expected = is_there.map(|(offset, len)| Part::Exactly { skip: offset - first, len });

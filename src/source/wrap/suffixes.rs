@@ -1,4 +1,4 @@
-//! A source that knows the last bytes of any object, however short.
+//! A source that knows the first and the last bytes of any object, however short.
 
 use crate::{
     resources::Budget,
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Reads the last bytes of objects that may have fewer. Some servers answer 416 to that, and all may where an object is empty:
+/// Reads the first or the last bytes of objects that may have fewer. Some servers answer 416 to that, and all may where an object is empty:
 /// HTTP has no words for a part of nothing (RFC 9110, section 14.4). Then the whole object is read, if it is that short.
 #[derive(Clone, Debug)]
 pub struct Suffixes<S> {
@@ -22,7 +22,11 @@ impl<S: Source> Source for Suffixes<S> {
 
     async fn fetch(&self, read: &Read<'_, S::Location>, budget: &mut Budget) -> Result<Fetched, SourceError> {
         let (size, outside) = match (read.range, self.source.fetch(read, budget).await) {
-            (Range::Last(size), Err(error)) if error.kind == SourceErrorKind::OutsideObject => (size, error),
+            (Range::UpTo { offset: 0, size } | Range::Last(size), Err(error))
+                if error.kind == SourceErrorKind::OutsideObject =>
+            {
+                (size, error)
+            }
             (_, outcome) => return outcome,
         };
         let max_len = usize::try_from(size).unwrap_or(usize::MAX).min(read.max_len);

@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 
 use crate::{
     codec::CodecError,
-    engine::OperationError,
+    engine::{OperationError, variable::VariableError},
     error::ActiveStorageError,
+    index::IndexError,
     resources::{AdmissionError, BufferError, CpuError},
     source::SourceErrorKind,
 };
@@ -44,14 +45,21 @@ pub(in crate::http) struct Failure {
     pub(in crate::http) caused_by: Vec<String>,
 }
 
+impl Failure {
+    /// What is told of an error.
+    pub(super) fn of(error: &ActiveStorageError) -> Self {
+        let message = error.to_string();
+        let mut caused_by = error.causes();
+        caused_by.retain(|cause| *cause != message);
+        Self { message, caused_by }
+    }
+}
+
 impl IntoResponse for ActiveStorageError {
     fn into_response(self) -> Response {
         let status = status(&self);
         let retry_after = retry_after(&self);
-        let message = self.to_string();
-        let mut caused_by = self.causes();
-        caused_by.retain(|cause| *cause != message);
-        let mut response = error_response(status, Failure { message, caused_by });
+        let mut response = error_response(status, Failure::of(&self));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after);
         }
@@ -63,6 +71,7 @@ impl IntoResponse for ActiveStorageError {
 fn retry_after(error: &ActiveStorageError) -> HeaderValue {
     let wait = match error {
         ActiveStorageError::Source(error) => error.retry_after,
+        ActiveStorageError::Chunk { error, .. } => return retry_after(error),
         _ => None,
     };
     wait.map_or(RETRY_AFTER, |wait| wait.as_millis().div_ceil(1000).max(1).to_string().parse().unwrap_or(RETRY_AFTER))
@@ -84,31 +93,40 @@ fn error_response(status: StatusCode, failure: Failure) -> Response {
 }
 
 /// The status of every error there is.
-fn status(error: &ActiveStorageError) -> StatusCode {
+pub(super) fn status(error: &ActiveStorageError) -> StatusCode {
     use ActiveStorageError as E;
     match error {
-        E::NotFound => StatusCode::NOT_FOUND,
+        E::NotFound | E::Index(IndexError::NoSuchVariable { .. }) => StatusCode::NOT_FOUND,
         E::Token => StatusCode::UNAUTHORIZED,
         E::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        E::UnsupportedMediaType | E::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        E::UnsupportedMediaType | E::UnsupportedBody | E::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        E::TooLarge { .. }
+        | E::TooManyNumbers { .. }
+        | E::TooMuch { .. }
+        | E::Index(IndexError::TooLarge { .. })
+        | E::Codec(CodecError::AboveLimit { .. })
+        | E::Operation(OperationError::TooManyElements(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+        E::Changed { .. } => StatusCode::CONFLICT,
+        E::Chunk { error, .. } => status(error),
+        E::Variable(error) => variable_status(error),
+        E::Index(IndexError::Unanswered { .. }) => StatusCode::BAD_GATEWAY,
         E::Policy(_) => StatusCode::FORBIDDEN,
         E::Admission(error) | E::Cpu(CpuError::NotAdmitted(error)) => admission_status(error),
         E::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         // Nobody reads the answer of cancelled work.
-        E::DeadlineExceeded(_) | E::Codec(CodecError::Cancelled(_)) | E::Operation(OperationError::Cancelled(_)) => {
-            StatusCode::GATEWAY_TIMEOUT
-        }
+        E::DeadlineExceeded(_)
+        | E::VariableDeadlineExceeded(_)
+        | E::Stalled(_)
+        | E::Codec(CodecError::Cancelled(_))
+        | E::Operation(OperationError::Cancelled(_)) => StatusCode::GATEWAY_TIMEOUT,
         E::Source(error) => source_status(error.kind),
-        E::Codec(CodecError::AboveLimit { .. }) | E::Operation(OperationError::TooManyElements(_)) => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
         E::Host
         | E::UnreadableBody(_)
         | E::Authorization
         | E::SessionToken
         | E::RequestPayer
         | E::Request(_)
+        | E::Index(IndexError::NotThisFormat { .. } | IndexError::Unsupported { .. } | IndexError::Malformed { .. })
         | E::Codec(
             CodecError::Corrupt { .. }
             | CodecError::TooLong { .. }
@@ -120,6 +138,14 @@ fn status(error: &ActiveStorageError) -> StatusCode {
         E::Operation(OperationError::Defect(_)) | E::Cpu(CpuError::Panicked) | E::Reply(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+    }
+}
+
+fn variable_status(error: &VariableError) -> StatusCode {
+    match error {
+        VariableError::CannotBeRead(_) | VariableError::NoFillValue => StatusCode::BAD_REQUEST,
+        VariableError::NoLength => StatusCode::BAD_GATEWAY,
+        VariableError::NoMemoryForIndex => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -166,6 +192,15 @@ mod tests {
         SourceError::new(kind, "").into()
     }
 
+    fn of_chunk(error: ActiveStorageError) -> ActiveStorageError {
+        ActiveStorageError::Chunk { index: vec![0], offset: 0, object: String::new(), error: Box::new(error) }
+    }
+
+    fn too_much() -> ActiveStorageError {
+        let (chunks, stored, decoded, memory) = (1, 2, 3, 4);
+        ActiveStorageError::TooMuch { chunks, stored, decoded, memory, what: "memory", limit: 1, setting: "" }
+    }
+
     #[test]
     fn every_kind_of_error_has_the_status_of_the_table() {
         use ActiveStorageError as E;
@@ -184,6 +219,18 @@ mod tests {
             (E::RequestPayer, 400),
             (E::Request(RequestError::Invalid(Vec::new())), 400),
             (E::TooLarge { what: String::new(), limit: 1, setting: "" }, 413),
+            (E::TooManyNumbers { numbers: 2, limit: 1 }, 413),
+            (too_much(), 413),
+            (E::UnsupportedBody, 415),
+            (E::Changed { object: String::new() }, 409),
+            (E::Stalled(Duration::ZERO), 504),
+            (E::VariableDeadlineExceeded(Duration::ZERO), 504),
+            (E::Index(IndexError::NoSuchVariable { path: String::new(), near: Vec::new() }), 404),
+            (E::Index(IndexError::Unsupported { what: String::new() }), 400),
+            (E::Index(IndexError::TooLarge { what: String::new(), limit: 1 }), 413),
+            (E::Index(IndexError::Unanswered { start: 0, end: 1 }), 502),
+            (of_chunk(source(Kind::Throttled)), 503),
+            (of_chunk(E::Codec(CodecError::TooLong { codec: "zlib", expected: 1 })), 400),
             (E::Admission(AdmissionError::NeverFits { needed: 2, limit: 1 }), 413),
             (E::Admission(AdmissionError::NoPlace), 503),
             (E::Admission(AdmissionError::QueueFull(1)), 503),

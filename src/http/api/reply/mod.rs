@@ -4,6 +4,7 @@ mod error;
 mod parts;
 mod v1;
 mod v2;
+pub(super) mod variables;
 
 use axum::{
     body::{Body, HttpBody},

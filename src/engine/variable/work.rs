@@ -1,0 +1,358 @@
+//! What CPU threads do with a group of chunks: decode → fold, or decode → pick.
+
+use super::{
+    error::VariableError,
+    groups::{Group, Part, PartBytes, Parts},
+    layout::{Decodings, Layout},
+    spans::Picked,
+};
+use crate::{
+    array::{
+        DType, Element, MAX_ELEMENTS, Missing, Number, Order, Packing, Pick, Positions, Storage, Stride, Unpacked,
+        Word, dtype::with_dtype, to_native,
+    },
+    codec::DecodedLen,
+    engine::error::OperationError,
+    error::ActiveStorageError,
+    reduce::{Chunk, Partial, Place, Question, ResultSpec, partial},
+    resources::{Budget, Buffer, STEP, SharedBytes},
+};
+
+/// What is done with each chunk, for as long as a question about a variable is answered.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) layout: Layout,
+    pub(super) decodings: Decodings,
+    pub(super) question: Question,
+    /// For each dimension of the array, whether it stays in the selection.
+    pub(super) stays: Vec<bool>,
+    /// For each dimension of the array, whether results have it.
+    pub(super) kept: Vec<bool>,
+    /// Most bytes that any stage of decoding makes of which nobody knows the number.
+    pub(super) decoded_limit: usize,
+}
+
+/// What is known of one chunk, and where that belongs.
+#[derive(Debug)]
+pub(super) struct Located<T> {
+    /// For each dimension of the results.
+    pub(super) at: Vec<Place>,
+    /// Length of each dimension of the results.
+    pub(super) shape: Vec<usize>,
+    pub(super) found: T,
+}
+
+/// A chunk that has been decoded.
+struct Decoded {
+    bytes: Buffer,
+    storage: Storage,
+    shape: Vec<usize>,
+}
+
+impl Work {
+    /// For each dimension, whether it stays and whether results have it.
+    pub(super) fn dimensions(picks: &[Pick], reduced: Option<&[bool]>) -> (Vec<bool>, Vec<bool>) {
+        let stays: Vec<bool> = picks.iter().map(|pick| pick.kept_len().is_some()).collect();
+        let mut of_those = reduced.map(|reduced| reduced.iter().copied());
+        let kept =
+            stays.iter().map(|&stays| stays && !of_those.as_mut().is_none_or(|reduced| reduced.next().unwrap_or(true)));
+        (stays.clone(), kept.collect())
+    }
+
+    /// What is known of each chunk of a group.
+    ///
+    /// # Errors
+    /// If a chunk cannot be decoded, or nobody waits any more; the chunk is named.
+    pub(super) fn fold(
+        &self,
+        parts: &Parts,
+        group: &Group,
+        ranges: &[SharedBytes],
+        budget: &mut Budget,
+    ) -> Result<Vec<Located<Partial>>, ActiveStorageError> {
+        self.each(parts, group, |part| {
+            let chunk = self.decoded(part, ranges, budget)?;
+            let (chunk, positions) = self.picked(parts, part, chunk, budget)?;
+            let Decoded { bytes, storage, .. } = &chunk;
+            let whole =
+                Chunk { bytes, dtype: self.layout.dtype, storage: *storage, positions: &positions, order: Order::C };
+            let found = partial(&self.question, whole, budget).map_err(OperationError::from)?;
+            budget.reclaim(chunk.bytes);
+            Ok(found)
+        })
+    }
+
+    /// The picked elements of each chunk of a group, as `spec` says.
+    ///
+    /// # Errors
+    /// If a chunk cannot be decoded, or nobody waits any more; the chunk is named.
+    pub(super) fn pick(
+        &self,
+        parts: &Parts,
+        group: &Group,
+        ranges: &[SharedBytes],
+        spec: ResultSpec,
+        budget: &mut Budget,
+    ) -> Result<Vec<Located<Buffer>>, ActiveStorageError> {
+        self.each(parts, group, |part| {
+            let chunk = self.decoded(part, ranges, budget)?;
+            let (offsets, _) = self.offsets(parts, part, &chunk.shape)?;
+            let mut native = gathered(&chunk, self.layout.dtype.size(), &offsets, budget)?;
+            budget.reclaim(chunk.bytes);
+            make_native(&mut native, self.layout.dtype, chunk.storage);
+            Ok(unpacked(native, self.layout.dtype, &self.question.missing, spec, budget)?)
+        })
+    }
+
+    /// Does the work for each part, in the order of the grid. What goes wrong is told with the chunk where it did.
+    fn each<T>(
+        &self,
+        parts: &Parts,
+        group: &Group,
+        mut work: impl FnMut(&Part) -> Result<T, ActiveStorageError>,
+    ) -> Result<Vec<Located<T>>, ActiveStorageError> {
+        let find = |part: &Part| {
+            let found = work(part).map_err(|error| self.in_chunk(error, part, group))?;
+            let (at, shape) = self.place(parts, part);
+            Ok(Located { at, shape, found })
+        };
+        group.parts.iter().map(find).collect()
+    }
+
+    /// An error, told of a chunk: of where it is in the grid, and where it lies.
+    fn in_chunk(&self, error: ActiveStorageError, part: &Part, group: &Group) -> ActiveStorageError {
+        let (range, start) = match part.bytes {
+            PartBytes::Fetched { range, start, .. } => (group.ranges.get(range), start as u64),
+            PartBytes::Nowhere | PartBytes::Inline => (None, 0),
+        };
+        let object = range.map_or(0, |range| range.object);
+        ActiveStorageError::Chunk {
+            index: part.position.clone(),
+            offset: range.map_or(0, |range| range.offset).saturating_add(start),
+            object: self.layout.locations.get(object).map(ToString::to_string).unwrap_or_default(),
+            error: Box::new(error),
+        }
+    }
+
+    /// An error, told of the first chunk of a range.
+    pub(super) fn in_first_of_range(
+        &self,
+        error: ActiveStorageError,
+        group: &Group,
+        number: usize,
+    ) -> ActiveStorageError {
+        let is_there = |part: &&Part| matches!(part.bytes, PartBytes::Fetched { range, .. } if range == number);
+        match group.parts.iter().find(is_there) {
+            Some(part) => self.in_chunk(error, part, group),
+            None => error,
+        }
+    }
+
+    /// Where the results of a part belong, and how many they are.
+    fn place(&self, parts: &Parts, part: &Part) -> (Vec<Place>, Vec<usize>) {
+        let spans = parts.spans_of(part).zip(&self.kept).filter(|(_, kept)| **kept);
+        spans.map(|(span, _)| (span.at.clone(), span.picked.len())).unzip()
+    }
+
+    fn decoded(&self, part: &Part, ranges: &[SharedBytes], budget: &mut Budget) -> Result<Decoded, ActiveStorageError> {
+        let shape = self.layout.chunk_shape(&part.position);
+        let len = shape.iter().fold(self.layout.dtype.size(), |len, &axis| len.saturating_mul(axis));
+        if len / self.layout.dtype.size() > MAX_ELEMENTS {
+            return Err(OperationError::TooManyElements(len / self.layout.dtype.size()).into());
+        }
+        let stored = Storage { byte_order: self.layout.byte_order, shuffled: false };
+        match part.bytes {
+            PartBytes::Nowhere => Ok(Decoded { bytes: self.filled(len, budget)?, storage: stored, shape }),
+            PartBytes::Inline => {
+                let bytes = self.layout.inline().get(..len).ok_or(OUTSIDE)?;
+                let mut buffer = budget.allocate(len).map_err(OperationError::from)?;
+                buffer.bytes_mut().copy_from_slice(bytes);
+                Ok(Decoded { bytes: buffer, storage: stored, shape })
+            }
+            PartBytes::Fetched { range, start, len: encoded_len, filter_mask } => {
+                let bytes = ranges.get(range).and_then(|range| range.get(start..start.checked_add(encoded_len)?));
+                let decoding = self.decodings.of(filter_mask).ok_or(OUTSIDE)?;
+                let exactly = DecodedLen::Exactly(len);
+                let bytes = bytes.ok_or(OUTSIDE)?;
+                let bytes = decoding.pipeline.decode_part(bytes, exactly, self.decoded_limit, budget)?;
+                check_len(bytes.bytes().len(), len)?;
+                Ok(Decoded { bytes, storage: decoding.storage, shape })
+            }
+        }
+    }
+
+    /// A chunk that was never written.
+    fn filled(&self, len: usize, budget: &mut Budget) -> Result<Buffer, ActiveStorageError> {
+        let element = self.layout.variable.fill_value.as_deref().ok_or(VariableError::NoFillValue)?;
+        let mut buffer = budget.allocate(len).map_err(OperationError::from)?;
+        for bytes in buffer.bytes_mut().chunks_mut(element.len().max(1) * STEP) {
+            budget.cancellation().check().map_err(OperationError::from)?;
+            bytes.chunks_exact_mut(element.len().max(1)).for_each(|slot| slot.copy_from_slice(element));
+        }
+        Ok(buffer)
+    }
+
+    /// The chunk, and where its picked elements lie. Where a dimension has a list of indices, they are first brought together.
+    fn picked(
+        &self,
+        parts: &Parts,
+        part: &Part,
+        chunk: Decoded,
+        budget: &mut Budget,
+    ) -> Result<(Decoded, Positions), ActiveStorageError> {
+        if parts.spans_of(part).all(|span| matches!(span.picked, Picked::Slice { .. })) {
+            let positions = self.positions(parts, part, &chunk.shape)?;
+            return Ok((chunk, positions));
+        }
+        let (offsets, shape) = self.offsets(parts, part, &chunk.shape)?;
+        let bytes = gathered(&chunk, self.layout.dtype.size(), &offsets, budget)?;
+        budget.reclaim(chunk.bytes);
+        let positions = Positions::new(&shape, Order::C).ok_or(OUTSIDE)?;
+        Ok((Decoded { bytes, storage: chunk.storage, shape }, positions))
+    }
+
+    /// The positions of slices, without the dimensions that do not stay.
+    fn positions(&self, parts: &Parts, part: &Part, shape: &[usize]) -> Result<Positions, OperationError> {
+        let all = Positions::new(shape, self.layout.order()).ok_or(OUTSIDE)?;
+        let (mut first, mut axes) = (all.first, Vec::with_capacity(all.axes.len()));
+        for ((span, axis), &stays) in parts.spans_of(part).zip(&all.axes).zip(&self.stays) {
+            let Picked::Slice { first: index, step, len } = span.picked else { return Err(OUTSIDE) };
+            first = first.saturating_add(axis.step.unsigned_abs().saturating_mul(index));
+            if stays {
+                axes.push(Stride { len, step: axis.step.saturating_mul(step) });
+            }
+        }
+        Ok(Positions { first, axes })
+    }
+
+    /// For each dimension, how far from the first element of the chunk its indices lie; and the lengths of those that stay.
+    fn offsets(
+        &self,
+        parts: &Parts,
+        part: &Part,
+        shape: &[usize],
+    ) -> Result<(Vec<Vec<usize>>, Vec<usize>), OperationError> {
+        let all = Positions::new(shape, self.layout.order()).ok_or(OUTSIDE)?;
+        let (mut offsets, mut lens) = (Vec::new(), Vec::new());
+        for ((span, axis), &stays) in parts.spans_of(part).zip(&all.axes).zip(&self.stays) {
+            let step = axis.step.unsigned_abs();
+            if stays {
+                lens.push(span.picked.len());
+            }
+            offsets.push(match &span.picked {
+                Picked::Indices(indices) => indices.iter().map(|index| index.saturating_mul(step)).collect(),
+                Picked::Slice { first, step: stride, len } => (0..*len)
+                    .map(|number| {
+                        first.wrapping_add_signed(stride.wrapping_mul(number.cast_signed())).saturating_mul(step)
+                    })
+                    .collect(),
+            });
+        }
+        Ok((offsets, lens))
+    }
+}
+
+const OUTSIDE: OperationError = OperationError::Defect("a part of a variable is not where it should be");
+
+fn check_len(len: usize, expected: usize) -> Result<(), OperationError> {
+    if len == expected {
+        return Ok(());
+    }
+    Err(OperationError::WrongLength(format!(
+        "it has {len} bytes after decoding, where its shape and dtype need {expected}"
+    )))
+}
+
+/// The elements of `size` bytes at the sums of these offsets, in C order.
+fn gathered(
+    chunk: &Decoded,
+    size: usize,
+    offsets: &[Vec<usize>],
+    budget: &mut Budget,
+) -> Result<Buffer, ActiveStorageError> {
+    let len = offsets.iter().fold(size, |len, offsets| len.saturating_mul(offsets.len()));
+    let mut copy = budget.allocate(len).map_err(OperationError::from)?;
+    let copied = match size {
+        1 => gather::<u8>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
+        2 => gather::<u16>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
+        4 => gather::<u32>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
+        _ => gather::<u64>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
+    };
+    copied?;
+    Ok(copy)
+}
+
+fn gather<W: Word>(
+    elements: &[W],
+    offsets: &[Vec<usize>],
+    copy: &mut [W],
+    budget: &Budget,
+) -> Result<(), OperationError> {
+    let (last, outer) = match offsets.split_last() {
+        Some((last, outer)) => (last.as_slice(), outer),
+        None => (&[0][..], &[][..]),
+    };
+    let mut numbers = vec![0; outer.len()];
+    for row in copy.chunks_exact_mut(last.len().max(1)) {
+        budget.cancellation().check()?;
+        let first = outer.iter().zip(&numbers).filter_map(|(offsets, &number)| offsets.get(number)).sum::<usize>();
+        let elements = elements.get(first..).ok_or(OUTSIDE)?;
+        for (slot, &offset) in row.iter_mut().zip(last) {
+            *slot = *elements.get(offset).ok_or(OUTSIDE)?;
+        }
+        advance(&mut numbers, |axis| outer.get(axis).map_or(0, Vec::len));
+    }
+    Ok(())
+}
+
+/// The next index in C order.
+fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) {
+    for (axis, number) in index.iter_mut().enumerate().rev() {
+        *number += 1;
+        if *number < len(axis) {
+            return;
+        }
+        *number = 0;
+    }
+}
+
+fn make_native(buffer: &mut Buffer, dtype: DType, storage: Storage) {
+    with_dtype!(dtype, T => to_native(buffer.elements_mut::<<T as Element>::Word>(), storage.byte_order));
+}
+
+/// Elements as results have them: unpacked, NaN where they are missing, if there is a packing.
+fn unpacked(
+    native: Buffer,
+    dtype: DType,
+    missing: &Missing<Number>,
+    spec: ResultSpec,
+    budget: &mut Budget,
+) -> Result<Buffer, OperationError> {
+    let Some(packing) = spec.packing else { return Ok(native) };
+    let values = with_dtype!(dtype, T => {
+        let missing = missing.typed::<T>().ok_or(OperationError::Defect("a missing value does not fit the dtype"))?;
+        match spec.dtype {
+            DType::Float32 => unpack::<T, f32>(&native, &missing, packing, budget)?,
+            _ => unpack::<T, f64>(&native, &missing, packing, budget)?,
+        }
+    });
+    budget.reclaim(native);
+    Ok(values)
+}
+
+fn unpack<T: Element, U: Unpacked>(
+    native: &Buffer,
+    missing: &Missing<T>,
+    packing: Packing,
+    budget: &mut Budget,
+) -> Result<Buffer, OperationError> {
+    let elements = native.elements::<T>();
+    let mut values = budget.allocate(elements.len().saturating_mul(size_of::<U>()))?;
+    for (values, elements) in values.elements_mut::<U>().chunks_mut(STEP).zip(elements.chunks(STEP)) {
+        budget.cancellation().check()?;
+        for (value, &element) in values.iter_mut().zip(elements) {
+            *value = U::nearest(if missing.contains(element) { f64::NAN } else { packing.unpack(element.to_f64()) });
+        }
+    }
+    Ok(values)
+}

@@ -1,0 +1,192 @@
+//! The bodies of requests about variables as OpenAPI schemas.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema,
+        schema::{AdditionalProperties, OneOfBuilder, Type},
+    },
+};
+
+use super::{place::PlaceData, statistics::MAX_STATISTICS};
+use crate::{
+    array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
+    index::Format,
+    reduce::Statistic,
+    request::{
+        missing::MissingData,
+        value_schema::{choice, codecs, compression, filters, list},
+    },
+};
+
+/// Body of `describe`.
+#[must_use]
+pub fn describe() -> RefOr<Schema> {
+    let fields = ObjectBuilder::new()
+        .property("variable", text("Path of the variable; everything is described if absent"))
+        .property("chunks", boolean("Whether to list where the chunks of the variable lie"))
+        .property("values", choice(["coordinates"], "Which values to put into the answer"));
+    body([PlaceData::schema(), fields.into()])
+}
+
+/// Body of `select`.
+#[must_use]
+pub fn select() -> RefOr<Schema> {
+    body([PlaceData::schema(), part().into()])
+}
+
+/// Body of `reduce`.
+#[must_use]
+pub fn reduce() -> RefOr<Schema> {
+    let fields = ObjectBuilder::new()
+        .property("axis", axis())
+        .property("keepdims", boolean("Whether reduced dimensions stay, with length one"))
+        .property("missing", Ref::from_schema_name("MissingData"))
+        .property("skipna", boolean("Whether NaN is missing, too"))
+        .property("statistics", statistics())
+        .required("statistics")
+        .property("weights", not_yet("Weights of elements"))
+        .property("groups", not_yet("Groups of positions along a dimension"))
+        .property("result_dtype", DType::schema())
+        .property("partial", boolean("Whether to answer what merges; not available in this version"));
+    body([PlaceData::schema(), part().into(), fields.into()])
+}
+
+/// The schemas that these refer to, by name.
+#[must_use]
+pub fn parts() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![("MissingData".to_owned(), MissingData::schema())];
+    PlaceData::schemas(&mut schemas);
+    MissingData::schemas(&mut schemas);
+    schemas
+}
+
+/// What a part of an array is selected by.
+fn part() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .property("variable", text("Path of the variable, such as tas or /group/tas"))
+        .property("urls", list(text("URL of an object"), "The objects that chunks lie in, if not all in url"))
+        .property("selection", selection())
+        .property(
+            "unpack",
+            boolean("Whether scale_factor, add_offset and _Unsigned of the variable apply; true if absent"),
+        )
+        .property("array", array())
+        .property("chunks", chunks())
+}
+
+/// One object of these fields and no other ones.
+fn body<const PARTS: usize>(parts: [RefOr<Schema>; PARTS]) -> RefOr<Schema> {
+    let mut body = Object::new();
+    for part in parts {
+        if let RefOr::T(Schema::Object(part)) = part {
+            body.properties.extend(part.properties);
+            body.required.extend(part.required);
+        }
+    }
+    body.properties.insert(
+        "format".to_owned(),
+        choice(
+            Format::ALL.iter().map(|format| format.name()),
+            "Format of the object; found out from its content if absent",
+        ),
+    );
+    body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    body.into()
+}
+
+fn text(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+fn boolean(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean).description(Some(description))
+}
+
+fn integer(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).description(Some(description))
+}
+
+fn integers(description: &str) -> ArrayBuilder {
+    list(integer("Of one chunk, dimension or index"), description)
+}
+
+fn not_yet(what: &str) -> ObjectBuilder {
+    ObjectBuilder::new().description(Some(format!("{what}; not available in this version")))
+}
+
+fn axis() -> Schema {
+    let name = || text("Name of a dimension");
+    let number = || integer("Number of a dimension of the variable");
+    let several =
+        ArrayBuilder::new().items(OneOfBuilder::new().item(name()).item(number())).max_items(Some(MAX_DIMENSIONS));
+    let either = OneOfBuilder::new().item(name()).item(number()).item(several);
+    Schema::OneOf(either.description(Some("The dimensions to reduce; all that are left if absent, none if []")).build())
+}
+
+fn selection() -> Schema {
+    let entry = || {
+        let slice = integers("[start, stop, step] with NumPy's meaning; parts may be null").min_items(Some(3));
+        let indices =
+            ObjectBuilder::new().property("indices", integers("Any order, repeats allowed")).required("indices");
+        OneOfBuilder::new()
+            .item(slice.max_items(Some(3)))
+            .item(integer("One index: the dimension goes"))
+            .item(indices)
+            .description(Some("What to pick of one dimension; null for all"))
+    };
+    let each = list(entry(), "An entry for each dimension").max_items(Some(MAX_DIMENSIONS));
+    let named = ObjectBuilder::new()
+        .additional_properties(Some(Schema::OneOf(entry().build())))
+        .description(Some("Entries by dimension"));
+    Schema::OneOf(OneOfBuilder::new().item(each).item(named).description(Some("The part; all if absent")).build())
+}
+
+fn statistics() -> RefOr<Schema> {
+    let name = || choice(Statistic::ALL.iter().map(|statistic| statistic.name()), "Name of a statistic");
+    let map = ObjectBuilder::new()
+        .property("name", name())
+        .required("name")
+        .property("as", text("Name of the result; that of the statistic if absent"))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let statistic = OneOfBuilder::new().item(name()).item(map);
+    list(statistic, "What to compute").min_items(Some(1)).max_items(Some(MAX_STATISTICS)).into()
+}
+
+fn array() -> ObjectBuilder {
+    let shape = |description| integers(description).max_items(Some(MAX_DIMENSIONS));
+    ObjectBuilder::new()
+        .description(Some("What the array is, of which chunks says where it lies, instead of variable"))
+        .property("dtype", DType::schema())
+        .property("byte_order", ByteOrder::schema())
+        .property("shape", shape("Length of each dimension"))
+        .property("chunk_shape", shape("Length of each dimension of a chunk"))
+        .property("order", Order::schema())
+        .property("compression", compression())
+        .property("filters", filters())
+        .property("codecs", codecs())
+        .property("fill_value", Number::schema())
+        .property("dims", list(text("Name of a dimension"), "dim_0, dim_1 … if absent"))
+        .property("scale_factor", ObjectBuilder::new().schema_type(Type::Number))
+        .property("add_offset", ObjectBuilder::new().schema_type(Type::Number))
+        .property("unsigned", boolean("Whether to read signed integers as unsigned ones of the same width"))
+        .required("dtype")
+        .required("shape")
+        .required("chunk_shape")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}
+
+fn chunks() -> ObjectBuilder {
+    let places = list(integers("Place of one chunk in the grid of chunks"), "Places of the chunks");
+    ObjectBuilder::new()
+        .description(Some("Where the chunks of the array lie: columns of one length"))
+        .property("index", places)
+        .property("offset", integers("First byte of each chunk in its object"))
+        .property("size", integers("Bytes of each chunk"))
+        .property("filter_mask", integers("Filters that were skipped for each chunk; none if absent"))
+        .property("url", integers("Which of urls each chunk lies in"))
+        .required("index")
+        .required("offset")
+        .required("size")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}

@@ -1,0 +1,171 @@
+//! Whole variables against an oracle that walks indices one by one: any dtype, chunking, selection, axes and missing values.
+#![allow(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod arrays;
+mod files;
+mod oracle;
+mod stores;
+
+use std::{sync::LazyLock, time::Duration};
+
+use clap::Parser;
+use proptest::prelude::*;
+use reductionist::{
+    app::App,
+    array::Pick,
+    config::{Args, Config},
+    credentials::{Caller, Payer},
+    engine::{
+        Asking,
+        variable::{Progress, VariableAnswer},
+    },
+    error::ActiveStorageError,
+    reduce::{Asked, Question, Statistic},
+    request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion},
+    resources::ClientId,
+    source::{FileLocation, Location},
+};
+use support::Directory;
+use tokio::{runtime::Runtime, time::Instant};
+
+use arrays::{Array, cases};
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static FILES: LazyLock<Directory> = LazyLock::new(|| Directory::new("variables"));
+
+/// An app with as much memory as this.
+fn app(memory: &str) -> App {
+    app_of(FILES.text(), memory)
+}
+
+/// The same, for files of another directory.
+fn app_of(root: &str, memory: &str) -> App {
+    app_with(root, &["--memory-limit", memory, "--thread-limit", "2"])
+}
+
+fn app_with(root: &str, flags: &[&str]) -> App {
+    let args = [&["reductionist", "--file-root", root], flags].concat();
+    let config = Config::from_args(Args::parse_from(args)).unwrap();
+    App::new(&config).unwrap()
+}
+
+fn asking() -> Asking {
+    let caller = Caller { client: ClientId(1), authorization: None, payer: Payer::Owner };
+    Asking { caller, deadline: Instant::now() + Duration::from_secs(60), body: None }
+}
+
+fn object(location: Location) -> ObjectRequest {
+    ObjectRequest { location, format: None, version: None, endpoints: Default::default() }
+}
+
+/// The file that holds the chunks of an array, and the list of them.
+fn stored(array: &Array) -> (ObjectRequest, Target) {
+    // Each test has a thread of its own, which asks one question after the other.
+    let name = format!("{:?}.chunks", std::thread::current().id()).replace(['(', ')'], "");
+    let (bytes, variable, chunks) = array.stored();
+    FILES.put(&name, &bytes);
+    let location = Location::File(FileLocation::from_url(&format!("file:///{name}")).unwrap());
+    let listed = ListedArray { variable, codecs: None, chunks, objects: None };
+    (object(location), Target::Listed(Box::new(listed)))
+}
+
+fn reduced(
+    app: &App,
+    array: &Array,
+    picks: &[Pick],
+    question: &Question,
+) -> Result<VariableAnswer, ActiveStorageError> {
+    let (object, target) = stored(array);
+    let (picks, question) = (picks.to_vec(), question.clone());
+    let names = question.statistics.iter().map(|asked| asked.statistic.name().to_owned()).collect();
+    let asked = VariableQuestion { dtype: array.dtype, picks, question, names, dims: Vec::new() };
+    let progress = Progress::default();
+    RUNTIME.block_on(app.engine.reduce_of(object, target, |_| Ok(asked), asking(), &progress))
+}
+
+/// Partial results that are so large that they are merged on a CPU thread, of which there is one, while others wait for it.
+#[test]
+fn groups_and_merges_do_not_wait_for_each_other() {
+    let (rows, len) = (24, 40_000);
+    let array = Array::of_rows(rows, len);
+    let app = {
+        let _runtime = RUNTIME.enter();
+        app_with(FILES.text(), &["--memory-limit", "256MiB", "--thread-limit", "1", "--queue-timeout", "5s"])
+    };
+    let question = Question { reduced: Some(vec![true, false]), statistics: every_statistic(), ..Question::default() };
+    let picks = [Pick::all(rows), Pick::all(len)];
+    let answer = reduced(&app, &array, &picks, &question).unwrap();
+    let sum = answer.results.iter().find(|result| result.name == "sum").unwrap();
+    let expected = |at: usize| (rows * (rows - 1) / 2 + rows * (at % 7)) as f32;
+    assert!(sum.values.elements::<f32>().iter().enumerate().all(|(at, &sum)| sum == expected(at)));
+    // Groups of one row each: several on their way at a time.
+    assert_eq!(answer.read.chunks, rows as u64);
+}
+
+fn every_statistic() -> Vec<Asked> {
+    Statistic::ALL.iter().map(|&statistic| statistic.into()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_computed_of_a_variable_is_what_is_computed_of_its_elements(case in cases()) {
+        static APP: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("64MiB") });
+        let question = Question { statistics: every_statistic(), ..case.question.clone() };
+        let answer = reduced(&APP, &case.array, &case.picks, &question).unwrap();
+        let expected = oracle::results(&case.array, &case.picks, &question);
+        for (result, (statistic, expected)) in answer.results.iter().zip(expected.statistics) {
+            prop_assert_eq!(&result.name, statistic.name());
+            prop_assert_eq!(&result.shape, &expected.shape, "{}", result.name);
+            let found = oracle::numbers(result.dtype, result.values.bytes());
+            oracle::assert_alike(statistic, &found, &expected.values)?;
+        }
+        prop_assert_eq!(answer.read.chunks + answer.read.unwritten, expected.chunks);
+        prop_assert_eq!(answer.read.decoded, answer.read.chunks * case.array.chunk_bytes() as u64);
+    }
+
+    #[test]
+    fn elements_of_a_variable_are_those_that_are_picked(case in cases()) {
+        static APP: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("64MiB") });
+        let (object, target) = stored(&case.array);
+        let question = VariableQuestion {
+            dtype: case.array.dtype,
+            picks: case.picks.clone(),
+            question: case.question.clone(),
+            names: Vec::new(),
+            dims: Vec::new(),
+        };
+        let progress = Progress::default();
+        let asked = APP.engine.select_of(object, target, |_| Ok(question), asking(), &progress);
+        let answer = RUNTIME.block_on(asked).unwrap();
+        let values = oracle::numbers(answer.results[0].dtype, answer.results[0].values.bytes());
+        let expected = oracle::picked(&case.array, &case.picks, &case.question);
+        prop_assert_eq!(answer.shape, expected.shape);
+        prop_assert!(oracle::are_the_same(&values, &expected.values), "{values:?} {:?}", expected.values);
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_memory_and_little_of_it_is_enough(case in cases()) {
+        static LARGE: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1GiB") });
+        static SMALL: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1MiB") });
+        let question = Question { statistics: every_statistic(), ..case.question.clone() };
+        let [large, small] = [&*LARGE, &*SMALL].map(|app| reduced(app, &case.array, &case.picks, &question).unwrap());
+        for (large, small) in large.results.iter().zip(&small.results) {
+            prop_assert_eq!(large.values.bytes(), small.values.bytes(), "{}", large.name);
+        }
+        let held = |app: &App| app.engine.resources.usages().find(|usage| usage.resource == "memory").unwrap().used;
+        drop((large, small));
+        prop_assert_eq!((held(&LARGE), held(&SMALL)), (0, 0), "all memory comes back");
+    }
+}
