@@ -31,7 +31,7 @@ from harness.report import Group
 
 pytestmark = pytest.mark.pages
 
-SINGLE = "index.md", "tutorial.md", "migration.md", "api.md", "scaling.md", "monitoring.md"
+SINGLE = "index.md", "tutorial.md", "migration.md", "api.md", "variables.md", "scaling.md", "monitoring.md"
 PAGES = [*(DOCS / name for name in SINGLE), *sorted(DOCS.glob("how-to/*.md"))]
 AT_ONCE = 3  # pages, which wait most of the time
 PAGE_SECONDS = 60

@@ -4,7 +4,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema,
-        schema::{AdditionalProperties, OneOfBuilder, Type},
+        schema::{AdditionalProperties, OneOfBuilder, SchemaType, Type},
     },
 };
 
@@ -126,13 +126,15 @@ fn axis() -> Schema {
 
 fn selection() -> Schema {
     let entry = || {
-        let slice = integers("[start, stop, step] with NumPy's meaning; parts may be null").min_items(Some(3));
+        let part = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Integer, Type::Null]));
+        let slice = list(part, "[start, stop, step] with NumPy's meaning; parts may be null").min_items(Some(3));
         let indices =
             ObjectBuilder::new().property("indices", integers("Any order, repeats allowed")).required("indices");
         OneOfBuilder::new()
             .item(slice.max_items(Some(3)))
             .item(integer("One index: the dimension goes"))
             .item(indices)
+            .item(ObjectBuilder::new().schema_type(Type::Null))
             .description(Some("What to pick of one dimension; null for all"))
     };
     let each = list(entry(), "An entry for each dimension").max_items(Some(MAX_DIMENSIONS));
@@ -148,6 +150,7 @@ fn statistics() -> RefOr<Schema> {
         .property("name", name())
         .required("name")
         .property("as", text("Name of the result; that of the statistic if absent"))
+        .property("ddof", integer("Of var and std: what is taken off the number of elements; 0 if absent"))
         .additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let statistic = OneOfBuilder::new().item(name()).item(map);
     list(statistic, "What to compute").min_items(Some(1)).max_items(Some(MAX_STATISTICS)).into()
