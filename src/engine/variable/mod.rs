@@ -7,6 +7,7 @@ mod answer;
 mod answering;
 mod ask;
 mod cache;
+mod elements;
 mod error;
 mod groups;
 mod layout;

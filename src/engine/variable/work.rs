@@ -1,16 +1,14 @@
 //! What CPU threads do with a group of chunks: decode → fold, or decode → pick.
 
 use super::{
+    elements::{gathered, make_native, unpacked},
     error::VariableError,
     groups::{Group, Part, PartBytes, Parts},
     layout::{Decodings, Layout},
     spans::Picked,
 };
 use crate::{
-    array::{
-        DType, Element, MAX_ELEMENTS, Missing, Number, Order, Packing, Pick, Positions, Storage, Stride, Unpacked,
-        Word, dtype::with_dtype, to_native,
-    },
+    array::{MAX_ELEMENTS, Order, Pick, Positions, Storage, Stride},
     codec::DecodedLen,
     engine::error::OperationError,
     error::ActiveStorageError,
@@ -97,7 +95,7 @@ impl Work {
         self.each(parts, group, |part| {
             let chunk = self.decoded(part, ranges, budget)?;
             let (offsets, _) = self.offsets(parts, part, &chunk.shape)?;
-            let mut native = gathered(&chunk, self.layout.dtype.size(), &offsets, budget)?;
+            let mut native = gathered(&chunk.bytes, self.layout.dtype.size(), &offsets, budget)?;
             budget.reclaim(chunk.bytes);
             make_native(&mut native, self.layout.dtype, chunk.storage);
             Ok(unpacked(native, self.layout.dtype, &self.question.missing, spec, budget)?)
@@ -205,7 +203,7 @@ impl Work {
             return Ok((chunk, positions));
         }
         let (offsets, shape) = self.offsets(parts, part, &chunk.shape)?;
-        let bytes = gathered(&chunk, self.layout.dtype.size(), &offsets, budget)?;
+        let bytes = gathered(&chunk.bytes, self.layout.dtype.size(), &offsets, budget)?;
         budget.reclaim(chunk.bytes);
         let positions = Positions::new(&shape, Order::C).ok_or(OUTSIDE)?;
         Ok((Decoded { bytes, storage: chunk.storage, shape }, positions))
@@ -261,98 +259,4 @@ fn check_len(len: usize, expected: usize) -> Result<(), OperationError> {
     Err(OperationError::WrongLength(format!(
         "it has {len} bytes after decoding, where its shape and dtype need {expected}"
     )))
-}
-
-/// The elements of `size` bytes at the sums of these offsets, in C order.
-fn gathered(
-    chunk: &Decoded,
-    size: usize,
-    offsets: &[Vec<usize>],
-    budget: &mut Budget,
-) -> Result<Buffer, ActiveStorageError> {
-    let len = offsets.iter().fold(size, |len, offsets| len.saturating_mul(offsets.len()));
-    let mut copy = budget.allocate(len).map_err(OperationError::from)?;
-    let copied = match size {
-        1 => gather::<u8>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
-        2 => gather::<u16>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
-        4 => gather::<u32>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
-        _ => gather::<u64>(chunk.bytes.elements(), offsets, copy.elements_mut(), budget),
-    };
-    copied?;
-    Ok(copy)
-}
-
-fn gather<W: Word>(
-    elements: &[W],
-    offsets: &[Vec<usize>],
-    copy: &mut [W],
-    budget: &Budget,
-) -> Result<(), OperationError> {
-    let (last, outer) = match offsets.split_last() {
-        Some((last, outer)) => (last.as_slice(), outer),
-        None => (&[0][..], &[][..]),
-    };
-    let mut numbers = vec![0; outer.len()];
-    for row in copy.chunks_exact_mut(last.len().max(1)) {
-        budget.cancellation().check()?;
-        let first = outer.iter().zip(&numbers).filter_map(|(offsets, &number)| offsets.get(number)).sum::<usize>();
-        let elements = elements.get(first..).ok_or(OUTSIDE)?;
-        for (slot, &offset) in row.iter_mut().zip(last) {
-            *slot = *elements.get(offset).ok_or(OUTSIDE)?;
-        }
-        advance(&mut numbers, |axis| outer.get(axis).map_or(0, Vec::len));
-    }
-    Ok(())
-}
-
-/// The next index in C order.
-fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) {
-    for (axis, number) in index.iter_mut().enumerate().rev() {
-        *number += 1;
-        if *number < len(axis) {
-            return;
-        }
-        *number = 0;
-    }
-}
-
-fn make_native(buffer: &mut Buffer, dtype: DType, storage: Storage) {
-    with_dtype!(dtype, T => to_native(buffer.elements_mut::<<T as Element>::Word>(), storage.byte_order));
-}
-
-/// Elements as results have them: unpacked, NaN where they are missing, if there is a packing.
-fn unpacked(
-    native: Buffer,
-    dtype: DType,
-    missing: &Missing<Number>,
-    spec: ResultSpec,
-    budget: &mut Budget,
-) -> Result<Buffer, OperationError> {
-    let Some(packing) = spec.packing else { return Ok(native) };
-    let values = with_dtype!(dtype, T => {
-        let missing = missing.typed::<T>().ok_or(OperationError::Defect("a missing value does not fit the dtype"))?;
-        match spec.dtype {
-            DType::Float32 => unpack::<T, f32>(&native, &missing, packing, budget)?,
-            _ => unpack::<T, f64>(&native, &missing, packing, budget)?,
-        }
-    });
-    budget.reclaim(native);
-    Ok(values)
-}
-
-fn unpack<T: Element, U: Unpacked>(
-    native: &Buffer,
-    missing: &Missing<T>,
-    packing: Packing,
-    budget: &mut Budget,
-) -> Result<Buffer, OperationError> {
-    let elements = native.elements::<T>();
-    let mut values = budget.allocate(elements.len().saturating_mul(size_of::<U>()))?;
-    for (values, elements) in values.elements_mut::<U>().chunks_mut(STEP).zip(elements.chunks(STEP)) {
-        budget.cancellation().check()?;
-        for (value, &element) in values.iter_mut().zip(elements) {
-            *value = U::nearest(if missing.contains(element) { f64::NAN } else { packing.unpack(element.to_f64()) });
-        }
-    }
-    Ok(values)
 }
