@@ -24,10 +24,10 @@ use crate::{
 };
 
 /// Bytes of a group, where chunks are smaller.
-const GROUP_LEN: u64 = 2 << 20;
+const GROUP_LEN: u64 = 1 << 20;
 
 /// Bytes of what is known of the parts of a group, where that of one part is less.
-const FOUND_LEN: u64 = 2 << 20;
+const FOUND_LEN: u64 = 1 << 20;
 
 /// Buffers of what is known of a part: each takes a whole number of units.
 const BUFFERS: usize = 6;
