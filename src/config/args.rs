@@ -146,9 +146,9 @@ pub struct Args {
     #[arg(long, env = "REDUCTIONIST_INDEX_MEMORY", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub(super) index_memory: usize,
 
-    /// Largest body of a question about a whole variable
-    #[arg(long, env = "REDUCTIONIST_MAX_VARIABLE_BODY_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = size)]
-    pub(super) max_variable_body_size: usize,
+    /// Largest body of a question about a whole variable [default: a 256th of --memory-limit, at most 16 MiB]
+    #[arg(long, env = "REDUCTIONIST_MAX_VARIABLE_BODY_SIZE", value_name = "SIZE", value_parser = size)]
+    pub(super) max_variable_body_size: Option<usize>,
 
     /// Requests to S3 stores at one time [default: no limit]
     #[arg(long, alias = "connection-limit-s3", env = "REDUCTIONIST_S3_CONNECTION_LIMIT", value_name = "COUNT")]

@@ -149,7 +149,7 @@ impl Config {
             use_rayon: args.use_rayon,
             size_limits,
             max_body_size: args.max_body_size,
-            max_variable_body_size: args.max_variable_body_size,
+            max_variable_body_size: args.max_variable_body_size.unwrap_or((memory / 256).clamp(64 << 10, 16 << 20)),
             request_timeout: args.request_timeout,
             variable_timeout: args.variable_timeout,
             read_limits: ReadLimits {

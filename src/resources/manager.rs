@@ -4,6 +4,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use super::{
@@ -234,6 +235,12 @@ impl ResourceManager {
         }
         let permit = self.acquire(&self.memory, client, units).await?;
         Ok(Budget::new(permit, Arc::clone(&self.pool)))
+    }
+
+    /// Threads for CPU work, busy or not.
+    #[must_use]
+    pub fn all_threads(&self) -> usize {
+        self.threads.shares.units().min(Semaphore::MAX_PERMITS)
     }
 
     /// All units of memory, free or not.

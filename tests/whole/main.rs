@@ -30,6 +30,7 @@ use reductionist::{
         variable::{Progress, VariableAnswer},
     },
     error::ActiveStorageError,
+    index::Stored,
     reduce::{Asked, Question, Statistic},
     request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion},
     resources::ClientId,
@@ -100,7 +101,7 @@ fn groups_and_merges_do_not_wait_for_each_other() {
     let array = Array::of_rows(rows, len);
     let app = {
         let _runtime = RUNTIME.enter();
-        app_with(FILES.text(), &["--memory-limit", "256MiB", "--thread-limit", "1", "--queue-timeout", "5s"])
+        app_with(FILES.text(), &["--memory-limit", "256MiB", "--thread-limit", "1", "--queue-timeout", "300ms"])
     };
     let question = Question { reduced: Some(vec![true, false]), statistics: every_statistic(), ..Question::default() };
     let picks = [Pick::all(rows), Pick::all(len)];
@@ -110,6 +111,34 @@ fn groups_and_merges_do_not_wait_for_each_other() {
     assert!(sum.values.elements::<f32>().iter().enumerate().all(|(at, &sum)| sum == expected(at)));
     // Groups of one row each: several on their way at a time.
     assert_eq!(answer.read.chunks, rows as u64);
+}
+
+#[test]
+fn questions_about_too_many_chunks_are_refused_at_once_with_their_number() {
+    let app = {
+        let _runtime = RUNTIME.enter();
+        app("64MiB")
+    };
+    let shape = [3_999_999, 3_999_999, 100_000];
+    let (_, mut variable, chunks) = Array::of_rows(1, 1).stored();
+    variable.shape = shape.iter().map(|&len| len as u64).collect();
+    variable.stored = Stored::Chunks { shape: vec![1, 1, 1] };
+    let variable_dtype = variable.dtype().unwrap();
+    let listed = ListedArray { variable, codecs: None, chunks, objects: None };
+    let location = Location::File(FileLocation::from_url("file:///none").unwrap());
+    let question = VariableQuestion {
+        dtype: variable_dtype,
+        picks: shape.iter().map(|&len| Pick::all(len)).collect(),
+        question: Question { statistics: every_statistic(), ..Question::default() },
+        names: Vec::new(),
+        dims: Vec::new(),
+    };
+    let (start, progress) = (std::time::Instant::now(), Progress::default());
+    let target = Target::Listed(Box::new(listed));
+    let refused = app.engine.reduce_of(object(location), target, |_| Ok(question), asking(), &progress);
+    let refused = RUNTIME.block_on(refused).unwrap_err();
+    assert!(matches!(refused, ActiveStorageError::TooMuch { setting: "--max-chunks", .. }), "{refused}");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 fn every_statistic() -> Vec<Asked> {

@@ -13,7 +13,7 @@ use crate::{
     array::{DType, Pick},
     engine::{Asking, Engine},
     error::ActiveStorageError,
-    index::{Description, Variable},
+    index::{Description, Stored, Variable},
     reduce::Question,
     request::{
         RequestError,
@@ -23,6 +23,9 @@ use crate::{
 
 /// Values of coordinates that are longer than this, in bytes, are left for the client to ask for.
 const LONGEST_COORDINATE: u64 = 64 << 10;
+
+/// Bytes of the values of all coordinates: those beyond are left for the client to ask for.
+const ALL_COORDINATES: usize = 4 << 20;
 
 impl Engine {
     /// Statistics of a variable, of which `resolve` says what is asked once it is known what it is.
@@ -93,14 +96,20 @@ impl Engine {
         reading: &Reading<'_>,
         description: &Description,
     ) -> Result<BTreeMap<String, Vec<u8>>, ActiveStorageError> {
-        let mut coordinates = BTreeMap::new();
+        let (mut coordinates, mut len) = (BTreeMap::new(), 0);
         for (path, variable) in &description.variables {
-            if is_short_coordinate(path, variable) {
-                let Opened { variable, table, .. } = self.open_variable(reading, path).await?;
+            if is_short_coordinate(path, variable) && len <= ALL_COORDINATES {
+                let (variable, table) = if matches!(variable.stored, Stored::Chunks { .. }) {
+                    let Opened { variable, table, .. } = self.open_variable(reading, path).await?;
+                    (variable, table)
+                } else {
+                    (Arc::new(variable.clone()), Arc::default())
+                };
                 let layout = Layout::new(variable, table, None, vec![reading.home().clone()])?;
                 let answer = self.select_chunks(layout, everything(description, path), reading).await?;
-                let values = answer.results.first().map(|result| result.values.bytes().to_vec());
-                coordinates.insert(path.clone(), values.unwrap_or_default());
+                let values = answer.results.first().map(|result| result.values.bytes().to_vec()).unwrap_or_default();
+                len += values.len();
+                coordinates.insert(path.clone(), values);
             }
         }
         Ok(coordinates)

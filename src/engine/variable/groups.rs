@@ -2,7 +2,7 @@
 
 use super::{
     layout::{ChunkPlace, Layout},
-    spans::{Span, TooMany, spans},
+    spans::{Span, Spans, TooMany},
 };
 use crate::array::Pick;
 
@@ -32,7 +32,7 @@ const MOST_DECODED: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Parts {
     /// For each dimension, what is picked of which chunk.
-    pub(super) spans: Vec<Vec<Span>>,
+    pub(super) spans: Vec<Spans>,
     len: usize,
 }
 
@@ -112,11 +112,14 @@ impl Parts {
     /// # Errors
     /// If there are more than `most`.
     pub(super) fn new(picks: &[Pick], chunk_shape: &[u64], most: usize) -> Result<Self, TooMany> {
-        let axes = picks.iter().zip(chunk_shape);
-        let spans: Vec<_> = axes.map(|(pick, &chunk)| spans(pick, chunk, most)).collect::<Result<_, _>>()?;
-        let len = spans.iter().try_fold(1_usize, |len, spans| len.checked_mul(spans.len()).filter(|&len| len <= most));
-        let len = len.or_else(|| spans.iter().any(Vec::is_empty).then_some(0));
-        Ok(Self { len: len.ok_or(TooMany)?, spans })
+        let spans: Vec<_> = picks.iter().zip(chunk_shape).map(|(pick, &chunk)| Spans::new(pick, chunk)).collect();
+        let len = if spans.iter().any(|spans| spans.len() == 0) {
+            Some(0)
+        } else {
+            spans.iter().try_fold(1_usize, |len, spans| len.checked_mul(spans.len()))
+        };
+        let len = len.filter(|&len| len <= most).ok_or(TooMany)?;
+        Ok(Self { spans, len })
     }
 
     /// How many there are.
@@ -125,7 +128,7 @@ impl Parts {
     }
 
     /// What is picked of each dimension of a part.
-    pub(super) fn spans_of<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = &'a Span> {
+    pub(super) fn spans_of<'a>(&'a self, part: &'a Part) -> impl Iterator<Item = Span> + 'a {
         self.spans.iter().zip(&part.spans).filter_map(|(spans, &number)| spans.get(number))
     }
 
@@ -144,9 +147,8 @@ impl Parts {
 
     /// Bytes of what is known of the part with the most results, at so many for each.
     pub(super) fn largest_found(&self, kept: &[bool], bytes_per_result: u64) -> u64 {
-        let most = |spans: &Vec<Span>| spans.iter().map(|span| span.picked.len() as u64).max().unwrap_or(0);
         let axes = self.spans.iter().zip(kept).filter(|(_, kept)| **kept);
-        axes.fold(bytes_per_result, |len, (spans, _)| len.saturating_mul(most(spans)))
+        axes.fold(bytes_per_result, |len, (spans, _)| len.saturating_mul(spans.largest() as u64))
     }
 
     /// Bytes of what is known of a part, at so many for each of its results.

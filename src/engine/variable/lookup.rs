@@ -154,6 +154,9 @@ impl<'a> Index<'a> {
             fetches.push(self.fetch(range.start, len, coming));
         }
         for (offset, bytes, object_len, budget) in try_join_all(fetches).await? {
+            if self.blocks.object_len().is_some_and(|len| len != object_len) {
+                return Err(ActiveStorageError::Changed { object: self.reading.home().to_string() });
+            }
             self.blocks.insert(offset, &bytes, object_len)?;
             if let Ok(buffer) = bytes.into_buffer(&mut self.budget) {
                 self.budget.reclaim(buffer);

@@ -25,9 +25,9 @@ pub struct Done {
 }
 
 impl Progress {
-    /// Says that nothing is left to be refused before so many chunks are read. To be said once.
+    /// Says that nothing is left to be refused before so many more chunks are read.
     pub fn plan(&self, chunks: u64) {
-        self.chunks.store(chunks, Ordering::Relaxed);
+        self.chunks.fetch_add(chunks, Ordering::Relaxed);
         self.planned.notify_one();
     }
 

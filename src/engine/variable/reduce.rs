@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::{
     answer::{NamedResult, VariableAnswer},
     groups::{Group, Grouping, Parts},
@@ -90,6 +92,7 @@ impl Engine {
             goal: Arc::new(Reduce),
             needs: task.needs,
             cancellation: budget.cancellation().clone(),
+            threads: Semaphore::new(self.resources.all_threads()),
         };
         let (whole, _, dealt) = run.all(Arc::new(task.parts), grouping, whole, own).await?;
         let decoded_len = work.layout.decoded_len();

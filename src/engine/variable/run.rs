@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesOrdered};
+use tokio::sync::Semaphore;
 
 use super::{
     answer::ReadSummary,
@@ -116,6 +117,9 @@ pub(super) struct Run<'a, G: Goal> {
     pub(super) needs: Needs,
     /// Says when nobody waits any more.
     pub(super) cancellation: Cancellation,
+    /// As many groups as there are threads: others of the same request do not stand in a line with those of other clients, where they
+    /// would wait for each other.
+    pub(super) threads: Semaphore,
 }
 
 /// Whose memory a group is read into.
@@ -239,6 +243,7 @@ impl<G: Goal> Run<'_, G> {
             let (chunks, len) = (group.parts.len() as u64 + group.passed, group.found);
             Ok(Outcome { found, budget, chunks, len, requests: group.ranges.len().max(1), memory })
         };
+        let _turn = self.threads.acquire().await.map_err(|_| OperationError::Defect("there are no threads"))?;
         self.engine.cpu.run(caller, Effort::Long, find).await?
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::{
     answer::{NamedResult, VariableAnswer},
     groups::{Group, Grouping, Parts},
@@ -81,8 +83,10 @@ impl Engine {
         let whole = budget.allocate(len).map_err(OperationError::from)?;
         let grouping = Grouping::new(task.work.kept.clone(), task.per_result, self.variables.read_limits);
         let (decoded_len, cancellation) = (task.work.layout.decoded_len(), budget.cancellation().clone());
+        let threads = Semaphore::new(self.resources.all_threads());
         let goal = Arc::new(Select { spec, shape: task.shape.clone() });
-        let run = Run { engine: self, reading, work: Arc::new(task.work), goal, needs: task.needs, cancellation };
+        let run =
+            Run { engine: self, reading, work: Arc::new(task.work), goal, needs: task.needs, cancellation, threads };
         let (values, _, dealt) = run.all(Arc::new(task.parts), grouping, whole, budget).await?;
         let (version, read) = (reading.version(reading.home()), dealt.summary(reading, decoded_len));
         let result = NamedResult { name: "select".to_owned(), dtype: spec.dtype, shape: task.shape.clone(), values };

@@ -149,7 +149,7 @@ impl Work {
     /// Where the results of a part belong, and how many they are.
     fn place(&self, parts: &Parts, part: &Part) -> (Vec<Place>, Vec<usize>) {
         let spans = parts.spans_of(part).zip(&self.kept).filter(|(_, kept)| **kept);
-        spans.map(|(span, _)| (span.at.clone(), span.picked.len())).unzip()
+        spans.map(|(span, _)| (span.at, span.picked.len())).unzip()
     }
 
     fn decoded(&self, part: &Part, ranges: &[SharedBytes], budget: &mut Budget) -> Result<Decoded, ActiveStorageError> {

@@ -86,7 +86,9 @@ pub(super) fn missing(
     let listed = ["_FillValue", "missing_value"].into_iter().filter_map(|name| numbers(variable.attribute(name)?));
     let values = listed.flat_map(|(_, values)| values).filter_map(|&value| fitted(value, elements)).collect();
     let mut missing = Missing { values, ..Missing::default() };
-    for (low, high) in [(number(variable, "valid_min", 0), number(variable, "valid_max", 0)), range(variable)?] {
+    for (low, high) in
+        [(number(variable, "valid_min", 0), number(variable, "valid_max", 0)), range(variable, elements)?]
+    {
         let low = low.map_or((None, None), |low| bounds(Some(low), None, elements, packed_as));
         let high = high.map_or((None, None), |high| bounds(None, Some(high), elements, packed_as));
         for (min, max) in [low, high] {
@@ -101,13 +103,13 @@ pub(super) fn missing(
 type Typed = (DType, Number);
 
 /// The two numbers of `valid_range`, if that is what it has.
-fn range(variable: &Variable) -> Result<(Option<Typed>, Option<Typed>), String> {
+fn range(variable: &Variable, elements: Elements) -> Result<(Option<Typed>, Option<Typed>), String> {
     const NAME: &str = "valid_range";
     let len = variable.attribute(NAME).and_then(numbers).map_or(0, |(_, values)| values.len());
     let (2, Some(low), Some(high)) = (len, number(variable, NAME, 0), number(variable, NAME, 1)) else {
         return Ok((None, None));
     };
-    if as_float(low.1) > as_float(high.1) {
+    if as_float(elements.as_read(low.1)) > as_float(elements.as_read(high.1)) {
         let (low, high) = (shown(low.1), shown(high.1));
         return Err(format!(
             "the variable's attribute valid_range [{low}, {high}] goes from a higher to a lower value"

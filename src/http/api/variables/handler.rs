@@ -49,7 +49,7 @@ pub(super) async fn handle(
     let in_flight = app.engine.metrics.in_flight();
     let client = caller.client;
     let form = AnswerForm::accepted(request.headers());
-    let limit = BodyLimit { len: app.max_variable_body_size, setting: "--max-variable-body-size", growth: 2 };
+    let limit = BodyLimit { len: app.max_variable_body_size, setting: "--max-variable-body-size", growth: 6 };
     let (body_form, RequestBody { bytes, permit }) = RequestBody::of_either_form(request, &app, client, limit).await?;
     let asked = parse(&app, ask, bytes, body_form, client).await?;
     let patience = Patience { whole: app.variable_timeout, standstill: app.request_timeout };

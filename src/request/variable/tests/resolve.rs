@@ -128,6 +128,13 @@ fn signed_integers_are_read_as_unsigned_ones_where_an_attribute_says_so() {
         (asked.question.missing.values, asked.question.missing.min),
         (integers(&[255]), Some(Number::Integer(3)))
     );
+    let range = variable(DType::Int8, &[("x", 4)]).with_text("_Unsigned", "true").with(
+        "valid_range",
+        DType::Int8,
+        &[0.0, -6.0],
+    );
+    let missing = resolved(json!({}), &range).expect("it goes from 0 to 250").question.missing;
+    assert_eq!((missing.min, missing.max), (Some(Number::Integer(0)), Some(Number::Integer(250))));
     let stored = resolved(json!({"unpack": false}), &bytes).expect("it suits");
     assert_eq!((stored.dtype, stored.question.missing.values), (DType::Int8, integers(&[-1])));
     let floats = variable(DType::Float32, &[("x", 4)]).with_text("_Unsigned", "true");
