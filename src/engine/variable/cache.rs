@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 
 use crate::{
-    index::{ChunkTable, Description, Variable},
+    index::{Attribute, AttributeValue, ChunkTable, Description, Stored, Variable},
     source::{Location, Version},
 };
 
@@ -30,13 +30,34 @@ pub(super) enum KnownPart {
 impl KnownPart {
     /// Bytes that it takes, nearly.
     fn len(&self) -> usize {
-        // Names and attributes, which are short.
-        const OF_A_VARIABLE: usize = 4 << 10;
         match self {
-            Self::Description(description) => (description.variables.len() + 1).saturating_mul(OF_A_VARIABLE),
-            Self::Variable(_, table) => table.len().saturating_mul(28).saturating_add(OF_A_VARIABLE),
+            Self::Description(description) => {
+                let of_groups = attributes_len(&description.attributes)
+                    + description.group_attributes.values().map(|of| attributes_len(of)).sum::<usize>();
+                let of_variables =
+                    description.variables.iter().map(|(path, variable)| path.len() + variable_len(variable));
+                of_groups + of_variables.sum::<usize>()
+            }
+            Self::Variable(variable, table) => variable_len(variable) + table.len().saturating_mul(28),
         }
     }
+}
+
+/// What each name, shape and list takes beside what is in it, in bytes.
+const OF_EACH: usize = 256;
+
+fn variable_len(variable: &Variable) -> usize {
+    let elements = if let Stored::Inline(bytes) = &variable.stored { bytes.len() } else { 0 };
+    4 * OF_EACH + elements + attributes_len(&variable.attributes)
+}
+
+fn attributes_len(attributes: &[Attribute]) -> usize {
+    let len = |attribute: &Attribute| match &attribute.value {
+        AttributeValue::Numbers { values, .. } => size_of_val(values.as_slice()),
+        AttributeValue::Text(texts) => texts.iter().map(|text| text.len() + size_of::<String>()).sum(),
+        AttributeValue::Other(name) => name.len(),
+    };
+    attributes.iter().map(|attribute| OF_EACH + attribute.name.len() + len(attribute)).sum()
 }
 
 /// An object, and what of it: a variable, or everything.

@@ -37,7 +37,8 @@ impl Engine {
     /// # Errors
     /// If there is none, or the object cannot be read.
     pub(super) async fn open_variable(&self, reading: &Reading<'_>, path: &str) -> Result<Opened, ActiveStorageError> {
-        let key = Some(path.trim_start_matches('/').to_owned());
+        // A variable has one name here, however many slashes a client writes.
+        let key = Some(path.split('/').filter(|name| !name.is_empty() && *name != ".").collect::<Vec<_>>().join("/"));
         if let Some(Known { object_len, what: KnownPart::Variable(variable, table), .. }) =
             self.still_known(reading, key.clone()).await?
         {
