@@ -40,9 +40,7 @@ impl Engine {
         asking: Asking,
         progress: &Progress,
     ) -> Result<VariableAnswer, ActiveStorageError> {
-        let (reading, mut layout) = self.find(object, target, asking, progress).await?;
-        let question = resolve(&layout.variable)?;
-        layout.dtype = question.dtype;
+        let (reading, layout, question) = self.find(object, target, resolve, asking, progress).await?;
         self.reduce_chunks(layout, question, &reading).await
     }
 
@@ -58,9 +56,7 @@ impl Engine {
         asking: Asking,
         progress: &Progress,
     ) -> Result<VariableAnswer, ActiveStorageError> {
-        let (reading, mut layout) = self.find(object, target, asking, progress).await?;
-        let question = resolve(&layout.variable)?;
-        layout.dtype = question.dtype;
+        let (reading, layout, question) = self.find(object, target, resolve, asking, progress).await?;
         self.select_chunks(layout, question, &reading).await
     }
 
@@ -115,16 +111,18 @@ impl Engine {
         Ok(coordinates)
     }
 
+    /// Where a variable lies, what is asked of it, and what its object is read through.
     async fn find<'a>(
         &self,
         object: ObjectRequest,
         target: Target,
+        resolve: impl FnOnce(&Variable) -> Result<VariableQuestion, RequestError> + Send,
         asking: Asking,
         progress: &'a Progress,
-    ) -> Result<(Reading<'a>, Layout), ActiveStorageError> {
+    ) -> Result<(Reading<'a>, Layout, VariableQuestion), ActiveStorageError> {
         let home = object.location.clone();
         let reading = self.reading(object, asking, progress);
-        let layout = match target {
+        let mut layout = match target {
             Target::Variable(path) => {
                 let Opened { variable, table, .. } = self.open_variable(&reading, &path).await?;
                 Layout::new(variable, table, None, vec![home])?
@@ -135,7 +133,9 @@ impl Engine {
                 Layout::new(Arc::new(variable), Arc::new(chunks), of_chunks, locations)?.coded(codecs)
             }
         };
-        Ok((reading, layout))
+        let question = resolve(&layout.variable)?;
+        layout.dtype = question.dtype;
+        Ok((reading, layout, question))
     }
 
     fn reading<'a>(&self, object: ObjectRequest, asking: Asking, progress: &'a Progress) -> Reading<'a> {
