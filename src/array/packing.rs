@@ -44,6 +44,14 @@ impl Packing {
         (packed * self.scale_factor + self.add_offset).canonical()
     }
 
+    /// The unpacked value as arithmetic in the type `U` makes it: rounded to that type after the multiplication and again after the
+    /// addition.
+    #[inline(always)]
+    fn unpack_in<U: Unpacked>(self, packed: f64) -> f64 {
+        let product = U::nearest(packed * self.scale_factor).to_f64();
+        U::nearest(product + self.add_offset).to_f64()
+    }
+
     /// The sum of so many unpacked values, from that of the packed ones. The product is not rounded, since it may nearly
     /// cancel with the offsets.
     #[inline(always)]
@@ -54,14 +62,28 @@ impl Packing {
 
     /// The least and the largest of the packed values of this dtype whose unpacked ones are not below `min` and not above `max`;
     /// a bound that is absent bounds nothing. Where there is none, the bounds are such that nothing lies within them. Neither
-    /// `min` nor `max` is NaN.
+    /// `min` nor `max` is NaN. Where the unpacked values are `float32`, they are compared as such: whoever wrote the bound had
+    /// them.
     #[must_use]
-    pub fn packed_bounds(self, dtype: DType, min: Option<f64>, max: Option<f64>) -> (Option<Number>, Option<Number>) {
-        with_dtype!(dtype, T => self.bounds_of::<T>(min, max))
+    pub fn packed_bounds(
+        self,
+        dtype: DType,
+        unpacked: DType,
+        min: Option<f64>,
+        max: Option<f64>,
+    ) -> (Option<Number>, Option<Number>) {
+        with_dtype!(dtype, T => match unpacked {
+            DType::Float32 => self.bounds_of::<T, f32>(min, max),
+            _ => self.bounds_of::<T, f64>(min, max),
+        })
     }
 
-    fn bounds_of<T: Element>(self, min: Option<f64>, max: Option<f64>) -> (Option<Number>, Option<Number>) {
-        let unpacked = |rank: i64| self.unpack(T::of_rank(T::Rank::narrowed(rank)).to_f64());
+    fn bounds_of<T: Element, U: Unpacked>(
+        self,
+        min: Option<f64>,
+        max: Option<f64>,
+    ) -> (Option<Number>, Option<Number>) {
+        let unpacked = |rank: i64| self.unpack_in::<U>(T::of_rank(T::Rank::narrowed(rank)).to_f64());
         let is_low = |rank| min.is_some_and(|min| unpacked(rank) < min);
         let is_high = |rank| max.is_some_and(|max| unpacked(rank) > max);
         let (least, most) = (T::LOWEST.rank().widened(), T::HIGHEST.rank().widened());
@@ -116,7 +138,7 @@ mod tests {
             let packing = Packing { scale_factor, add_offset };
             let passes = |unpacked: f64| !min.is_some_and(|min| unpacked < min) && !max.is_some_and(|max| unpacked > max);
             for dtype in [DType::Int8, DType::UInt8] {
-                let (low, high) = packing.packed_bounds(dtype, min, max);
+                let (low, high) = packing.packed_bounds(dtype, DType::Float64, min, max);
                 for packed in if dtype == DType::Int8 { -128..128 } else { 0..256 } {
                     let is_within = [low, high].into_iter().zip([1, -1]).all(|(bound, sign)| match bound {
                         Some(Number::Integer(bound)) => sign * (packed - bound) >= 0,
@@ -125,7 +147,7 @@ mod tests {
                     prop_assert_eq!(is_within, passes(packing.unpack(packed as f64)), "{} {:?} {:?}", packed, low, high);
                 }
             }
-            let (low, high) = packing.packed_bounds(DType::Float16, min, max);
+            let (low, high) = packing.packed_bounds(DType::Float16, DType::Float64, min, max);
             for bits in 0..=u16::MAX {
                 let packed = half::f16::from_bits(bits).to_f64();
                 let is_beyond = |bound: Option<Number>, beyond: fn(&f64, &f64) -> bool| match bound {
@@ -141,11 +163,26 @@ mod tests {
     #[test]
     fn packed_bounds_of_wide_integers_are_exact() {
         let packing = Packing { scale_factor: 2.0, add_offset: 0.0 };
-        let bounds = |dtype| packing.packed_bounds(dtype, Some(3.0), Some(7.0));
+        let bounds = |dtype| packing.packed_bounds(dtype, DType::Float64, Some(3.0), Some(7.0));
         let expected = (Some(Number::Integer(2)), Some(Number::Integer(3)));
         assert_eq!((bounds(DType::Int64), bounds(DType::UInt64)), (expected, expected));
-        let none = packing.packed_bounds(DType::Int16, Some(3.0), Some(3.5));
+        let none = packing.packed_bounds(DType::Int16, DType::Float64, Some(3.0), Some(3.5));
         assert_eq!(none, (Some(Number::Integer(32767)), Some(Number::Integer(-32768))));
+    }
+
+    #[test]
+    fn every_element_lies_within_bounds_that_are_its_own_float32_value() {
+        let (scale, offset) = (0.01_f32, 273.15_f32);
+        let packing = Packing { scale_factor: scale.into(), add_offset: offset.into() };
+        for packed in i16::MIN..=i16::MAX {
+            let value = f64::from(f32::from(packed) * scale + offset);
+            let (min, max) = packing.packed_bounds(DType::Int16, DType::Float32, Some(value), Some(value));
+            let is_at_or_beyond = |bound: Option<Number>, sign: i128| match bound {
+                Some(Number::Integer(bound)) => sign * (bound - i128::from(packed)) >= 0,
+                _ => false,
+            };
+            assert!(is_at_or_beyond(min, -1) && is_at_or_beyond(max, 1), "{packed}: {min:?} {max:?}");
+        }
     }
 
     #[test]

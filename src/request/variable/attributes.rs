@@ -143,9 +143,9 @@ fn bounds(
     let (low, high) = (low.filter(is_number), high.filter(is_number));
     let dtype = low.or(high).map(|(dtype, _)| dtype);
     let of_unpacked = packed_as.filter(|packed| dtype == Some(packed.unpacked) && packed.unpacked != elements.stored);
-    if let Some(PackedAs { packing, .. }) = of_unpacked {
+    if let Some(PackedAs { packing, unpacked }) = of_unpacked {
         let float = |bound: Option<Typed>| bound.map(|(_, number)| as_float(number));
-        return packing.packed_bounds(elements.read, float(low), float(high));
+        return packing.packed_bounds(elements.read, unpacked, float(low), float(high));
     }
     let packed = |bound: Option<Typed>| bound.and_then(|(_, number)| fitted(number, elements));
     (packed(low), packed(high))

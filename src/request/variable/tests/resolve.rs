@@ -117,6 +117,22 @@ fn bounds_of_the_type_of_the_unpacked_data_bound_that() {
 }
 
 #[test]
+fn an_element_whose_float32_value_is_the_bound_is_valid() {
+    let (scale, offset) = (0.01_f32, 273.15_f32);
+    let unpacked = |packed: i16| f64::from(f32::from(packed) * scale + offset);
+    let of = |low: i16, high: i16| {
+        variable(DType::Int16, &[("x", 4)])
+            .with("scale_factor", DType::Float32, &[scale.into()])
+            .with("add_offset", DType::Float32, &[offset.into()])
+            .with("valid_range", DType::Float32, &[unpacked(low), unpacked(high)])
+    };
+    for (low, high) in [(-100, 100), (-27_315, 32_001), (1, 3), (17, 17)] {
+        let Missing { min, max, .. } = missing_of(&of(low, high), json!({}));
+        assert_eq!((min, max), (Some(Number::Integer(low.into())), Some(Number::Integer(high.into()))));
+    }
+}
+
+#[test]
 fn signed_integers_are_read_as_unsigned_ones_where_an_attribute_says_so() {
     let bytes = variable(DType::Int8, &[("x", 4)])
         .with_text("_Unsigned", "true")
