@@ -74,6 +74,28 @@ pub(super) fn entries<'a>(map: &'a [u8], mut take: impl FnMut(&'a str, &'a [u8])
     }
 }
 
+/// The items of a list that has been [checked](check), of which there may be no more than `MOST`.
+pub(super) fn items<const MOST: usize>(list: &[u8]) -> Result<Vec<&[u8]>, Told> {
+    let mut decoder = Decoder::new(list);
+    let failed = |error: minicbor::decode::Error| told(&error.to_string());
+    let (claimed, mut items, mut len) = (decoder.array().map_err(failed)?, Vec::new(), 0_u64);
+    while match claimed {
+        Some(claimed) => len < claimed,
+        None => decoder.datatype().map_err(failed)? != Type::Break,
+    } {
+        let start = decoder.position();
+        decoder.skip().map_err(failed)?;
+        len = len.saturating_add(1);
+        if items.len() < MOST {
+            items.push(list.get(start..decoder.position()).unwrap_or_default());
+        }
+    }
+    if len > MOST as u64 {
+        return Err(format!("has {len} entries; at most {MOST} are possible"));
+    }
+    Ok(items)
+}
+
 /// The value that an item stands for.
 pub(super) fn read<'a, T: Deserialize<'a>>(item: &'a [u8]) -> Result<T, Told> {
     let mut deserializer = Deserializer::new(item);
@@ -122,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_known_and_unknown_length_have_the_same_items_and_no_more_than_they_may() {
+        for list in [&b"\x83\x01\x61a\x80"[..], b"\x9f\x01\x61a\x80\xff"] {
+            assert_eq!(items::<3>(list), Ok(vec![&b"\x01"[..], b"\x61a", b"\x80"]));
+            assert_eq!(items::<2>(list), Err("has 3 entries; at most 2 are possible".to_owned()));
+        }
+        assert!(items::<3>(b"\xa0").is_err() && items::<3>(b"\x01").is_err());
+    }
+
+    #[test]
     fn lengths_that_are_claimed_take_nothing() {
         for head in [0x5b, 0x7b, 0x9b, 0xbb] {
             let mut hostile = vec![head];
@@ -155,6 +186,7 @@ mod tests {
                 prop_assert!(read::<serde::de::IgnoredAny>(&bytes).is_ok());
             }
             let _ = entries(&bytes, |_, _| {});
+            let _ = items::<3>(&bytes);
             let _ = read::<serde_json::Value>(&bytes);
         }
     }

@@ -14,6 +14,7 @@ use super::{
     cbor,
     problem::{Problems, THE_FIELDS},
 };
+use crate::codec::UpTo;
 
 /// Why a body is not even a request with faults.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +90,23 @@ impl<'a> Fields<'a> {
 
     /// The fields of a field that is an object of its own; None if it was not given, or is none, which is a problem then.
     pub(super) fn nested(&mut self, field: &'static str, long: &'static [&'static str]) -> Option<Self> {
-        let nested = match self.take_raw(field)? {
-            Raw::Json("null") => return None,
-            Raw::Cbor(item) if cbor::is_null(item) => return None,
-            Raw::Json(text) => serde_json::from_str(text).map_err(|error| without_position(&error)),
-            Raw::Cbor(map) => Self::of_map(map),
-        };
+        let nested = self.take_raw(field).filter(|raw| !raw.is_null())?.fields();
         nested.map(|nested| Self { long, ..nested }).map_err(|problem| self.problems.note(field, problem)).ok()
+    }
+
+    /// The entries of a field that is a list of no more than `MOST`; None if it was not given, or is none, which is a problem then.
+    pub(super) fn entries<const MOST: usize>(&mut self, field: &'static str) -> Option<Vec<Entry<'a>>> {
+        let entries = match self.take_raw(field).filter(|raw| !raw.is_null())? {
+            Raw::Json(text) => match serde_json::from_str::<UpTo<MOST, &RawValue>>(text) {
+                Ok(UpTo(values)) => Ok(values.into_iter().map(|value| Entry(Raw::Json(value.get()))).collect()),
+                Err(error) => Err(without_position(&error)),
+            },
+            Raw::Cbor(list) => match cbor::items::<MOST>(list) {
+                Ok(items) => Ok(items.into_iter().map(|item| Entry(Raw::Cbor(item))).collect()),
+                Err(problem) => Err(problem),
+            },
+        };
+        entries.map_err(|problem| self.problems.note(field, problem)).ok()
     }
 
     /// What was wrong so far.
@@ -144,7 +155,37 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// One entry of a list.
+pub(super) struct Entry<'a>(Raw<'a>);
+
+impl<'a> Entry<'a> {
+    /// The text that it is, if it is one.
+    pub(super) fn text(&self) -> Option<String> {
+        self.0.read().ok()
+    }
+
+    /// Its fields, if it is an object.
+    pub(super) fn fields(self) -> Option<Fields<'a>> {
+        self.0.fields().ok()
+    }
+}
+
 impl<'a> Raw<'a> {
+    fn is_null(self) -> bool {
+        match self {
+            Self::Json(text) => text == "null",
+            Self::Cbor(item) => cbor::is_null(item),
+        }
+    }
+
+    /// The fields of an object.
+    fn fields(self) -> Result<Fields<'a>, String> {
+        match self {
+            Self::Json(text) => serde_json::from_str(text).map_err(|error| without_position(&error)),
+            Self::Cbor(map) => Fields::of_map(map),
+        }
+    }
+
     const fn len(self) -> usize {
         match self {
             Self::Json(text) => text.len(),

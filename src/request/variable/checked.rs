@@ -5,15 +5,14 @@ use super::{
     listed::listed,
     place::PlaceData,
     selection::Selection,
-    statistics::{NamedStatistic, named},
+    statistics::{NamedStatistic, statistics},
     target::{ObjectRequest, Target},
     wire::{LONG_FIELDS, PartData, ReductionData},
 };
 use crate::{
     array::DType,
-    codec::UpTo,
     request::{
-        BodyForm, RequestError,
+        BodyForm, NotAnObject, RequestError,
         fields::Fields,
         missing::MissingData,
         problem::{Noted, Problem, Problems},
@@ -71,10 +70,7 @@ impl VariableRequest {
     /// # Errors
     /// Every rule that the body breaks, at once.
     pub fn parse_reduce(body: &[u8], form: BodyForm) -> Result<Self, RequestError> {
-        Self::parse(body, form, |fields| {
-            let data: ReductionData = fields.take()?;
-            Ok(reduction(data, fields.problems()).map(|reduction| Purpose::Reduce(Box::new(reduction))))
-        })
+        Self::parse(body, form, |fields| Ok(reduction(fields)?.map(|reduction| Purpose::Reduce(Box::new(reduction)))))
     }
 
     /// Checks a body that asks for elements.
@@ -159,24 +155,23 @@ fn target(
     })
 }
 
-fn reduction(data: ReductionData, problems: &mut Problems) -> Result<Reduction, Noted> {
+fn reduction(fields: &mut Fields<'_>) -> Result<Result<Reduction, Noted>, NotAnObject> {
+    let data: ReductionData = fields.take()?;
     for (field, is_given) in [
         ("weights", data.weights.is_some()),
         ("groups", data.groups.is_some()),
         ("partial", data.partial == Some(true)),
     ] {
         if is_given {
-            problems.note(field, "is not available in this version; leave it out");
+            fields.problems().note(field, "is not available in this version; leave it out");
         }
     }
-    let statistics = problems.needed_field("statistics", data.statistics);
-    let statistics = statistics.and_then(|UpTo(statistics)| problems.checked("statistics", named(&statistics)));
-    Ok(Reduction {
+    Ok(statistics(fields)?.map(|statistics| Reduction {
         axes: data.axis,
         keepdims: data.keepdims.unwrap_or(false),
         missing: data.missing,
         skipna: data.skipna.unwrap_or(false),
-        statistics: statistics?,
+        statistics,
         result_dtype: data.result_dtype,
-    })
+    }))
 }

@@ -2,15 +2,9 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{
-    axes::Axes,
-    chunks::Urls,
-    selection::Selection,
-    statistics::{MAX_STATISTICS, StatisticData},
-};
+use super::{axes::Axes, chunks::Urls, selection::Selection};
 use crate::{
     array::DType,
-    codec::UpTo,
     request::{fields::object, missing::MissingData},
 };
 
@@ -29,7 +23,7 @@ pub(super) struct PartData {
     pub(super) unpack: Option<bool>,
 }
 
-/// What is made of the part.
+/// What is made of the part, beside the statistics.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReductionData {
     pub(super) axis: Option<Axes>,
@@ -37,7 +31,6 @@ pub(super) struct ReductionData {
     #[serde(default, deserialize_with = "object")]
     pub(super) missing: Option<MissingData>,
     pub(super) skipna: Option<bool>,
-    pub(super) statistics: Option<UpTo<MAX_STATISTICS, StatisticData>>,
     pub(super) weights: Option<IgnoredAny>,
     pub(super) groups: Option<IgnoredAny>,
     pub(super) result_dtype: Option<DType>,

@@ -43,7 +43,11 @@ fn each_wrong_body_is_told_what_to_change() {
             r#""variable": "tas", "statistics": [{"name": "sum", "as": ""}]"#,
             "statistics: the name of a result has 1 to 256 bytes",
         ),
-        (r#""variable": "tas", "statistics": [{"nom": "sum"}]"#, "statistics: unknown field `nom`"),
+        (r#""variable": "tas", "statistics": [{}]"#, "statistics[0].name: is required"),
+        (
+            r#""variable": "tas", "statistics": ["sum", 3]"#,
+            "statistics[1]: must be the name of a statistic, or a map with its name",
+        ),
         (r#""variable": "tas", "statistics": "sum""#, r#"statistics: invalid type: string "sum", expected a sequence"#),
     ] {
         let problems = problems(fields);
@@ -101,6 +105,30 @@ fn all_that_is_wrong_is_told_at_once() {
         problems[5]
             .contains("interface_type, url, format, etag, endpoints, variable, urls, selection, unpack, array, ")
     );
+}
+
+#[test]
+fn all_that_is_wrong_with_statistics_is_told_at_once() {
+    let problems = problems(
+        r#""variable": "v", "statistics": ["mode", {"name": "sum", "ddof": 1, "q": 2}, {"nom": "max"}, {"name": "var", "ddof": "x"}, 7,
+            "std", {"name": "std"}, {"name": "min", "as": ""}]"#,
+    );
+    let told = |problem: &str| problems.iter().filter(|told| told.starts_with(problem)).count();
+    for problem in [
+        r#"statistics: "mode" is not available"#,
+        "statistics: sum takes no ddof",
+        "statistics: sum takes no q",
+        "statistics[2].nom: unknown field",
+        "the fields of statistics[2]: are name, as, ddof",
+        "statistics[2].name: is required",
+        "statistics[3].ddof: ",
+        "statistics[4]: must be the name of a statistic",
+        r#"statistics: two results have the name "std""#,
+        "statistics: the name of a result has 1 to 256 bytes",
+    ] {
+        assert_eq!(told(problem), 1, "{problem}: {problems:?}");
+    }
+    assert_eq!(problems.len(), 10, "{problems:?}");
 }
 
 #[test]
