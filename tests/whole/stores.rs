@@ -181,6 +181,23 @@ async fn a_store_that_lies_or_dies_is_an_error_that_names_the_chunk() {
 }
 
 #[tokio::test]
+async fn a_chunk_that_was_never_written_is_named_by_its_index_and_what_to_do_is_said() {
+    let setup = Setup::start(&[]).await;
+    setup.s3.put("object", vec![1; 40]);
+    let mut question = setup.of(PUBLIC_BUCKET, "object", listed(10));
+    question["chunks"] = json!({"index": [[0], [1]], "offset": [0, 4], "size": [4, 4]});
+    let (status, told) = setup.ask("reduce", &question, None).await;
+    let message = "chunk [2] was never written, and there is no fill value that says what its elements would be: select a part \
+                   without it, or give fill_value in a chunk list";
+    assert_eq!((status, &told["error"]["message"]), (400, &json!(message)));
+    question["selection"] = json!([[0, 8, 1]]);
+    assert_eq!(setup.ask("reduce", &question, None).await.1["results"]["sum"]["values"], 8);
+    question["selection"] = Value::Null;
+    question["array"]["fill_value"] = json!(3);
+    assert_eq!(setup.ask("reduce", &question, None).await.1["results"]["sum"]["values"], 8 + 8 * 4 * 3);
+}
+
+#[tokio::test]
 async fn credentials_go_to_the_origin_of_the_request_and_nowhere_else() {
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);

@@ -7,8 +7,14 @@ pub enum VariableError {
     #[error("the variable cannot be read: {0}")]
     CannotBeRead(String),
     /// A chunk of it was never written, and nothing says what its elements would be.
-    #[error("it was never written, and there is no fill value that says what its elements would be")]
-    NoFillValue,
+    #[error(
+        "chunk {index:?} was never written, and there is no fill value that says what its elements would be: select a part \
+         without it, or give fill_value in a chunk list"
+    )]
+    NoFillValue {
+        /// Its place in the grid of chunks.
+        index: Vec<u64>,
+    },
     /// The store does not say how long the object is.
     #[error("the store does not say how long the object is, which its index cannot be read without")]
     NoLength,

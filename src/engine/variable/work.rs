@@ -117,11 +117,12 @@ impl Work {
         group.parts.iter().map(find).collect()
     }
 
-    /// An error, told of a chunk: of where it is in the grid, and where it lies.
+    /// An error, told of a chunk: of where it is in the grid, and where it lies. One that was never written lies nowhere.
     fn in_chunk(&self, error: ActiveStorageError, part: &Part, group: &Group) -> ActiveStorageError {
         let (range, start) = match part.bytes {
             PartBytes::Fetched { range, start, .. } => (group.ranges.get(range), start as u64),
-            PartBytes::Nowhere | PartBytes::Inline => (None, 0),
+            PartBytes::Inline => (None, 0),
+            PartBytes::Nowhere => return error,
         };
         let object = range.map_or(0, |range| range.object);
         ActiveStorageError::Chunk {
@@ -160,7 +161,7 @@ impl Work {
         }
         let stored = Storage { byte_order: self.layout.byte_order, shuffled: false };
         match part.bytes {
-            PartBytes::Nowhere => Ok(Decoded { bytes: self.filled(len, budget)?, storage: stored, shape }),
+            PartBytes::Nowhere => Ok(Decoded { bytes: self.filled(part, len, budget)?, storage: stored, shape }),
             PartBytes::Inline => {
                 let bytes = self.layout.inline().get(..len).ok_or(OUTSIDE)?;
                 let mut buffer = budget.allocate(len).map_err(OperationError::from)?;
@@ -180,8 +181,9 @@ impl Work {
     }
 
     /// A chunk that was never written.
-    fn filled(&self, len: usize, budget: &mut Budget) -> Result<Buffer, ActiveStorageError> {
-        let element = self.layout.variable.fill_value.as_deref().ok_or(VariableError::NoFillValue)?;
+    fn filled(&self, part: &Part, len: usize, budget: &mut Budget) -> Result<Buffer, ActiveStorageError> {
+        let unknown = || VariableError::NoFillValue { index: part.position.clone() };
+        let element = self.layout.variable.fill_value.as_deref().ok_or_else(unknown)?;
         let mut buffer = budget.allocate(len).map_err(OperationError::from)?;
         for bytes in buffer.bytes_mut().chunks_mut(element.len().max(1) * STEP) {
             budget.cancellation().check().map_err(OperationError::from)?;

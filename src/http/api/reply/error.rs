@@ -143,7 +143,7 @@ pub(super) fn status(error: &ActiveStorageError) -> StatusCode {
 
 fn variable_status(error: &VariableError) -> StatusCode {
     match error {
-        VariableError::CannotBeRead(_) | VariableError::NoFillValue => StatusCode::BAD_REQUEST,
+        VariableError::CannotBeRead(_) | VariableError::NoFillValue { .. } => StatusCode::BAD_REQUEST,
         VariableError::NoLength => StatusCode::BAD_GATEWAY,
         VariableError::NoMemoryForIndex => StatusCode::SERVICE_UNAVAILABLE,
     }
