@@ -137,8 +137,31 @@ fn questions_about_too_many_chunks_are_refused_at_once_with_their_number() {
     let target = Target::Listed(Box::new(listed));
     let refused = app.engine.reduce_of(object(location), target, |_| Ok(question), asking(), &progress);
     let refused = RUNTIME.block_on(refused).unwrap_err();
-    assert!(matches!(refused, ActiveStorageError::TooMuch { setting: "--max-chunks", .. }), "{refused}");
+    let ActiveStorageError::TooMuch { setting: "--max-chunks", chunks, memory, .. } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(chunks, shape.iter().product::<usize>() as u64);
+    assert!(memory > 0);
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_needs_more_memory_than_there_is_is_refused_with_an_estimate_of_it_all() {
+    let app = {
+        let _runtime = RUNTIME.enter();
+        app("1MiB")
+    };
+    let (rows, len) = (3, 12_000);
+    let array = Array::of_rows(rows, len);
+    let question = Question { reduced: Some(vec![true, false]), statistics: every_statistic(), ..Question::default() };
+    let refused = reduced(&app, &array, &[Pick::all(rows), Pick::all(len)], &question).unwrap_err();
+    let ActiveStorageError::TooMuch { setting: "--memory-limit", chunks, stored, decoded, memory, limit, .. } = refused
+    else {
+        panic!("{refused}")
+    };
+    let bytes = (rows * len * 4) as u64;
+    assert_eq!((chunks, stored, decoded, limit), (rows as u64, bytes, bytes, 1 << 20));
+    assert!(memory > limit);
 }
 
 fn every_statistic() -> Vec<Asked> {

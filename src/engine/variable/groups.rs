@@ -2,7 +2,7 @@
 
 use super::{
     layout::{ChunkPlace, Layout},
-    spans::{Span, Spans, TooMany},
+    spans::{Span, Spans},
 };
 use crate::array::Pick;
 
@@ -107,19 +107,11 @@ impl GroupLimits {
 }
 
 impl Parts {
-    /// Those that are picked.
-    ///
-    /// # Errors
-    /// If there are more than `most`.
-    pub(super) fn new(picks: &[Pick], chunk_shape: &[u64], most: usize) -> Result<Self, TooMany> {
+    /// Those that are picked. They may be more than anybody waits for.
+    pub(super) fn new(picks: &[Pick], chunk_shape: &[u64]) -> Self {
         let spans: Vec<_> = picks.iter().zip(chunk_shape).map(|(pick, &chunk)| Spans::new(pick, chunk)).collect();
-        let len = if spans.iter().any(|spans| spans.len() == 0) {
-            Some(0)
-        } else {
-            spans.iter().try_fold(1_usize, |len, spans| len.checked_mul(spans.len()))
-        };
-        let len = len.filter(|&len| len <= most).ok_or(TooMany)?;
-        Ok(Self { spans, len })
+        let len = spans.iter().fold(1_usize, |len, spans| len.saturating_mul(spans.len()));
+        Self { spans, len }
     }
 
     /// How many there are.
@@ -305,7 +297,7 @@ mod tests {
 
     fn all_groups(chunks: &[Option<(u64, u64)>], limits: ReadLimits, group: GroupLimits) -> Vec<Group> {
         let (layout, pick) = (layout(chunks), Pick::Slice { first: 0, step: 1, len: chunks.len() });
-        let parts = Parts::new(&[pick], &[1], 1000).unwrap();
+        let parts = Parts::new(&[pick], &[1]);
         let mut grouping = Grouping::new(vec![true], 10, limits);
         std::iter::from_fn(|| grouping.next(&parts, &layout, group)).collect()
     }

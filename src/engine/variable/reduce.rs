@@ -74,10 +74,10 @@ impl Engine {
         let limits = (&*self.variables, self.size_limits, self.resources.all_memory());
         let task = Task::new(layout, &picks, question, Purpose::Reduce, per_result, limits)?;
         let len = results_len(&task.work.question, dtype, task.results());
-        task.check_results(len, self.size_limits)?;
         let states = Partial::units(&task.work.question, dtype, task.results());
         let units =
             [states, memory_units(len), names.len() + 2].into_iter().fold(task.needs.units, usize::saturating_add);
+        task.check(len, units, limits)?;
         let permit = self.resources.answer(reading.caller().client, memory_units(len)).await?;
         let mut budget = self.resources.memory(reading.caller().client, units).await?;
         let _waiting = budget.waiting();

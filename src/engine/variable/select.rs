@@ -75,8 +75,8 @@ impl Engine {
         let limits = (&*self.variables, self.size_limits, self.resources.all_memory());
         let task = Task::new(layout, &picks, question, Purpose::Select, spec.dtype.size() as u64, limits)?;
         let len = task.results().saturating_mul(spec.dtype.size());
-        task.check_results(len, self.size_limits)?;
         let units = task.needs.units.saturating_add(memory_units(len));
+        task.check(len, units, limits)?;
         let permit = self.resources.answer(reading.caller().client, memory_units(len)).await?;
         let mut budget = self.resources.memory(reading.caller().client, units).await?;
         let _waiting = budget.waiting();

@@ -33,10 +33,6 @@ impl Picked {
     }
 }
 
-/// A question about more chunks than this is none that anybody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooMany;
-
 /// The chunks that a pick touches, in the order of the grid. Those of slices are worked out when they are asked for: there may be
 /// millions.
 #[derive(Clone, Debug)]

@@ -5,16 +5,9 @@ use super::{
     groups::Parts,
     layout::{Layout, MayStayShuffled},
     run::Needs,
-    spans::TooMany,
     work::Work,
 };
-use crate::{
-    array::Pick,
-    engine::SizeLimits,
-    error::ActiveStorageError,
-    reduce::Question,
-    resources::{MEMORY_UNIT, memory_units},
-};
+use crate::{array::Pick, engine::SizeLimits, error::ActiveStorageError, reduce::Question, resources::MEMORY_UNIT};
 
 /// Elements of a row that is worth being put together on its own.
 const LONG_ROW: usize = 32;
@@ -30,6 +23,9 @@ pub(super) struct Task {
     pub(super) per_result: u64,
     pub(super) needs: Needs,
 }
+
+/// What an operator allows: of variables, of chunks and results in bytes, and of memory in units.
+pub(super) type Limits<'a> = (&'a VariableSettings, SizeLimits, usize);
 
 /// What becomes of the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +47,14 @@ impl Task {
         question: Question,
         purpose: Purpose,
         per_result: u64,
-        limits: (&VariableSettings, SizeLimits, usize),
+        limits: Limits<'_>,
     ) -> Result<Self, ActiveStorageError> {
-        let (variables, sizes, memory) = limits;
+        let (_, sizes, memory) = limits;
         check_chunks(&layout, sizes)?;
         let (stays, kept) = Work::dimensions(picks, question.reduced.as_deref());
         let kept_picks = picks.iter().zip(&kept).filter(|(_, kept)| **kept);
         let shape = kept_picks.filter_map(|(pick, _)| pick.kept_len()).collect();
-        let most = variables.read_limits.chunks;
-        let parts = Parts::new(picks, layout.grid.chunk_shape(), most);
-        let parts = parts.map_err(|TooMany| too_many_chunks(&layout, picks, most))?;
+        let parts = Parts::new(picks, layout.grid.chunk_shape());
         let decodings = layout.decodings(may_stay_shuffled(&layout, picks, purpose))?;
         let passes_unwritten = purpose == Purpose::Reduce && layout.has_unwritten_missing(&question.missing)?;
         let copies = copies_len(&layout, &parts, picks, &question, purpose);
@@ -75,44 +69,31 @@ impl Task {
         self.shape.iter().fold(1, |len, &axis| len.saturating_mul(axis))
     }
 
-    /// Refuses results of more bytes than the operator lets answers have.
-    pub(super) fn check_results(&self, len: usize, sizes: SizeLimits) -> Result<(), ActiveStorageError> {
-        if len <= sizes.result {
+    /// Refuses what passes a limit of the operator: more chunks, bytes of results, or units of memory.
+    ///
+    /// # Errors
+    /// The first limit that is passed, with all that would be read.
+    pub(super) fn check(&self, results: usize, units: usize, limits: Limits<'_>) -> Result<(), ActiveStorageError> {
+        let (variables, sizes, all_memory) = limits;
+        let [memory, most_memory] = [units, all_memory].map(|units| units.saturating_mul(MEMORY_UNIT));
+        let checks = [
+            ("the number of chunks", self.parts.len(), variables.read_limits.chunks, "--max-chunks"),
+            ("the result in bytes", results, sizes.result, "--max-result-size"),
+            ("the memory in bytes", memory, most_memory, "--memory-limit"),
+        ];
+        let Some((what, _, limit, setting)) = checks.into_iter().find(|(_, asked, limit, _)| asked > limit) else {
             return Ok(());
-        }
+        };
         let (chunks, layout) = (self.parts.len() as u64, &self.work.layout);
-        let memory = self.needs.units.saturating_add(memory_units(len)).saturating_mul(MEMORY_UNIT);
         Err(ActiveStorageError::TooMuch {
             chunks,
             stored: chunks.saturating_mul(layout.largest_stored()).min(layout.all_stored()),
             decoded: chunks.saturating_mul(layout.decoded_len()),
             memory: memory as u64,
-            what: "the result in bytes",
-            limit: sizes.result as u64,
-            setting: "--max-result-size",
+            what,
+            limit: limit as u64,
+            setting,
         })
-    }
-}
-
-/// The error of a selection that touches more chunks than may be.
-fn too_many_chunks(layout: &Layout, picks: &[Pick], most: usize) -> ActiveStorageError {
-    let touched = |(pick, &chunk): (&Pick, &u64)| match pick {
-        Pick::One(_) => 1,
-        Pick::Indices(indices) => indices.len() as u64,
-        Pick::Slice { step, len, .. } => {
-            let span = (*len as u64).saturating_mul(step.unsigned_abs() as u64);
-            span.div_ceil(chunk.max(1)).min(*len as u64)
-        }
-    };
-    let chunks = picks.iter().zip(layout.grid.chunk_shape()).map(touched).fold(1, u64::saturating_mul);
-    ActiveStorageError::TooMuch {
-        chunks,
-        stored: chunks.saturating_mul(layout.largest_stored()).min(layout.all_stored()),
-        decoded: chunks.saturating_mul(layout.decoded_len()),
-        memory: 0,
-        what: "the number of chunks",
-        limit: most as u64,
-        setting: "--max-chunks",
     }
 }
 
