@@ -118,7 +118,12 @@ fn variables(c: &mut Criterion) {
                     let endpoints = std::collections::BTreeMap::new();
                     let object = ObjectRequest { location, format: None, version: None, endpoints };
                     let caller = Caller { client: ClientId(1), authorization: None, payer: Payer::Owner };
-                    let asking = Asking { caller, deadline: Instant::now() + Duration::from_secs(60), body: None };
+                    let asking = Asking {
+                        caller,
+                        deadline: Instant::now() + Duration::from_secs(60),
+                        body: None,
+                        most_numbers: None,
+                    };
                     let target = Target::Listed(Box::new(file.listed()));
                     let (progress, asked) = (Progress::default(), question(&file, statistics));
                     let answer = app.engine.reduce_of(object, target, |_| Ok(asked), asking, &progress);

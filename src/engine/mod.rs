@@ -89,6 +89,8 @@ pub struct Asking {
     pub deadline: Instant,
     /// What stands for the request until it is admitted, if it is long.
     pub body: Option<BodyPermit>,
+    /// Most numbers of an answer in the form that the client wants, where that is bounded.
+    pub most_numbers: Option<usize>,
 }
 
 /// A request that has been admitted.
@@ -118,7 +120,7 @@ impl Engine {
         reply: R,
         asking: Asking,
     ) -> Result<R::Answer, ActiveStorageError> {
-        let Asking { caller, deadline, body } = asking;
+        let Asking { caller, deadline, body, .. } = asking;
         let plan = Plan::new(request, |counts| reply.units(counts), self.size_limits)?;
         let mut queueing = self.metrics.queueing();
         let mut admitted = self.admit(&plan, &caller).await?;

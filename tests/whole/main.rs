@@ -62,7 +62,7 @@ fn app_with(root: &str, flags: &[&str]) -> App {
 
 fn asking() -> Asking {
     let caller = Caller { client: ClientId(1), authorization: None, payer: Payer::Owner };
-    Asking { caller, deadline: Instant::now() + Duration::from_secs(60), body: None }
+    Asking { caller, deadline: Instant::now() + Duration::from_secs(60), body: None, most_numbers: None }
 }
 
 fn object(location: Location) -> ObjectRequest {

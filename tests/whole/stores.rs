@@ -181,6 +181,26 @@ async fn a_store_that_lies_or_dies_is_an_error_that_names_the_chunk() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_long_for_json_is_refused_before_a_chunk_is_read() {
+    let (setup, store) = (Setup::start(&[]).await, FaultyStore::start(|_, head| Reply::Close(part(&head, "x"))).await);
+    let place = json!({"interface_type": "http", "url": format!("{}/object", store.url)});
+    let told = |numbers: usize| {
+        format!("the answer has {numbers} numbers, and JSON is for no more than 100000: ask for application/cbor")
+    };
+    let question = merged(place.clone(), merged(listed(12_501), json!({"axis": []})));
+    let (status, answer) = setup.ask("reduce", &question, None).await;
+    assert_eq!((status, &answer["error"]["message"]), (413, &json!(told(100_008))));
+    let mut question = merged(place, listed(25_001));
+    question.as_object_mut().unwrap().remove("statistics");
+    let (status, answer) = setup.ask("select", &question, None).await;
+    assert_eq!((status, &answer["error"]["message"]), (413, &json!(told(100_004))));
+    assert_eq!(store.requests(), 0);
+    question["selection"] = json!([[0, 40, 1]]);
+    assert_eq!(setup.ask("select", &question, None).await.0, 200);
+    assert!(store.requests() > 0);
+}
+
+#[tokio::test]
 async fn a_chunk_that_was_never_written_is_named_by_its_index_and_what_to_do_is_said() {
     let setup = Setup::start(&[]).await;
     setup.s3.put("object", vec![1; 40]);

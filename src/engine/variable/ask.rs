@@ -140,7 +140,7 @@ impl Engine {
 
     fn reading<'a>(&self, object: ObjectRequest, asking: Asking, progress: &'a Progress) -> Reading<'a> {
         let ObjectRequest { location, version, .. } = object;
-        Reading::new(asking.caller, location, version, (asking.deadline, self.variables.patience), progress)
+        Reading::new(asking, location, version, self.variables.patience, progress)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::progress::Progress;
 use crate::{
     credentials::Caller,
-    engine::Engine,
+    engine::{Asking, Engine},
     error::ActiveStorageError,
     resources::Budget,
     source::{Fetched, Locate, Location, Range, Read, Source, SourceErrorKind, Version},
@@ -34,6 +34,8 @@ pub(super) struct Reading<'a> {
     /// Longest time for one read, all attempts together.
     patience: Duration,
     pub(super) progress: &'a Progress,
+    /// Most numbers of the answer, where they are bounded.
+    most_numbers: Option<usize>,
     versions: Mutex<HashMap<Location, Expected>>,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -57,24 +59,36 @@ impl Expected {
 }
 
 impl<'a> Reading<'a> {
-    /// For a caller, whose credentials are those of `home`, and of which the version may be known.
+    /// For one who asks about `home`, of which the version may be known, and whose credentials are those of it.
     pub(super) fn new(
-        caller: Caller,
+        asking: Asking,
         home: Location,
         version: Option<Version>,
-        (deadline, patience): (Instant, Duration),
+        patience: Duration,
         progress: &'a Progress,
     ) -> Self {
+        let Asking { caller, deadline, most_numbers, .. } = asking;
         let stranger = Caller { authorization: None, ..caller.clone() };
         let versions =
             Mutex::new(version.into_iter().map(|version| (home.clone(), Expected::Named(version))).collect());
         let (requests, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { caller, stranger, home, deadline, patience, progress, versions, requests, bytes }
+        Self { caller, stranger, home, deadline, patience, progress, most_numbers, versions, requests, bytes }
     }
 
     /// Who asks.
     pub(super) const fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Refuses an answer of so many numbers, if that is more than its form is for.
+    ///
+    /// # Errors
+    /// If it is.
+    pub(super) fn check_numbers(&self, numbers: usize) -> Result<(), ActiveStorageError> {
+        match self.most_numbers {
+            Some(limit) if numbers > limit => Err(ActiveStorageError::TooManyNumbers { numbers, limit }),
+            _ => Ok(()),
+        }
     }
 
     /// The object that was asked about.

@@ -78,6 +78,7 @@ impl Engine {
         let units =
             [states, memory_units(len), names.len() + 2].into_iter().fold(task.needs.units, usize::saturating_add);
         task.check(len, units, limits)?;
+        reading.check_numbers(task.results().saturating_mul(names.len()))?;
         let permit = self.resources.answer(reading.caller().client, memory_units(len)).await?;
         let mut budget = self.resources.memory(reading.caller().client, units).await?;
         let _waiting = budget.waiting();

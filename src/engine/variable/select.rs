@@ -77,6 +77,7 @@ impl Engine {
         let len = task.results().saturating_mul(spec.dtype.size());
         let units = task.needs.units.saturating_add(memory_units(len));
         task.check(len, units, limits)?;
+        reading.check_numbers(task.results())?;
         let permit = self.resources.answer(reading.caller().client, memory_units(len)).await?;
         let mut budget = self.resources.memory(reading.caller().client, units).await?;
         let _waiting = budget.waiting();

@@ -39,7 +39,8 @@ pub(super) async fn operation_handler(
             .record("dtype", chunk.encoding.dtype.name())
             .record("interface", chunk.location.interface());
         let reply = request.reply;
-        app.engine.answer(request, reply, Asking { caller, deadline, body: permit }).await
+        let asking = Asking { caller, deadline, body: permit, most_numbers: None };
+        app.engine.answer(request, reply, asking).await
     };
     let answer = timeout_at(deadline, answer);
     answer.await.map_err(|_| ActiveStorageError::DeadlineExceeded(app.request_timeout))?

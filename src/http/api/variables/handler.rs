@@ -54,7 +54,7 @@ pub(super) async fn handle(
     let asked = parse(&app, ask, bytes, body_form, client).await?;
     let patience = Patience { whole: app.variable_timeout, standstill: app.request_timeout };
     let deadline = Instant::now() + patience.whole;
-    let asking = Asking { caller, deadline, body: permit };
+    let asking = Asking { caller, deadline, body: permit, most_numbers: form.most_numbers() };
     let progress = Arc::<Progress>::default();
     let told = Arc::clone(&progress);
     let work = Box::pin(async move {

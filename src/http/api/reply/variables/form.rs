@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
+use super::MAX_JSON_NUMBERS;
+
 /// The forms of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http::api) enum AnswerForm {
@@ -24,6 +26,11 @@ impl AnswerForm {
             Self::Json => "application/json",
             Self::Sequence => "application/cbor-seq",
         }
+    }
+
+    /// Most numbers of an answer in this form; None where there may be any number.
+    pub(in crate::http::api) fn most_numbers(self) -> Option<usize> {
+        (self == Self::Json).then_some(MAX_JSON_NUMBERS)
     }
 
     /// The form that the header `Accept` asks for (RFC 9110, section 12.5.1): of those that it names, the one that it prefers.
