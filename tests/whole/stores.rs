@@ -181,6 +181,25 @@ async fn a_store_that_lies_or_dies_is_an_error_that_names_the_chunk() {
 }
 
 #[tokio::test]
+async fn a_named_version_is_kept_to_where_no_chunk_was_written() {
+    let setup = Setup::start(&[]).await;
+    setup.s3.put("object", vec![1; 40]);
+    let question = setup.of(PUBLIC_BUCKET, "object", listed(10));
+    let etag = setup.ask("reduce", &question, None).await.1["etag"].clone();
+    let unwritten = merged(question, json!({"chunks": {"index": [], "offset": [], "size": []}}));
+    let mut unwritten = merged(unwritten, json!({"etag": "\"another\""}));
+    unwritten["array"]["fill_value"] = json!(3);
+    let (status, refused) = setup.ask("reduce", &unwritten, None).await;
+    assert_eq!(status, 412, "{refused}");
+    unwritten["etag"] = etag.clone();
+    let (status, answer) = setup.ask("reduce", &unwritten, None).await;
+    assert_eq!((status, &answer["results"]["sum"]["values"], &answer["etag"]), (200, &json!(120), &etag));
+    assert_eq!(answer["read"]["requests"], 1);
+    unwritten["etag"] = Value::Null;
+    assert_eq!(setup.ask("reduce", &unwritten, None).await.1["read"]["requests"], 0);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_long_for_json_is_refused_before_a_chunk_is_read() {
     let (setup, store) = (Setup::start(&[]).await, FaultyStore::start(|_, head| Reply::Close(part(&head, "x"))).await);
     let place = json!({"interface_type": "http", "url": format!("{}/object", store.url)});

@@ -13,7 +13,7 @@ use crate::{
     engine::Engine,
     error::ActiveStorageError,
     index::{Blocks, ChunkTable, Description, IndexError, Step, Variable, hdf5},
-    resources::{Budget, Effort, MEMORY_UNIT, memory_units},
+    resources::{Budget, Effort, memory_units},
     source::Range,
 };
 
@@ -87,9 +87,8 @@ impl Engine {
             return Ok(None);
         }
         let mut budget = self.resources.memory(reading.caller().client, 1).await?;
-        let first = Range::UpTo { offset: 0, size: 1 };
-        let fetched = reading.fetch(self, reading.home(), first, MEMORY_UNIT, &mut budget).await?;
-        Ok((fetched.version.as_ref() == Some(&known.version)).then_some(known))
+        let version = reading.ask(self, &mut budget).await?;
+        Ok((version.as_ref() == Some(&known.version)).then_some(known))
     }
 
     /// Keeps what was found, where it is known of which version it is.

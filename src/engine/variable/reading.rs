@@ -16,7 +16,7 @@ use crate::{
     credentials::Caller,
     engine::{Asking, Engine},
     error::ActiveStorageError,
-    resources::Budget,
+    resources::{Budget, MEMORY_UNIT},
     source::{Fetched, Locate, Location, Range, Read, Source, SourceErrorKind, Version},
     telemetry::Stage,
 };
@@ -137,6 +137,31 @@ impl<'a> Reading<'a> {
         self.progress.receive(fetched.bytes.len() as u64);
         self.learn(location, fetched.version.as_ref())?;
         Ok(fetched)
+    }
+
+    /// Reads one byte of the object that was asked about, to know its version; that it is the one which the client named, if they
+    /// did.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is of another version.
+    pub(super) async fn ask(
+        &self,
+        engine: &Engine,
+        budget: &mut Budget,
+    ) -> Result<Option<Version>, ActiveStorageError> {
+        let first = Range::UpTo { offset: 0, size: 1 };
+        Ok(self.fetch(engine, &self.home, first, MEMORY_UNIT, budget).await?.version)
+    }
+
+    /// Asks for the version that the client named, if nothing was read that is of it.
+    ///
+    /// # Errors
+    /// If the object is of another one.
+    pub(super) async fn confirm(&self, engine: &Engine, budget: &mut Budget) -> Result<(), ActiveStorageError> {
+        if let Some(Expected::Named(_)) = self.expected(&self.home) {
+            self.ask(engine, budget).await?;
+        }
+        Ok(())
     }
 
     /// The first answer says which version all others are to be of.

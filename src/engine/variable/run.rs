@@ -155,7 +155,7 @@ impl<G: Goal> Run<'_, G> {
     /// of all comes back with the memory.
     ///
     /// # Errors
-    /// If a chunk cannot be read or decoded, or nothing happens for too long.
+    /// If a chunk cannot be read or decoded, nothing happens for too long, or the object is not of the version that was named.
     pub(super) async fn all(
         &self,
         parts: Arc<Parts>,
@@ -200,7 +200,8 @@ impl<G: Goal> Run<'_, G> {
                 own = Some(budget);
             }
         }
-        let own = own.ok_or(OperationError::Defect("memory of a variable got lost"))?;
+        let mut own = own.ok_or(OperationError::Defect("memory of a variable got lost"))?;
+        self.reading.confirm(self.engine, &mut own).await?;
         Ok((whole, own, dealt))
     }
 
