@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Barrier,
     task::JoinHandle,
 };
 
@@ -23,6 +24,8 @@ pub enum Reply {
     Close(Vec<u8>),
     /// Send nothing more, but stay.
     Stall(Vec<u8>),
+    /// Send them once as many requests have come as meet at the barrier.
+    Meet(Arc<Barrier>, Vec<u8>),
 }
 
 /// A store that answers its n-th request as scripted: a fault that no real store makes on demand.
@@ -72,6 +75,10 @@ async fn answer(mut stream: TcpStream, counter: Arc<AtomicUsize>, script: Script
     let number = counter.fetch_add(1, Ordering::SeqCst);
     match script(number, String::from_utf8_lossy(&head).into_owned()) {
         Reply::Close(bytes) => stream.write_all(&bytes).await?,
+        Reply::Meet(barrier, bytes) => {
+            barrier.wait().await;
+            stream.write_all(&bytes).await?;
+        }
         Reply::Stall(bytes) => {
             stream.write_all(&bytes).await?;
             tokio::time::sleep(Duration::from_secs(3600)).await;

@@ -11,6 +11,7 @@ use support::{
     faulty::{FaultyStore, Reply, response},
     json_request, merged,
 };
+use tokio::sync::Barrier;
 
 /// A file with chunked variables, and one of them.
 const FILE: &[u8] = include_bytes!("../hdf5/superblock-0.h5");
@@ -197,6 +198,55 @@ async fn a_named_version_is_kept_to_where_no_chunk_was_written() {
     assert_eq!(answer["read"]["requests"], 1);
     unwritten["etag"] = Value::Null;
     assert_eq!(setup.ask("reduce", &unwritten, None).await.1["read"]["requests"], 0);
+}
+
+/// A netCDF-4 file with coordinates, one of them in a group.
+const COORDINATES: &[u8] = include_bytes!("../hdf5/netcdf-dimensions.h5");
+
+#[tokio::test]
+async fn coordinates_of_one_variable_are_described_with_it_as_with_all() {
+    let setup = Setup::start(&[]).await;
+    setup.s3.put("file.nc", COORDINATES);
+    let describe = async |fields: Value| {
+        let (status, mut described) = setup.ask("describe", &setup.of(PUBLIC_BUCKET, "file.nc", fields), None).await;
+        assert_eq!(status, 200, "{described}");
+        described["variables"].take()
+    };
+    let all = describe(json!({"values": "coordinates"})).await;
+    for (variable, coordinates) in
+        [("tas", &["lat", "lon", "time"][..]), ("/group/inner", &["time"]), ("time", &["time"]), ("scalar", &[])]
+    {
+        let one = describe(json!({"variable": variable, "values": "coordinates"})).await;
+        let with_values = one.as_object().unwrap().iter().filter(|(_, one)| one.get("values").is_some());
+        let with_values: Vec<_> = with_values.map(|(path, _)| path.as_str()).collect();
+        assert_eq!(with_values, coordinates, "{variable}");
+        assert!(coordinates.iter().all(|path| one[path]["values"] == all[path]["values"]), "{variable}");
+        assert!(one[variable.trim_start_matches('/')].get("chunk_count").is_some(), "{one}");
+        let bare = describe(json!({"variable": variable})).await;
+        assert_eq!(bare.as_object().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn coordinates_are_read_together() {
+    let (barrier, reads) = (Arc::new(Barrier::new(2)), AtomicUsize::new(0));
+    let script = move |_: usize, head: String| {
+        let (first, last) = range(&head);
+        let last = last.min(COORDINATES.len() - 1);
+        let content = format!("Content-Range: bytes {first}-{last}/{}", COORDINATES.len());
+        let part = response("206 Partial Content", &[&content, "ETag: \"x\""], &COORDINATES[first..=last]);
+        // What is not at the beginning are values. The first two requests for such are answered once both have come.
+        match first > 0 && reads.fetch_add(1, Ordering::Relaxed) < 2 {
+            true => Reply::Meet(Arc::clone(&barrier), part),
+            false => Reply::Close(part),
+        }
+    };
+    let setup = Setup::start(&["--retries", "0", "--read-timeout", "5s", "--memory-limit", "1GiB"]).await;
+    let store = FaultyStore::start(script).await;
+    let question = json!({"interface_type": "http", "url": format!("{}/object", store.url), "values": "coordinates"});
+    let (status, described) = setup.ask("describe", &question, None).await;
+    assert_eq!(status, 200, "{described}");
+    assert_eq!(described["variables"]["lat"]["values"]["shape"], json!([3]));
 }
 
 #[tokio::test]

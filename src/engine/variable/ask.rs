@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::{
     answer::{Described, DescribedVariable, VariableAnswer},
     layout::Layout,
@@ -25,7 +27,7 @@ use crate::{
 const LONGEST_COORDINATE: u64 = 64 << 10;
 
 /// Bytes of the values of all coordinates: those beyond are left for the client to ask for.
-const ALL_COORDINATES: usize = 4 << 20;
+const ALL_COORDINATES: u64 = 4 << 20;
 
 impl Engine {
     /// Statistics of a variable, of which `resolve` says what is asked once it is known what it is.
@@ -80,35 +82,52 @@ impl Engine {
             Described { description, ..Described::new(object_len, None) }
         };
         if request.values == ValuesOf::Coordinates {
+            if let Some(DescribedVariable { path, variable, .. }) = &described.variable {
+                let (whole, _) = self.describe_object(&reading).await?;
+                described.description = Arc::new(coordinates_of(path, &variable.dims, &whole));
+            }
             described.coordinates = self.coordinates(&reading, &described.description).await?;
         }
         described.version = reading.version(reading.home());
         Ok(described)
     }
 
-    /// The values of variables of one dimension that have its name.
+    /// The values of variables of one dimension that have its name, several of them read at one time.
     async fn coordinates(
         &self,
         reading: &Reading<'_>,
         description: &Description,
     ) -> Result<BTreeMap<String, Vec<u8>>, ActiveStorageError> {
-        let (mut coordinates, mut len) = (BTreeMap::new(), 0);
+        let (mut values, mut bytes, mut numbers) = (Vec::new(), 0, 0);
         for (path, variable) in &description.variables {
-            if is_short_coordinate(path, variable) && len <= ALL_COORDINATES {
-                let (variable, table) = if matches!(variable.stored, Stored::Chunks { .. }) {
-                    let Opened { variable, table, .. } = self.open_variable(reading, path).await?;
-                    (variable, table)
-                } else {
-                    (Arc::new(variable.clone()), Arc::default())
-                };
-                let layout = Layout::new(variable, table, None, vec![reading.home().clone()])?;
-                let answer = self.select_chunks(layout, everything(description, path), reading).await?;
-                let values = answer.results.first().map(|result| result.values.bytes().to_vec()).unwrap_or_default();
-                len += values.len();
-                coordinates.insert(path.clone(), values);
+            if let Some(len) = coordinate_len(path, variable).filter(|_| bytes <= ALL_COORDINATES) {
+                bytes += len;
+                numbers += len / variable.dtype().map_or(1, |dtype| dtype.size() as u64);
+                values.push(self.values(reading, path, variable));
             }
         }
-        Ok(coordinates)
+        reading.check_numbers(usize::try_from(numbers).unwrap_or(usize::MAX))?;
+        stream::iter(values).buffer_unordered(self.indexes_at_once()).try_collect().await
+    }
+
+    /// All elements of a variable of the description, as they are stored.
+    async fn values(
+        &self,
+        reading: &Reading<'_>,
+        path: &str,
+        variable: &Variable,
+    ) -> Result<(String, Vec<u8>), ActiveStorageError> {
+        let (variable, table) = if matches!(variable.stored, Stored::Chunks { .. }) {
+            let Opened { variable, table, .. } = self.open_variable(reading, path).await?;
+            (variable, table)
+        } else {
+            (Arc::new(variable.clone()), Arc::default())
+        };
+        let everything = everything(&variable);
+        let layout = Layout::new(variable, table, None, vec![reading.home().clone()])?;
+        let answer = self.select_chunks(layout, everything, reading).await?;
+        let values = answer.results.first().map(|result| result.values.bytes().to_vec()).unwrap_or_default();
+        Ok((path.to_owned(), values))
     }
 
     /// Where a variable lies, what is asked of it, and what its object is read through.
@@ -144,23 +163,38 @@ impl Engine {
     }
 }
 
-fn is_short_coordinate(path: &str, variable: &Variable) -> bool {
+/// Bytes of the values of a coordinate variable, if it is one, and short.
+fn coordinate_len(path: &str, variable: &Variable) -> Option<u64> {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let dtype = variable.dtype().filter(|_| variable.obstacle.is_none());
-    let is_coordinate =
-        variable.dims.len() == 1 && variable.dims.iter().all(|dim| dim.rsplit('/').next() == Some(name));
-    let len = |size: usize| variable.shape.iter().fold(size as u64, |len, &axis| len.saturating_mul(axis));
-    is_coordinate && dtype.is_some_and(|dtype| len(dtype.size()) <= LONGEST_COORDINATE)
+    let dtype = variable.dtype().filter(|_| variable.obstacle.is_none())?;
+    let ([dim], [axis]) = (variable.dims.as_slice(), variable.shape.as_slice()) else { return None };
+    let len = axis.saturating_mul(dtype.size() as u64);
+    (dim.rsplit('/').next() == Some(name) && len <= LONGEST_COORDINATE).then_some(len)
 }
 
-/// All elements of a variable of the description, as they are stored.
-fn everything(description: &Description, path: &str) -> VariableQuestion {
-    let variable = description.variables.get(path);
-    let shape = variable.map_or(&[][..], |variable| &variable.shape);
+/// Of a whole object, the short coordinates of a variable: for each of its dimensions, that of the nearest group around it.
+fn coordinates_of(path: &str, dims: &[String], whole: &Description) -> Description {
+    let nearest = |dim: &String| {
+        let mut group = path;
+        loop {
+            group = group.rsplit_once('/').map_or("", |(group, _)| group);
+            let beside = if group.is_empty() { dim.clone() } else { format!("{group}/{dim}") };
+            let variable = whole.variables.get_key_value(&beside);
+            if variable.is_some() || whole.dimensions.contains_key(&beside) || group.is_empty() {
+                return variable.filter(|(path, variable)| coordinate_len(path, variable).is_some());
+            }
+        }
+    };
+    let variables = dims.iter().filter_map(nearest).map(|(path, variable)| (path.clone(), variable.clone())).collect();
+    Description { variables, ..Description::default() }
+}
+
+/// All elements of a variable, as they are stored.
+fn everything(variable: &Variable) -> VariableQuestion {
     let all = |&len: &u64| Pick::all(usize::try_from(len).unwrap_or(usize::MAX));
     VariableQuestion {
-        dtype: variable.and_then(Variable::dtype).unwrap_or(DType::UInt8),
-        picks: shape.iter().map(all).collect(),
+        dtype: variable.dtype().unwrap_or(DType::UInt8),
+        picks: variable.shape.iter().map(all).collect(),
         question: Question::default(),
         names: Vec::new(),
         dims: Vec::new(),

@@ -31,7 +31,15 @@ pub(super) struct Opened {
     pub(super) object_len: u64,
 }
 
+/// Most indexes that are read at one time for one request.
+const INDEXES_AT_ONCE: usize = 4;
+
 impl Engine {
+    /// How many indexes one request may read at one time: what they begin with is a small part of all memory.
+    pub(super) fn indexes_at_once(&self) -> usize {
+        (self.resources.all_memory() / 16 / memory_units(FIRST_LEN)).clamp(1, INDEXES_AT_ONCE)
+    }
+
     /// The variable at this path of the object, with or without a slash at its beginning.
     ///
     /// # Errors
