@@ -53,7 +53,7 @@ pub(super) fn statistics(fields: &mut Fields<'_>) -> Result<Result<Vec<NamedStat
     let (mut named, mut results) = (Vec::new(), BTreeSet::new());
     for (number, entry) in entries.into_iter().enumerate() {
         let written = written(entry, number, fields)?;
-        named.push(written.and_then(|written| checked(written, &mut results, fields.problems())));
+        named.push(written.and_then(|written| checked(&written, &mut results, fields.problems())));
     }
     Ok(named.into_iter().collect())
 }
@@ -79,7 +79,11 @@ fn written<'a>(
 }
 
 /// The statistic that is meant, whose result has a name that no other has.
-fn checked(written: Written, results: &mut BTreeSet<String>, problems: &mut Problems) -> Result<NamedStatistic, Noted> {
+fn checked(
+    written: &Written,
+    results: &mut BTreeSet<String>,
+    problems: &mut Problems,
+) -> Result<NamedStatistic, Noted> {
     let name = written.result.as_ref().or(written.name.as_ref()).cloned().unwrap_or_default();
     if !results.insert(name.clone()) {
         problems.note(FIELD, format!("two results have the name {name:?}: give one of them another with \"as\""));
@@ -87,7 +91,7 @@ fn checked(written: Written, results: &mut BTreeSet<String>, problems: &mut Prob
     if name.is_empty() || name.len() > MAX_NAME {
         problems.note(FIELD, format!("the name of a result has 1 to {MAX_NAME} bytes"));
     }
-    Ok(NamedStatistic { asked: asked(&written, problems)?, name })
+    Ok(NamedStatistic { asked: asked(written, problems)?, name })
 }
 
 /// What is computed: the one place where a name and its parameters become a statistic.
