@@ -36,6 +36,7 @@ http {{
 class FarProgram:
     """A program far away that can be started anew; what it has read before is forgotten then."""
 
+    name: str
     command: Sequence[Any]
     settings: Mapping[str, str]
     url: str
@@ -46,7 +47,7 @@ class FarProgram:
         """Returns when it answers."""
         self.running.enter_context(process(self.command, self.settings, stdout=self.log, stderr=self.log))
         if not wait_until(functools.partial(answers, self.url), START_SECONDS):
-            raise Failure(f"{self.command[-1]} does not answer:\n{end_of(self.log)}")
+            raise Failure(f"{self.name} does not answer:\n{end_of(self.log)}")
 
     def stop(self) -> None:
         """Returns when it has ended."""
@@ -115,10 +116,10 @@ def far_side(programs: Mapping[str, Path], root: Path, rtt_ms: float, mbit: floa
         nginx = [installed("nginx", "nginx-light"), "-p", directory, "-c", directory / "nginx.conf", "-e", "stderr"]
         log = stack.enter_context((directory / "log").open("w+"))
         started = stack.enter_context(link(space, rtt_ms, mbit, list(ports.values())))
-        store = FarProgram([*inside, *nginx], {}, urls[""], log)
+        store = FarProgram("the store", [*inside, *nginx], {}, urls[""], log)
         services = {
             # Settings of the environment: programs of earlier versions know them, too.
-            name: FarProgram([*inside, program], settings_of(ports[name]), urls[name], log)
+            name: FarProgram(name, [*inside, program], settings_of(ports[name]), urls[name], log)
             for name, program in programs.items()
         }
         for each in (store, *services.values()):
