@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use Statistic::{Count, Max, Min, Sum, SumOfSquares, Var};
+use Statistic::{Count, Max, Mean, Min, Std, Sum, SumOfSquares, Var};
 use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use multiversion::multiversion;
@@ -104,9 +104,13 @@ fn moments(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(8 * MIB as u64));
     let data: Vec<f32> = (0..2 * MIB).map(|i| 273.0 + (i * 7919 % 1009) as f32 / 16.0).collect();
     let (bytes, none) = (chunk(&data), Missing::default());
-    for (name, statistics) in
-        [("sum_of_squares", &[SumOfSquares][..]), ("var", &[Var]), ("all", &[Count, Sum, Min, Max, Var])]
-    {
+    for (name, statistics) in [
+        ("sum_of_squares", &[SumOfSquares][..]),
+        ("mean", &[Mean]),
+        ("var", &[Var]),
+        ("std", &[Std]),
+        ("all", &[Count, Sum, Min, Max, Var]),
+    ] {
         group.bench_function(name, |b| b.iter(|| run::<f32>(statistics, &[data.len()], &bytes, &[true], &none)));
     }
 }

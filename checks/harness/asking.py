@@ -54,6 +54,7 @@ class Asked:
     status: int = 200
     answer_headers: dict[str, str] = field(default_factory=dict)
     answer: str | None = None  # hexadecimal
+    answer_begin: str | None = None  # of an answer whose end tells what was done for it
     alternatives: tuple[int, ...] = ()  # statuses of errors that will do as well
     deadline_seconds: float = 60.0
 

@@ -3,26 +3,20 @@
 
 use libfuzzer_sys::fuzz_target;
 use reductionist::{
-    array::{DType, Element, MAX_DIMENSIONS},
+    array::MAX_DIMENSIONS,
     codec::DecodedLen,
     engine::{Plan, SizeLimits},
     error::ActiveStorageError,
     index::ChunkRef,
     operation::Operation,
     reduce::{Asked, Question},
-    request::{ApiVersion, ReplyForm, Request, RequestError},
+    request::{ApiVersion, ReplyForm, Request},
     source::Location,
 };
-use reductionist_fuzz::{DEFAULTS, LIMITS, execute};
+use reductionist_fuzz::{DEFAULTS, LIMITS, check_missing, check_refusal, execute};
 
 /// As many bytes as an operator may let requests name.
 const LARGEST: SizeLimits = SizeLimits { chunk: 1 << 40, decoded: 1 << 40, result: 1 << 40 };
-
-/// Most problems that one answer tells, and the line that says that there are more.
-const MAX_PROBLEMS: usize = 65;
-
-/// Longest text of a problem: a field and what is wrong with it, both cut.
-const MAX_PROBLEM_CHARS: usize = 2 * 301 + 2;
 
 fuzz_target!(|body: &[u8]| {
     let accepted = [ApiVersion::V1, ApiVersion::V2].map(|api| {
@@ -60,16 +54,6 @@ fn check(body: &[u8], api: ApiVersion, operation: Operation) -> bool {
     }
 }
 
-fn check_refusal(error: RequestError) {
-    let error = ActiveStorageError::from(error);
-    let causes = error.causes();
-    assert!((1..=MAX_PROBLEMS).contains(&causes.len()), "{causes:?}");
-    for (at, cause) in causes.iter().enumerate() {
-        assert!(cause.chars().count() <= MAX_PROBLEM_CHARS, "{cause}");
-        assert!(!causes[..at].contains(cause), "{cause} is told twice");
-    }
-}
-
 fn check_request(request: &Request, api: ApiVersion) {
     let Request { operation, question, chunk, reply } = request;
     assert_eq!(*reply == ReplyForm::V1, api == ApiVersion::V1);
@@ -101,29 +85,9 @@ fn check_question(question: &Question, chunk: &ChunkRef, uses_axis: bool) {
         assert!(uses_axis);
         assert_eq!(Some(reduced.len()), dimensions);
     }
-    let fits = match encoding.dtype {
-        DType::Int8 => fits::<i8>(question),
-        DType::UInt8 => fits::<u8>(question),
-        DType::Int16 => fits::<i16>(question),
-        DType::UInt16 => fits::<u16>(question),
-        DType::Int32 => fits::<i32>(question),
-        DType::UInt32 => fits::<u32>(question),
-        DType::Int64 => fits::<i64>(question),
-        DType::UInt64 => fits::<u64>(question),
-        // The fuzz targets know no float16: what fits it fits this.
-        DType::Float16 | DType::Float32 => fits::<f32>(question),
-        DType::Float64 => fits::<f64>(question),
-    };
-    assert!(fits, "{:?} is not of {:?}", question.missing, encoding.dtype);
+    check_missing(question, encoding.dtype);
     let pipeline = &encoding.pipeline;
     let _ = (pipeline.is_empty(), pipeline.peak_units(usize::MAX, DecodedLen::AtMost(usize::MAX), usize::MAX));
-}
-
-fn fits<T: Element>(question: &Question) -> bool {
-    question.missing.typed::<T>().is_some_and(|missing| {
-        let is_number = |bound: Option<T>| bound.is_none_or(|bound| !bound.is_nan());
-        is_number(missing.min) && is_number(missing.max)
-    })
 }
 
 /// A plan takes no more for less, and keeps the limits.

@@ -3,16 +3,24 @@
 use std::sync::{Arc, LazyLock};
 
 use reductionist::{
+    array::{DType, Element},
     codec::CodecError,
     engine::{CountsShape, OperationError, OperationResult, Plan, SizeLimits},
     error::ActiveStorageError,
     operation::Operation,
-    request::{ApiVersion, Defaults, Request},
+    reduce::Question,
+    request::{ApiVersion, Defaults, Request, RequestError},
     resources::{Budget, Buffer, BufferError, Pool},
 };
 
 /// Small, so that inputs are short, runs fast and the limits within reach.
 pub const LIMITS: SizeLimits = SizeLimits { chunk: 1 << 16, decoded: 1 << 16, result: 1 << 20 };
+
+/// Most problems that one answer tells, and the line that says that there are more.
+const MAX_PROBLEMS: usize = 65;
+
+/// Longest text of a problem: a field and what is wrong with it, both cut.
+const MAX_PROBLEM_CHARS: usize = 2 * 401 + 2;
 
 /// What the service is started with.
 pub const DEFAULTS: Defaults = Defaults { keepdims: false };
@@ -108,4 +116,46 @@ fn check_sum_of_counts(plan: &Plan, counts: &[i64]) {
     let selected = i64::try_from(selected).expect("the limits are small");
     assert!(counted <= selected, "{counted} of {selected} elements are counted");
     assert!(!is_all || counted == selected, "{counted} of {selected} elements are counted, and none is missing");
+}
+
+/// Tells what is wrong with a request in a few words, each thing once.
+///
+/// # Panics
+/// If it does not.
+pub fn check_refusal(error: RequestError) {
+    let error = ActiveStorageError::from(error);
+    let causes = error.causes();
+    assert!((1..=MAX_PROBLEMS).contains(&causes.len()), "{causes:?}");
+    for (at, cause) in causes.iter().enumerate() {
+        assert!(cause.chars().count() <= MAX_PROBLEM_CHARS, "{cause}");
+        assert!(!causes[..at].contains(cause), "{cause} is told twice");
+    }
+}
+
+/// What is missing can be an element.
+///
+/// # Panics
+/// If it cannot.
+pub fn check_missing(question: &Question, dtype: DType) {
+    let fits = match dtype {
+        DType::Int8 => fits::<i8>(question),
+        DType::UInt8 => fits::<u8>(question),
+        DType::Int16 => fits::<i16>(question),
+        DType::UInt16 => fits::<u16>(question),
+        DType::Int32 => fits::<i32>(question),
+        DType::UInt32 => fits::<u32>(question),
+        DType::Int64 => fits::<i64>(question),
+        DType::UInt64 => fits::<u64>(question),
+        // The fuzz targets know no float16: what fits it fits this.
+        DType::Float16 | DType::Float32 => fits::<f32>(question),
+        DType::Float64 => fits::<f64>(question),
+    };
+    assert!(fits, "{:?} is not of {dtype:?}", question.missing);
+}
+
+fn fits<T: Element>(question: &Question) -> bool {
+    question.missing.typed::<T>().is_some_and(|missing| {
+        let is_number = |bound: Option<T>| bound.is_none_or(|bound| !bound.is_nan());
+        is_number(missing.min) && is_number(missing.max)
+    })
 }

@@ -14,6 +14,7 @@ from harness.report import WrongAnswer
 from harness.stores import web_server
 from harness.stub import stub
 from suites.variables.stand_in import stand_in
+from tools.far import __main__ as far_bench
 from tools.far import files as far_files
 from tools.far import report as far_report
 from tools.far.ask import one_call
@@ -68,10 +69,22 @@ def row(way, seconds, value):
 def test_ways_stand_beside_plain_reading_and_another_mean_is_told():
     rows = [row("plain reading", 8.0, 280.0), row("one call", 0.5, 280.0001)]
     table = far_report.text(rows)
-    assert " 16.0 " in table
+    assert " 16.0 |" in table and " – |" in table
+    assert " 6.0 |" in far_report.text([*rows, row(far_report.ACTIVE, 3.0, 280.0)])
     assert " 2,048.0 " in table
     assert far_report.wrong(rows) == []
     assert far_report.wrong([*rows, row("another", 1.0, 281.0)]) == ["small, another"]
+
+
+def test_one_call_is_asked_of_a_new_service_and_then_of_the_same_one(monkeypatch):
+    seen = []
+    figures = {"all": 1.0, "open": 0.1, "reduce": 0.9, "value": 280.0}
+    monkeypatch.setattr(Far, "crossed", lambda _: {"up_bytes": 1, "down_bytes": 1, "connections": 1})
+    monkeypatch.setattr(Far, "renew", lambda _, service: seen.append(f"new {service}"))
+    monkeypatch.setattr(far_bench, "once", lambda way, *_: seen.append(way) or figures)
+    rows = far_bench.measured(Far("", {far_bench.OURS: ""}, None), "small", ["active", "call"], 2)
+    assert seen == 2 * ["active", "new service", "call", "call"]
+    assert [row.way for row in rows] == ["PyActiveStorage", "one call, index unknown", "one call, index known"]
 
 
 # --- Beside the store ------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 Plain reading, PyActiveStorage, which asks the service about each chunk, and one call, which asks about the variable. Store
 and services are in a network namespace; between it and the user lies a link with delay and a rate. Each way starts anew,
-several times in turn with the others, and medians are compared.
+several times in turn with the others, and medians are compared. One call is asked of a service that has just started, and
+has to read the index of the file, and then of the same one, which knows it.
 """
 
 import argparse
@@ -10,6 +11,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import tool
@@ -22,36 +25,50 @@ from tools.far.setup import Far, far_side
 from tools.machine import machine
 
 LIMIT_SECONDS = 600  # of one round of one way
-TITLES = {"plain": "plain reading", "active": "PyActiveStorage", "call": "one call"}
+TITLES = {"plain": "plain reading", "active": report.ACTIVE, "call": "one call"}
 OURS, OTHER = "service", "other"
+COLD, WARM = "index unknown", "index known"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A way, the service that is asked, and what that knows where it matters."""
+
+    way: str
+    service: str = OURS
+    knows: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        of_other = f"{self.service} service" if self.service != OURS else ""
+        return ", ".join(filter(None, [TITLES[self.way], of_other, self.knows]))
+
+
+def questions(way: str, services: Iterable[str]) -> list[Asked]:
+    """How a way is measured. What a service knows is known to the next in line."""
+    if way == "call":
+        return [Asked(way, knows=COLD), Asked(way, knows=WARM)]  # the other service knows chunks alone
+    return [Asked(way, name) for name in services] if way == "active" else [Asked(way)]
 
 
 def measured(far: Far, layout: str, ways: list[str], rounds: int) -> list[report.Row]:
     """All ways to the mean of one file, in turn."""
-    asked = [(way, name) for way in ways for name in services_of(way, far)]
-    found: dict[tuple[str, str], list[dict[str, float]]] = {each: [] for each in asked}
-    crossed: dict[tuple[str, str], dict[str, int]] = {each: {} for each in asked}
+    asked = [each for way in ways for each in questions(way, far.services)]
+    found: dict[Asked, list[dict[str, float]]] = {each: [] for each in asked}
+    crossed: dict[Asked, dict[str, int]] = {each: {} for each in asked}
     far.crossed()
     for number in range(rounds):
         for each in asked:
-            way, name = each
-            if way == "plain" and number:
+            if each.way == "plain" and number:
                 continue  # it takes long, and no server makes it slower or faster
-            say(f"{layout}: {title(way, name)}, round {number + 1} of {rounds}")
-            found[each].append(once(way, layout, far.store, far.services[name]))
+            say(f"{layout}: {each.title}, round {number + 1} of {rounds}")
+            if each.knows == COLD:
+                far.renew(each.service)
+            found[each].append(once(each.way, layout, far.store, far.services[each.service]))
             counts = far.crossed()
             crossed[each] = {what: crossed[each].get(what, 0) + count for what, count in counts.items()}
-    return [report.Row.of(layout, title(*each), found[each], crossed[each]) for each in asked]
-
-
-def services_of(way: str, far: Far) -> list[str]:
-    """Those that a way is measured with: the other one knows chunks alone."""
-    return list(far.services) if way == "active" else [OURS]
-
-
-def title(way: str, name: str) -> str:
-    """What a way is called."""
-    return TITLES[way] if name == OURS else f"{TITLES[way]}, {name} service"
+    return [report.Row.of(layout, each.title, found[each], crossed[each]) for each in asked]
 
 
 def once(way: str, layout: str, store: str, service: str) -> dict[str, float]:

@@ -9,7 +9,8 @@ from harness.report import table
 
 KIB = 1 << 10
 SAME = 1e-6  # relative; plain reading adds float32 values in its own order
-HEAD = ["mean", "s", "open", "reduce", "× faster", "KiB", "connections", "mean is", "off by"]
+ACTIVE = "PyActiveStorage"  # the way that others are compared with, beside the first
+HEAD = ["mean", "s", "open", "reduce", "× first", f"× {ACTIVE}", "KiB", "connections", "mean is", "off by"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def first_of(rows: Sequence[Row], layout: str) -> Row:
     return next(row for row in rows if row.layout == layout)
 
 
+def active_of(rows: Sequence[Row], layout: str) -> Row | None:
+    """The way to a file by a request for each chunk, if that was measured."""
+    return next((row for row in rows if row.layout == layout and row.way == ACTIVE), None)
+
+
 def text(rows: Sequence[Row]) -> str:
     """A table for each file."""
     layouts = dict.fromkeys(row.layout for row in rows)
@@ -52,18 +58,23 @@ def text(rows: Sequence[Row]) -> str:
 
 def of_layout(rows: Sequence[Row], layout: str) -> str:
     """The ways to one file."""
-    first = first_of(rows, layout)
-    return table(HEAD, (cells(row, first) for row in rows if row.layout == layout))
+    first, active = first_of(rows, layout), active_of(rows, layout)
+    return table(HEAD, (cells(row, first, active) for row in rows if row.layout == layout))
 
 
-def cells(row: Row, first: Row) -> Iterable[str]:
+def faster(row: Row, other: Row | None) -> str:
+    """How many times as long the other way takes."""
+    return f"{other.seconds / row.seconds:.1f}" if other else "–"
+
+
+def cells(row: Row, first: Row, active: Row | None) -> Iterable[str]:
     """A line of the table."""
     seconds = (f"{value:.2f}" for value in (row.seconds, row.open_seconds, row.reduce_seconds))
-    ratio = f"{first.seconds / row.seconds:.1f}"
     return [
         row.way,
         *seconds,
-        ratio,
+        faster(row, first),
+        faster(row, active),
         f"{row.kib:,.1f}",
         f"{row.connections:.0f}",
         f"{row.value:.5f}",

@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,6 +32,28 @@ http {{
 """
 
 
+@dataclass
+class FarProgram:
+    """A program far away that can be started anew; what it has read before is forgotten then."""
+
+    name: str
+    command: Sequence[Any]
+    settings: Mapping[str, str]
+    url: str
+    log: IO[str]
+    running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self.running.enter_context(process(self.command, self.settings, stdout=self.log, stderr=self.log))
+        if not wait_until(functools.partial(answers, self.url), START_SECONDS):
+            raise Failure(f"{self.name} does not answer:\n{end_of(self.log)}")
+
+    def stop(self) -> None:
+        """Returns when it has ended."""
+        self.running.close()
+
+
 @dataclass(frozen=True)
 class Far:
     """What the user can reach over the link: the URLs of the store and of each service."""
@@ -39,6 +61,13 @@ class Far:
     store: str
     services: Mapping[str, str]
     link: "subprocess.Popen[str]"
+    programs: Mapping[str, FarProgram] = field(default_factory=dict)
+
+    def renew(self, service: str) -> None:
+        """Has a new process of a service, which knows nothing; what crosses the link meanwhile does not count."""
+        self.programs[service].stop()
+        self.programs[service].start()
+        self.crossed()
 
     def crossed(self) -> dict[str, int]:
         """Bytes and connections since the last time."""
@@ -78,27 +107,33 @@ def link(space: str | None, rtt_ms: float, mbit: float, ports: Sequence[Any]) ->
 def far_side(programs: Mapping[str, Path], root: Path, rtt_ms: float, mbit: float) -> Iterator[Far]:
     """A store that has the buckets below a directory, and services, all of them far away."""
     ports = {name: free_port() for name in ["", *programs]}  # the store has no name
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     with contextlib.ExitStack() as stack:
         space = stack.enter_context(namespace())
         inside = [installed("ip"), "netns", "exec", space]
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (directory / "nginx.conf").write_text(NGINX.format(port=ports[""], root=root))
-        store = [installed("nginx", "nginx-light"), "-p", directory, "-c", directory / "nginx.conf", "-e", "stderr"]
+        nginx = [installed("nginx", "nginx-light"), "-p", directory, "-c", directory / "nginx.conf", "-e", "stderr"]
         log = stack.enter_context((directory / "log").open("w+"))
-        stack.enter_context(process([*inside, *store], stderr=log))
-        for name, program in programs.items():
-            # Settings of the environment: programs of earlier versions know them, too.
-            settings = {"REDUCTIONIST_HOST": "127.0.0.1", "REDUCTIONIST_PORT": str(ports[name])}
-            stack.enter_context(process([*inside, program], settings, stdout=log, stderr=log))
         started = stack.enter_context(link(space, rtt_ms, mbit, list(ports.values())))
-        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        for name, url in urls.items():
-            if not wait_until(functools.partial(answers, url), START_SECONDS):
-                raise Failure(f"{name or 'the store'} does not answer:\n{end_of(log)}")
+        store = FarProgram("the store", [*inside, *nginx], {}, urls[""], log)
+        services = {
+            # Settings of the environment: programs of earlier versions know them, too.
+            name: FarProgram(name, [*inside, program], settings_of(ports[name]), urls[name], log)
+            for name, program in programs.items()
+        }
+        for each in (store, *services.values()):
+            stack.callback(each.stop)
+            each.start()
         try:
-            yield Far(urls.pop(""), urls, started)
+            yield Far(urls.pop(""), urls, started, services)
         except Failure as failure:
             raise Failure(f"{failure}\n{end_of(log)}") from None
+
+
+def settings_of(port: int) -> dict[str, str]:
+    """Of a service."""
+    return {"REDUCTIONIST_HOST": "127.0.0.1", "REDUCTIONIST_PORT": str(port)}
 
 
 def end_of(log: IO[str]) -> str:

@@ -18,15 +18,17 @@ from harness.load import Loads
 from harness.places import Programs
 from harness.report import Report, WrongAnswer
 from harness.stores import s3_store
-from tools.soak import bomb, faults, parts
+from tools.soak import bodies, bomb, faults, hostile, parts, variables, whole
 
 PARTS = {
     "load": parts.load,
+    "variables": variables.variables,
     "faults": faults.faults,
     "kill": parts.kill,
     "slow": parts.slow,
     "bomb": bomb.bomb,
     "probes": parts.probes,
+    "hostile": hostile.hostile,
 }
 
 
@@ -50,6 +52,9 @@ def prepared(options):
         for case in CHUNKS:
             (chunks / case.key).write_bytes(case.encoded)
         bomb.write_zeros(chunks)
+        bodies.write_content(chunks)
+        for variable in whole.VARIABLES:
+            variable.write(chunks)
         with s3_store(options.programs, sorted(chunks.iterdir())) as store:
             loads = Loads(options.programs, Path(directory), options.seed)
             yield Soak(options.programs, loads, chunks, store.url, options.seconds)
@@ -69,7 +74,7 @@ def run(name, soak):
 
 
 def main():
-    listed = "\n".join(f"  {name:7} {part.__doc__.splitlines()[0]}" for name, part in PARTS.items())
+    listed = "\n".join(f"  {name:9} {part.__doc__.splitlines()[0]}" for name, part in PARTS.items())
     layout = {"epilog": f"parts:\n{listed}", "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = tool.parser(__doc__, **layout)
     parser.add_argument("parts", nargs="*", metavar="PART", help="load, faults, … (default: all, see below)")

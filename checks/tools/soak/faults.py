@@ -1,21 +1,24 @@
 """A part of the soak: faults of the store, made by a proxy before it."""
 
+import itertools
 import json
-import os
 import time
 from dataclasses import replace
 
 from harness.asking import reduction, with_answer
 from harness.cases import BY_NAME
 from harness.load import ARM, check_load, list_requests, plague, shown
-from harness.processes import wait_until
 from harness.service import service
+from tools.soak.held import Before, check_nothing_left, wait_for_idle_threads
+from tools.soak.whole import FEW, with_whole_answer
 
 FAULTS = 1000
 SPOILT_CONNECTIONS, UNHARMED_CONNECTIONS = 40, 8
 REQUEST_SECONDS, GRACE_SECONDS = 4, 1
-SPARE_MIB = 16  # of memory that may be resident afterwards, beyond what was before
-TIMES = ["--request-timeout", f"{REQUEST_SECONDS}s", "--read-timeout", "500ms", "--connect-timeout", "500ms"]
+TIMES = ["--read-timeout", "500ms", "--connect-timeout", "500ms"]
+TIMES += itertools.chain.from_iterable((f"--{what}-timeout", f"{REQUEST_SECONDS}s") for what in ("request", "variable"))
+FAILURES = (502, 504)
+CHANGED = 409  # what a store says of the length of an object is compared, too
 
 
 def faults(soak, report):
@@ -30,7 +33,7 @@ def faults(soak, report):
             soak.loads.run(server.url, spoilt, SPOILT_CONNECTIONS, 3)
             soak.loads.run(server.url, unharmed, UNHARMED_CONNECTIONS, 1)
         wait_for_idle_threads(server)
-        before = server.held()
+        before = Before.of(server)
         report.say(f"before: {before}")
         with plague(soak.programs, "proxy", **flags) as proxy:
             spoilt, _ = faulty_requests(soak, server.url, proxy.line())
@@ -47,17 +50,23 @@ def faults(soak, report):
             made = proxy.report()["faults"]
         report.say(f"faults: {shown(made)}")
         check_faults(report, *reports)
-        check_nothing_left(report, server, soak.store, before)
+        check_nothing_left(report, server, [soak.store], before, UNHARMED_CONNECTIONS)
 
 
 def faulty_requests(soak, url, proxy):
-    """Requests that read through the proxy, and others that read from the store itself."""
+    """Requests about chunks and variables that read through the proxy, and others that read from the store itself."""
     deadline = REQUEST_SECONDS + GRACE_SECONDS
     cases = [BY_NAME[name] for name in ("max-16k", "sum-1m", "sum-1m-zlib")]
     right = [with_answer(case, reduction(case, soak.store, dialect), url) for case in cases for dialect in ("v1", "v2")]
-    right = [replace(asked, deadline_seconds=deadline) for asked in right]
-    spoilt = [replace(asked, body=asked.body.replace(soak.store, proxy), alternatives=(502, 504)) for asked in right]
-    return spoilt, right
+    whole = [with_whole_answer(FEW, soak.store, url, axis) for axis in (None, [1, 2])]
+    right, whole = ([replace(asked, deadline_seconds=deadline) for asked in kind] for kind in (right, whole))
+    spoilt = [through(proxy, soak.store, asked, FAILURES) for asked in right]
+    return [*spoilt, *(through(proxy, soak.store, asked, (*FAILURES, CHANGED)) for asked in whole)], [*right, *whole]
+
+
+def through(proxy, store, asked, alternatives):
+    """The request, which reads through the proxy."""
+    return replace(asked, body=asked.body.replace(store, proxy), alternatives=alternatives)
 
 
 def unreachable(spoilt):
@@ -77,38 +86,3 @@ def check_faults(report, spoilt, unharmed):
     check_load(report, unharmed, "beside it")
     slowest = max(times["p99_ms"] for times in unharmed["requests"].values())
     report.check("beside it: all are answered well within a second", slowest < 1000, f"p99 {slowest:.0f} ms")
-
-
-def wait_for_idle_threads(server):
-    """Threads that have nothing to do end after ten seconds: until their number stays the same for as long."""
-    seen = []
-
-    def is_calm():
-        seen.append(server.held().threads)
-        return len(seen) > 44 and len(set(seen[-44:])) == 1
-
-    wait_until(is_calm, 40)
-
-
-def check_nothing_left(report, server, store, before):
-    """What the process holds is what it held before the faults, but for idle connections to the store that is well."""
-
-    def besides(held):
-        return held.descriptors - held.connections_to(store)
-
-    def is_back():
-        now = server.held()
-        few = now.threads <= before.threads and besides(now) <= besides(before)
-        return few and now.resident_mib <= before.resident_mib + SPARE_MIB
-
-    wait_until(is_back, 30)
-    after = server.held()
-    report.say(f"after: {after}")
-    report.check("file descriptors are back", besides(after) <= besides(before), f"{besides(after)} beside the next")
-    idle = after.connections_to(store)
-    # Each event loop may have needed one for each of the requests.
-    most = UNHARMED_CONNECTIONS * os.cpu_count()
-    report.check("connections to the store that is well are no more than were needed", idle <= most, idle)
-    report.check("threads are back", after.threads <= before.threads, after.threads)
-    grown = after.resident_mib - before.resident_mib
-    report.check(f"memory is back but for {SPARE_MIB} MiB", grown <= SPARE_MIB, f"{grown:+.1f} MiB")
