@@ -122,8 +122,14 @@ fn chunk(c: &mut Criterion) {
                     let mut buffer = budget.allocate(encoded.len()).expect("memory");
                     buffer.bytes_mut().copy_from_slice(&encoded);
                     let chunk = pipeline.decode(buffer, DecodedLen::Exactly(size), size, &mut budget).expect("decodes");
-                    let elements =
-                        Chunk { bytes: &chunk, dtype: DType::Float32, storage, positions: &positions, order: Order::C };
+                    let elements = Chunk {
+                        bytes: &chunk,
+                        dtype: DType::Float32,
+                        storage,
+                        positions: &positions,
+                        order: Order::C,
+                        weights: &[],
+                    };
                     reduce(&question, elements, &mut budget).expect("no overflow")
                 })
             });

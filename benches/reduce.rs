@@ -6,13 +6,13 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use Statistic::{Count, Max, Mean, Min, Std, Sum, SumOfSquares, Var};
+use Statistic::{Argmax, Count, Histogram, Max, Mean, Min, Std, Sum, SumOfSquares, Var};
 use bytemuck::cast_slice;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use multiversion::multiversion;
 use reductionist::{
     array::{Element, Missing, Number, Order, Positions, Storage},
-    reduce::{Chunk, Question, Statistic, reduce},
+    reduce::{Asked, Bins, Chunk, Factor, Parameters, Question, Statistic, reduce},
     resources::{Budget, Buffer, Pool},
 };
 
@@ -38,14 +38,26 @@ fn run<T: Element>(
     reduced: &[bool],
     missing: &Missing<Number>,
 ) {
+    let asked: Vec<Asked> = statistics.iter().map(|&statistic| statistic.into()).collect();
+    ask::<T>(&asked, shape, bytes, reduced, missing);
+}
+
+fn ask<T: Element>(asked: &[Asked], shape: &[usize], bytes: &Buffer, reduced: &[bool], missing: &Missing<Number>) {
     let positions = Positions::new(shape, Order::C).expect("a shape");
     let question = Question {
-        statistics: statistics.iter().map(|&statistic| statistic.into()).collect(),
+        statistics: asked.to_vec(),
         reduced: Some(reduced.to_vec()),
         missing: missing.clone(),
         ..Question::default()
     };
-    let chunk = Chunk { bytes, dtype: T::DTYPE, storage: Storage::NATIVE, positions: &positions, order: Order::C };
+    let chunk = Chunk {
+        bytes,
+        dtype: T::DTYPE,
+        storage: Storage::NATIVE,
+        positions: &positions,
+        order: Order::C,
+        weights: &[],
+    };
     black_box(reduce(&question, chunk, &mut budget()).expect("no overflow"));
 }
 
@@ -115,6 +127,47 @@ fn moments(c: &mut Criterion) {
     }
 }
 
+/// Sums of elements that have weights: one for each row of latitude, one for each place, and one for each time where places are kept.
+fn weighted(c: &mut Criterion) {
+    const LAT: usize = 128;
+    const LON: usize = 256;
+    let mut group = c.benchmark_group("weighted_8MiB");
+    group.throughput(Throughput::Bytes(8 * MIB as u64));
+    let f32s: Vec<f32> = (0..2 * MIB).map(|i| 273.0 + (i * 7919 % 1009) as f32 / 16.0).collect();
+    let f64s: Vec<f64> = f32s.iter().take(MIB).map(|&x| f64::from(x) * 1.1).collect();
+    let weights: Vec<f64> = (0..LAT * LON).map(|i| ((i * 31 % 1000) as f64 + 0.5) / 1000.0).collect();
+    fn sum<T: Element>(data: &[T], factor: Factor<'_>, reduced: [bool; 3]) -> impl Fn() {
+        let (bytes, shape) = (chunk(data), [data.len() / LAT / LON, LAT, LON]);
+        let positions = Positions::new(&shape, Order::C).expect("a shape");
+        let question = Question {
+            statistics: vec![Sum.into()],
+            reduced: Some(reduced.to_vec()),
+            is_weighted: true,
+            ..Question::default()
+        };
+        move || {
+            let chunk = Chunk {
+                bytes: &bytes,
+                dtype: T::DTYPE,
+                storage: Storage::NATIVE,
+                positions: &positions,
+                order: Order::C,
+                weights: &[factor],
+            };
+            black_box(reduce(&question, chunk, &mut budget()).expect("no overflow"));
+        }
+    }
+    for (name, steps, reduced) in [
+        ("rows", [0, 1, 0], [true; 3]),
+        ("elements", [0, LON, 1], [true; 3]),
+        ("columns", [1, 0, 0], [true, false, false]),
+    ] {
+        let factor = Factor { values: &weights, steps: &steps };
+        group.bench_function(format!("f32/{name}"), |b| b.iter(sum(&f32s, factor, reduced)));
+        group.bench_function(format!("f64/{name}"), |b| b.iter(sum(&f64s, factor, reduced)));
+    }
+}
+
 fn missing(c: &mut Criterion) {
     let mut group = c.benchmark_group("missing_8MiB_f32");
     group.throughput(Throughput::Bytes(8 * MIB as u64));
@@ -150,5 +203,68 @@ fn axes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, read_only, whole, moments, missing, axes);
+/// Where the largest element is, along rows and along columns.
+fn firsts(c: &mut Criterion) {
+    fn each<T: Element>(c: &mut Criterion, name: &str, data: &[T], missing: &Missing<Number>) {
+        let mut group = c.benchmark_group("argmax_8MiB");
+        group.throughput(Throughput::Bytes(8 * MIB as u64));
+        let bytes = chunk(data);
+        for (axes, shape, reduced) in
+            [("whole", [1, data.len()], [true, true]), ("columns", [data.len() / 4096, 4096], [true, false])]
+        {
+            let lens = shape.iter().zip(reduced).filter(|(_, reduced)| *reduced).map(|(&len, _)| len).collect();
+            let asked = Asked { statistic: Argmax, parameters: Parameters::Reduced(lens) };
+            group.bench_function(format!("{name}/{axes}"), |b| {
+                b.iter(|| ask::<T>(std::slice::from_ref(&asked), &shape, &bytes, &reduced, missing));
+            });
+        }
+    }
+    let f32s: Vec<f32> = random().map(|x| 273.0 + x as f32).take(2 * MIB).collect();
+    let f64s: Vec<f64> = random().map(|x| 273.0 + x).take(MIB).collect();
+    let i16s: Vec<i16> = random().map(|x| (x * 30_000.0) as i16).take(4 * MIB).collect();
+    let some = Missing { values: vec![Number::Float(1e20)], ..Missing::default() };
+    each(c, "f32", &f32s, &Missing::default());
+    each(c, "f64", &f64s, &Missing::default());
+    each(c, "i16", &i16s, &Missing::default());
+    each(c, "f32_missing_value", &temperatures(2 * MIB), &some);
+}
+
+/// Numbers from 0 to 1 that have no order.
+fn random() -> impl Iterator<Item = f64> {
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    std::iter::successors(Some(1_u64), next).map(|state| (state >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+/// Histograms of 50 bins and of one, of elements that are alike and of others.
+fn bins(c: &mut Criterion) {
+    fn each<T: Element>(c: &mut Criterion, name: &str, data: &[T], [low, high]: [f64; 2]) {
+        let mut group = c.benchmark_group("histogram_8MiB");
+        group.throughput(Throughput::Bytes(8 * MIB as u64));
+        let bytes = chunk(data);
+        let regular: Vec<f64> = (0..=50).map(|i| low + (high - low) * f64::from(i) / 50.0).collect();
+        let mut irregular = regular.clone();
+        irregular.first_mut().into_iter().for_each(|edge| *edge = f64::NEG_INFINITY);
+        for (bins, edges) in
+            [("50", regular), ("50_irregular", irregular), ("1", vec![(low + high) / 2.0, f64::INFINITY])]
+        {
+            let bins_of = Bins::between(&edges, T::DTYPE, None);
+            let asked = Asked { statistic: Histogram, parameters: Parameters::Bins(bins_of) };
+            group.bench_function(format!("{name}/{bins}"), |b| {
+                let none = Missing::default();
+                b.iter(|| ask::<T>(std::slice::from_ref(&asked), &[data.len()], &bytes, &[true], &none));
+            });
+        }
+    }
+    let f32s: Vec<f32> = random().map(|x| 250.0 + 60.0 * x as f32).take(2 * MIB).collect();
+    each(c, "f32", &f32s, [250.0, 310.0]);
+    each(c, "f32_constant", &vec![273.0_f32; 2 * MIB], [250.0, 310.0]);
+    each(c, "f64", &random().map(|x| 250.0 + 60.0 * x).take(MIB).collect::<Vec<f64>>(), [250.0, 310.0]);
+    each(c, "i8", &random().map(|x| (x * 200.0 - 100.0) as i8).take(8 * MIB).collect::<Vec<i8>>(), [-100.0, 100.0]);
+    each(c, "i16", &random().map(|x| (x * 3e4) as i16).take(4 * MIB).collect::<Vec<i16>>(), [0.0, 3e4]);
+    each(c, "i16_constant", &vec![7_i16; 4 * MIB], [0.0, 3e4]);
+    each(c, "i32", &random().map(|x| (x * 3e4) as i32).take(2 * MIB).collect::<Vec<i32>>(), [0.0, 3e4]);
+    each(c, "i64", &random().map(|x| (x * 3e4) as i64).take(MIB).collect::<Vec<i64>>(), [0.0, 3e4]);
+}
+
+criterion_group!(benches, read_only, whole, moments, weighted, missing, axes, firsts, bins);
 criterion_main!(benches);

@@ -15,7 +15,7 @@ use reductionist::{
     engine::{Asking, variable::Progress},
     index::{ChunkTable, ElementType, Grid, Stored, StoredChunk, Variable},
     reduce::{Question, Statistic},
-    request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion},
+    request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion, Weights},
     resources::ClientId,
     source::{FileLocation, Location},
 };
@@ -94,6 +94,8 @@ fn question(file: &File, statistics: &[Statistic]) -> VariableQuestion {
         question,
         names,
         dims: Vec::new(),
+        groups: None,
+        weights: Weights::None,
     }
 }
 
@@ -110,6 +112,7 @@ fn variables(c: &mut Criterion) {
         group.throughput(Throughput::Bytes((chunks * len * 4) as u64));
         for (what, statistics) in [
             ("mean", &[Statistic::Mean][..]),
+            ("median", &[Statistic::Median]),
             ("five", &[Statistic::Count, Statistic::Sum, Statistic::Min, Statistic::Max, Statistic::Var]),
         ] {
             group.bench_function(format!("{name}/{what}"), |b| {

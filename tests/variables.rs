@@ -27,7 +27,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, Response, StatusCode, header};
 use reductionist::{
     app::App,
-    array::{ByteOrder, DType, HasDType, Number, Order},
+    array::{ByteOrder, DType, HasDType, Number, Order, ValueType},
     codec::CodecSpec,
     config::{Args, Config},
     engine::{
@@ -88,7 +88,13 @@ impl Stub {
     }
 
     async fn result<T: Pod + HasDType>(&self, name: &str, shape: &[usize], values: &[T]) -> NamedResult {
-        NamedResult { name: name.to_owned(), dtype: T::DTYPE, shape: shape.to_vec(), values: self.buffer(values).await }
+        NamedResult {
+            name: name.to_owned(),
+            component: None,
+            dtype: T::DTYPE.into(),
+            shape: shape.to_vec(),
+            values: self.buffer(values).await,
+        }
     }
 
     async fn follow(&self, progress: &Progress) -> Result<(), ActiveStorageError> {
@@ -112,6 +118,10 @@ impl Stub {
     fn version() -> Option<Version> {
         Version::parse("\"9f2c\"").ok()
     }
+}
+
+fn component(name: &'static str, result: NamedResult) -> NamedResult {
+    NamedResult { component: Some(name), ..result }
 }
 
 const READ: ReadSummary =
@@ -195,6 +205,15 @@ impl Variables for Stub {
         };
         let results = match self.script {
             Script::Numbers(count) => vec![self.result(&question.names[0], &[count], &vec![0_u8; count]).await],
+            _ if question.question.is_partial => {
+                let mut sum = self.result("mean", &[1], &[0_i64]).await;
+                (sum.dtype, sum.values) = (ValueType::Int128, self.buffer(&[i128::MIN]).await);
+                vec![
+                    component("sum", sum),
+                    component("count", self.result("mean", &[1], &[3_i64]).await),
+                    component("var", self.result("var", &[1, 2], &[0.5, f64::NAN]).await),
+                ]
+            }
             _ => vec![
                 self.result("mean", &[2, 2], &[1.5, f64::NAN, f64::INFINITY, -0.0]).await,
                 self.result("count", &[2, 2], &[1_i64, 0, i64::MAX, 7]).await,
@@ -354,6 +373,45 @@ async fn json_has_nested_lists_and_words_for_what_are_no_numbers() {
         map["results"]["all"],
         json!({"dtype": "uint64", "byte_order": native, "shape": [], "values": u64::MAX})
     );
+}
+
+#[tokio::test]
+async fn partial_results_are_maps_of_components_alike_in_both_forms() {
+    let service = Service::new(Script::Answer, &[]);
+    let asked = json!({"statistics": ["mean", "var"], "partial": true});
+    let map = service.ask("reduce", asked.clone(), JSON).await.json();
+    let native = ByteOrder::NATIVE.name();
+    let results = json!({
+        "mean": {
+            "sum": {"dtype": "int128", "byte_order": native, "shape": [1], "values": [0]},
+            "count": {"dtype": "int64", "byte_order": native, "shape": [1], "values": [3]},
+        },
+        "var": {"var": {"dtype": "float64", "byte_order": native, "shape": [1, 2], "values": [[0.5, "NaN"]]}},
+    });
+    let text = String::from_utf8(service.ask("reduce", asked.clone(), JSON).await.body.to_vec()).unwrap();
+    assert!(text.contains(&format!("\"values\":[{}]", i128::MIN)), "an integer of any size is one in JSON: {text}");
+    assert_eq!(without_values(&map["results"]), without_values(&results));
+    assert_eq!(map["results"]["var"], results["var"]);
+    let map = service.ask("reduce", asked, CBOR).await.cbor();
+    assert_eq!(
+        (keys(at(&map, "results")), keys(at(&map, "results.mean"))),
+        (vec!["mean", "var"], vec!["sum", "count"])
+    );
+    assert_eq!(keys(at(&map, "results.mean.sum")), ["shape", "dtype", "byte_order", "bytes"]);
+    assert_eq!(at(&map, "results.mean.sum.dtype"), &"int128".into());
+    assert_eq!(at(&map, "results.mean.sum.bytes"), &Cbor::Bytes(i128::MIN.to_ne_bytes().to_vec()));
+    assert_eq!(at(&map, "results.var.var.shape"), &Cbor::Array(vec![1.into(), 2.into()]));
+}
+
+/// Arrays by result and component, without what cannot be read back.
+fn without_values(results: &Value) -> Value {
+    let mut results = results.clone();
+    for result in results.as_object_mut().unwrap().values_mut() {
+        for component in result.as_object_mut().unwrap().values_mut() {
+            component.as_object_mut().unwrap().remove("values");
+        }
+    }
+    results
 }
 
 #[tokio::test]

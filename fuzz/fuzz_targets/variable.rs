@@ -113,7 +113,7 @@ fn check_resolved(request: &VariableRequest, body: &[u8], variable: &Variable) {
 }
 
 fn check_question(asked: &VariableQuestion, request: &VariableRequest, variable: &Variable) {
-    let VariableQuestion { dtype, picks, question, names, dims } = asked;
+    let VariableQuestion { dtype, picks, question, names, dims, groups, weights: _ } = asked;
     assert!(variable.obstacle.is_none());
     assert_eq!(Some(dtype.size()), variable.dtype().map(DType::size));
     assert_eq!(picks.len(), variable.shape.len());
@@ -124,7 +124,8 @@ fn check_question(asked: &VariableQuestion, request: &VariableRequest, variable:
     let reduced = question.reduced.as_ref().expect("it is said for each dimension");
     assert_eq!(reduced.len(), left);
     let stay = reduced.iter().filter(|&&reduced| !reduced || question.keepdims).count();
-    assert_eq!(dims.len(), stay);
+    // Groups reduce dimensions and have one of their own, of which more is known with their variable.
+    assert!(groups.is_some() || dims.len() == stay);
     assert_eq!(names.len(), question.statistics.len());
     assert_eq!(names.is_empty(), matches!(request.purpose, Purpose::Select));
     check_missing(question, *dtype);

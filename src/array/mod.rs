@@ -12,6 +12,7 @@ mod planes;
 mod positions;
 mod selection;
 mod storage;
+mod value_type;
 mod word;
 mod write_each;
 
@@ -21,6 +22,7 @@ pub use element::{Element, Number, Rank};
 pub use missing::Missing;
 pub use number::number;
 pub use order::Order;
+pub(crate) use packing::partition;
 pub use packing::{Packing, Unpacked};
 pub use pick::Pick;
 pub use planes::Planes;
@@ -28,6 +30,7 @@ pub(crate) use planes::join_planes;
 pub use positions::{Positions, Stride};
 pub use selection::Slice;
 pub use storage::Storage;
+pub use value_type::ValueType;
 pub use word::Word;
 pub use write_each::write_each;
 

@@ -109,7 +109,7 @@ impl Packing {
 }
 
 /// The first of the ranks from `least` to `most` that has a property which all behind it have; the one behind `most` if none has.
-fn partition(least: i64, most: i64, has: impl Fn(i64) -> bool) -> i128 {
+pub(crate) fn partition(least: i64, most: i64, has: impl Fn(i64) -> bool) -> i128 {
     let (mut first, mut behind) = (i128::from(least), i128::from(most) + 1);
     while first < behind {
         let middle = first + (behind - first) / 2;

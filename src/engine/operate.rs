@@ -73,7 +73,7 @@ impl Plan {
         budget: &mut Budget,
     ) -> Result<OperationResult, OperationError> {
         let (Encoding { dtype, order, .. }, question) = (&self.chunk.encoding, &self.question);
-        let chunk = Chunk { bytes, dtype: *dtype, storage: self.storage, positions, order: *order };
+        let chunk = Chunk { bytes, dtype: *dtype, storage: self.storage, positions, order: *order, weights: &[] };
         let Results { statistics, counts, .. } = reduce(question, chunk, budget)?;
         let [Finished { dtype, values, .. }] =
             statistics.try_into().map_err(|_| OperationError::Defect("a chunk is asked for one statistic"))?;
@@ -94,8 +94,14 @@ impl Plan {
         let positions = if *order == Order::F { positions.reversed() } else { positions };
         let spec = question.elements(*dtype);
         let copy = selected(&chunk, *dtype, &positions, spec, budget)?;
-        let elements =
-            Chunk { bytes: &chunk, dtype: *dtype, storage: Storage::NATIVE, positions: &positions, order: Order::C };
+        let elements = Chunk {
+            bytes: &chunk,
+            dtype: *dtype,
+            storage: Storage::NATIVE,
+            positions: &positions,
+            order: Order::C,
+            weights: &[],
+        };
         let Results { counts, .. } = reduce(question, elements, budget)?;
         let (dtype, values) = (spec.dtype, copy.unwrap_or(chunk));
         Ok(OperationResult { dtype, shape, order: *order, values, counts, one_count: true, nesting: vec![1] })

@@ -64,12 +64,12 @@ impl FloatTotal {
         Self::settled(product, error + (self.high * other.low + self.low * other.high))
     }
 
-    /// The quotient by a number that is not 0.
+    /// The quotient by one that is not 0.
     #[inline(always)]
-    pub(super) fn over(self, divisor: f64) -> Self {
-        let quotient = self.high / divisor;
-        let rest = (-quotient).mul_add(divisor, self.high) + self.low;
-        Self::settled(quotient, rest / divisor)
+    pub(super) fn over(self, divisor: Self) -> Self {
+        let quotient = self.high / divisor.high;
+        let rest = (-quotient).mul_add(divisor.high, self.high) + (self.low - quotient * divisor.low);
+        Self::settled(quotient, rest / divisor.high)
     }
 }
 
@@ -113,9 +113,9 @@ mod tests {
         let near_one = FloatTotal { high: 1.0, low: tiny };
         assert_eq!(near_one.less(1.0.into()).rounded(), tiny);
         assert_eq!(near_one.times(near_one).less(1.0.into()).rounded(), 2.0 * tiny);
-        let third = FloatTotal::from(1.0).over(3.0);
+        let third = FloatTotal::from(1.0).over(3.0.into());
         assert!(third.times(3.0.into()).less(1.0.into()).rounded().abs() <= 2f64.powi(-104));
-        assert_eq!(FloatTotal { high: f64::INFINITY, low: f64::NAN }.over(3.0).rounded(), f64::INFINITY);
+        assert_eq!(FloatTotal { high: f64::INFINITY, low: f64::NAN }.over(3.0.into()).rounded(), f64::INFINITY);
         assert_eq!(FloatTotal::from(f64::INFINITY).times(2.0.into()).rounded(), f64::INFINITY);
     }
 }

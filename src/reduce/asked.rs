@@ -1,20 +1,40 @@
 //! One statistic, as it is asked for.
 
-use super::statistic::Statistic;
+use super::{parameters::Parameters, rule::ComponentForm, statistic::Statistic};
+use crate::array::{DType, ValueType};
 
 /// A statistic, and what is said of it beside its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     /// Which.
     pub statistic: Statistic,
-    /// What is taken off the number of elements before it divides ("delta degrees of freedom", as in NumPy). Only
-    /// [`Var`](Statistic::Var) and [`Std`](Statistic::Std) heed it.
-    pub ddof: u32,
+    /// What else is said.
+    pub parameters: Parameters,
+}
+
+impl Asked {
+    /// Length of the dimension that its results have beside those that are kept, as their last one; None where they have none.
+    #[must_use]
+    pub fn last_dimension(&self) -> Option<usize> {
+        self.parameters.last_dimension()
+    }
+
+    /// Values of each result.
+    pub(super) fn values(&self) -> usize {
+        self.last_dimension().unwrap_or(1)
+    }
+
+    /// What results of this dtype are.
+    pub(super) fn form(&self, dtype: DType) -> ComponentForm {
+        let values = if self.statistic.is_boolean() { ValueType::Bool } else { dtype.into() };
+        ComponentForm { values, dimensions: self.last_dimension().into_iter().collect() }
+    }
 }
 
 impl From<Statistic> for Asked {
-    /// The statistic of all elements as they are: nothing is taken off their number.
+    /// The statistic of which nothing else is said.
     fn from(statistic: Statistic) -> Self {
-        Self { statistic, ddof: 0 }
+        let parameters = if statistic == Statistic::Median { Parameters::Half } else { Parameters::None };
+        Self { statistic, parameters }
     }
 }

@@ -7,18 +7,20 @@ use bytemuck::cast_slice_mut;
 use multiversion::multiversion;
 
 use super::{
-    operation::{Accumulator, NumOperation, States},
+    component::ITSELF,
+    operation::{Accumulator, NumOperation, State},
+    pieces::Taken,
     rows::{COLUMNS, Columns, PIECE, ROWS_AT_A_TIME, Rows, by_blocks},
-    rule::{Known, NamedDType, ResultSpec, Rule},
+    rule::{Heed, Known, NamedDType, ResultSpec, Rule},
 };
 use crate::array::{DType, Element, Packing, Rank, Unpacked, dtype::with_dtype};
 
 /// The largest element: NaN if any is NaN, +0.0 above −0.0. Of nothing: the lowest value of the dtype, −∞ in floating ones.
 pub(super) const MAX: Rule = Rule {
     summary: "Largest element",
-    accumulators: |packing| if reverses(packing) { &[Accumulator::Smallest] } else { &[Accumulator::Largest] },
+    accumulators: |_, elements| vec![largest_unless(reverses(elements.packing))],
     finish: |known, spec, results| {
-        finish(known, spec, largest_unless(reverses(spec.packing)), f64::NEG_INFINITY, results);
+        finish(known, spec, &largest_unless(reverses(spec.packing)), f64::NEG_INFINITY, results);
         Ok(())
     },
     ..EXTREME
@@ -28,9 +30,9 @@ pub(super) const MAX: Rule = Rule {
 /// ones.
 pub(super) const MIN: Rule = Rule {
     summary: "Smallest element",
-    accumulators: |packing| if reverses(packing) { &[Accumulator::Largest] } else { &[Accumulator::Smallest] },
+    accumulators: |_, elements| vec![largest_unless(!reverses(elements.packing))],
     finish: |known, spec, results| {
-        finish(known, spec, largest_unless(!reverses(spec.packing)), f64::INFINITY, results);
+        finish(known, spec, &largest_unless(!reverses(spec.packing)), f64::INFINITY, results);
         Ok(())
     },
     ..EXTREME
@@ -40,11 +42,14 @@ pub(super) const MIN: Rule = Rule {
 const EXTREME: Rule = Rule {
     summary: "",
     is_of_variables_only: false,
+    is_boolean: false,
     named_dtype: NamedDType::Unpacked,
     unpacks: true,
+    weights: Heed::Never,
     default_dtype: |elements| elements,
-    accumulators: |_| &[],
+    accumulators: |_, _| Vec::new(),
     finish: |_, _, _| Ok(()),
+    components: |_, _| &[ITSELF],
 };
 
 /// Whether the largest of packed values stands for the smallest.
@@ -81,23 +86,25 @@ impl<T: Element, const REVERSE: bool> NumOperation<T::Word> for Ranks<T, REVERSE
         self.largest.iter_mut().take(width).for_each(|rank| *rank = T::Rank::LOWEST);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, T::Word>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, T::Word>) {
         let Some(largest) = self.largest.get_mut(first..) else { return };
         fold_rows(largest, ranks::<T, REVERSE>(rows, &mut self.scratch));
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, T::Word>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, T::Word>) {
         for rows in rows.groups(PIECE / rows.row_len().min(PIECE)) {
             fold_columns(&mut self.largest, ranks::<T, REVERSE>(rows, &mut self.scratch));
         }
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
+    fn settle(&mut self, width: usize) {
         for (wide, rank) in self.widened.iter_mut().zip(&self.largest).take(width) {
             *wide = rank.widened();
         }
-        let ranks = self.widened.get(..width).unwrap_or(&self.widened);
-        *(if REVERSE { &mut states.smallest } else { &mut states.largest }) = ranks;
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        State::Ranks(self.widened.get(..width).unwrap_or(&self.widened))
     }
 
     #[cfg(test)]
@@ -107,7 +114,7 @@ impl<T: Element, const REVERSE: bool> NumOperation<T::Word> for Ranks<T, REVERSE
 }
 
 /// The ranks of the elements of a piece: they themselves, where they are signed integers.
-fn ranks<'a, T: Element, const REVERSE: bool>(
+pub(super) fn ranks<'a, T: Element, const REVERSE: bool>(
     rows: Rows<'a, T::Word>,
     room: &'a mut Vec<T::Rank>,
 ) -> Rows<'a, T::Rank> {
@@ -160,14 +167,16 @@ fn fold_block<R: Rank, const N: usize>(columns: Columns<N>, largest: &mut [R], r
     *states = largest;
 }
 
-/// Writes the elements of ranks, or the values that they stand for; those of no elements stand for `nothing`.
-fn finish(known: Known<'_>, spec: ResultSpec, accumulator: Accumulator, nothing: f64, results: &mut [u8]) {
+/// Writes the elements of the ranks that this accumulator knows, or the values that they stand for; those of no elements stand for
+/// `nothing`.
+pub(super) fn finish(known: Known<'_>, spec: ResultSpec, accumulator: &Accumulator, nothing: f64, results: &mut [u8]) {
+    let ranks = known.states.ranks(accumulator);
     with_dtype!(known.elements, T => {
-        if accumulator == Accumulator::Smallest {
-            write(known, known.states.smallest, T::of_reverse_rank, spec, nothing, results);
-        } else {
-            write(known, known.states.largest, T::of_rank, spec, nothing, results);
-        }
+        let element = match accumulator {
+            Accumulator::Smallest | Accumulator::FirstSmallest(_) => T::of_reverse_rank,
+            _ => T::of_rank,
+        };
+        write(known, &ranks, element, spec, nothing, results);
     });
 }
 

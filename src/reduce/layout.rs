@@ -1,6 +1,6 @@
 //! From positions with some axes to reduce to rows: which axis they lie along, and in which order they come.
 
-use super::rows::COLUMNS;
+use super::weights::Factor;
 use crate::array::{Positions, Stride};
 
 /// Rows shorter than this are avoided if those along the other kind of axis are not.
@@ -18,6 +18,15 @@ pub(super) enum Along {
     Kept,
 }
 
+/// In which order the elements of a result are visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visiting {
+    /// In whatever order is fast.
+    InAnyOrder,
+    /// In the order of the positions.
+    InOrder,
+}
+
 /// Rows next to each other: all elements of a two-dimensional part of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
@@ -27,6 +36,55 @@ pub(super) struct Block {
     pub(super) rows: Stride,
     /// From element to element of a row.
     pub(super) row: Stride,
+    /// Where it is among all blocks.
+    pub(super) at: At,
+}
+
+/// Where a block, or a part of one, is in its layout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    /// Number of the block.
+    block: usize,
+    /// Number of its first row.
+    row: usize,
+    /// Number of the first element of its rows.
+    column: usize,
+}
+
+/// How the values of a [`Factor`] lie for the elements of a layout.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// Position of that of the first element.
+    first: usize,
+    /// From index to index of the axes of blocks, from the outermost.
+    outer: Vec<isize>,
+    /// From row to row.
+    pub(super) rows: isize,
+    /// From element to element of a row.
+    pub(super) row: isize,
+}
+
+impl Walk {
+    /// Position of the value of the first element of what is at this place, where axes of blocks have these lengths.
+    pub(super) fn first(&self, lens: &[usize], at: At) -> usize {
+        let mut rest = at.block;
+        let mut first = self.first;
+        let mut go = |step: isize, by: usize| first = first.wrapping_add_signed(step.wrapping_mul(by.cast_signed()));
+        for (&step, &len) in self.outer.iter().zip(lens).rev() {
+            go(step, rest % len.max(1));
+            rest /= len.max(1);
+        }
+        go(self.rows, at.row);
+        go(self.row, at.column);
+        first
+    }
+}
+
+/// An axis of elements, and what is apart along it in each factor of their weights.
+#[derive(Clone, Debug)]
+struct Axis {
+    stride: Stride,
+    weights: Vec<isize>,
 }
 
 impl Block {
@@ -35,13 +93,19 @@ impl Block {
         parts(self.rows, len).map(move |(from, rows)| Self {
             first: advance(self.first, self.rows, from),
             rows,
+            at: At { row: self.at.row + from, ..self.at },
             ..self
         })
     }
 
     /// The same rows in parts of at most `len` elements.
     pub(super) fn by_columns(self, len: usize) -> impl Iterator<Item = Self> {
-        parts(self.row, len).map(move |(from, row)| Self { first: advance(self.first, self.row, from), row, ..self })
+        parts(self.row, len).map(move |(from, row)| Self {
+            first: advance(self.first, self.row, from),
+            row,
+            at: At { column: self.at.column + from, ..self.at },
+            ..self
+        })
     }
 }
 
@@ -64,36 +128,44 @@ pub(super) struct Layout {
     outer: Vec<Stride>,
     rows: Stride,
     row: Stride,
+    /// Number of the first element of rows among those of whole ones.
+    column: usize,
     pub(super) along: Along,
     /// Consecutive rows that belong to the same results.
     pub(super) rows_per_result: usize,
+    /// Where the values of each factor of the weights lie; nothing for parts of the rows.
+    pub(super) walks: Vec<Walk>,
 }
 
 impl Layout {
-    /// Arranges positions, of which there are some. `reduced` has one entry per axis.
-    pub(super) fn new(positions: &Positions, reduced: &[bool]) -> Self {
-        let Positions { mut first, axes } = positions.clone();
-        let longer = axes.into_iter().zip(reduced).filter(|(axis, _)| axis.len != 1);
+    /// Arranges positions, of which there are some, with the weights that these factors give them. `reduced` has one entry per axis.
+    pub(super) fn new(positions: &Positions, factors: &[Factor<'_>], reduced: &[bool], visiting: Visiting) -> Self {
+        let mut firsts = vec![0; factors.len()];
+        let mut first = positions.first;
+        let axes = positions.axes.iter().enumerate().map(|(number, &stride)| {
+            let step = |factor: &Factor<'_>| factor.steps.get(number).map_or(0, |step| step.cast_signed());
+            Axis { stride, weights: factors.iter().map(step).collect() }
+        });
+        let longer = axes.zip(reduced).filter(|(axis, _)| axis.stride.len != 1);
         let (reduced, kept): (Vec<_>, Vec<_>) = longer.partition(|(_, reduced)| **reduced);
-        let kept: Vec<Stride> = kept.into_iter().map(|(axis, _)| axis).collect();
-        let mut reduced: Vec<Stride> = reduced.into_iter().map(|(axis, _)| axis).collect();
+        let kept: Vec<Axis> = kept.into_iter().map(|(axis, _)| axis).collect();
+        let mut reduced: Vec<Axis> = reduced.into_iter().map(|(axis, _)| axis).collect();
         for axis in &mut reduced {
-            // The order of reduced elements means nothing, and forward is faster than backward.
-            if axis.step < 0 {
-                first = advance(first, *axis, axis.len.saturating_sub(1));
-                axis.step = -axis.step;
+            // Forward is faster than backward.
+            if axis.stride.step < 0 && visiting == Visiting::InAnyOrder {
+                axis.turn(&mut first, &mut firsts);
             }
         }
-        Self::with_rows(first, merged(kept), merged(reduced))
+        Self::with_rows(first, &firsts, merged(kept), merged(reduced))
     }
 
-    fn with_rows(first: usize, mut kept: Vec<Stride>, mut reduced: Vec<Stride>) -> Self {
+    fn with_rows(first: usize, firsts: &[usize], mut kept: Vec<Axis>, mut reduced: Vec<Axis>) -> Self {
         let along = choose_rows(&kept, &reduced);
         let row = match along {
             Along::Reduced => reduced.pop(),
             Along::Kept => kept.pop(),
         };
-        let rows_per_result = reduced.iter().map(|axis| axis.len).product();
+        let rows_per_result = reduced.iter().map(|axis| axis.stride.len).product();
         // Rows that are folded together lie in one block, or rows each into a result of its own: one at a time where
         // there is no axis for that.
         let mut outer = kept;
@@ -102,7 +174,17 @@ impl Layout {
             Along::Kept if rows_per_result == 1 => None,
             _ => outer.pop(),
         };
-        Self { first, outer, rows: rows.unwrap_or(UNIT), row: row.unwrap_or(UNIT), along, rows_per_result }
+        let step = |axis: &Axis, factor: usize| axis.weights.get(factor).copied().unwrap_or(0);
+        let walks = firsts.iter().enumerate().map(|(factor, &first)| Walk {
+            first,
+            outer: outer.iter().map(|axis| step(axis, factor)).collect(),
+            rows: rows.as_ref().map_or(0, |axis| step(axis, factor)),
+            row: row.as_ref().map_or(0, |axis| step(axis, factor)),
+        });
+        let walks = walks.collect();
+        let outer = outer.into_iter().map(|axis| axis.stride).collect();
+        let [rows, row] = [rows, row].map(|axis| axis.map_or(UNIT, |axis| axis.stride));
+        Self { first, outer, rows, row, column: 0, along, rows_per_result, walks }
     }
 
     /// Elements of a row, at least one.
@@ -114,19 +196,31 @@ impl Layout {
     pub(super) fn blocks(&self) -> Blocks<'_> {
         Blocks {
             outer: &self.outer,
-            block: Some(Block { first: self.first, rows: self.rows, row: self.row }),
+            block: Some(Block {
+                first: self.first,
+                rows: self.rows,
+                row: self.row,
+                at: At { column: self.column, ..At::default() },
+            }),
             index: vec![0; self.outer.len()],
         }
     }
 
-    /// The same layout for rows of at most [`COLUMNS`] elements, one part of the rows after the other.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = Self> {
-        parts(self.row, COLUMNS).map(|(from, row)| Self {
+    /// The same layout for rows of at most `len` elements, one part of the rows after the other.
+    pub(super) fn tiles(&self, len: usize) -> impl Iterator<Item = Self> {
+        parts(self.row, len).map(|(from, row)| Self {
             first: advance(self.first, self.row, from),
             outer: self.outer.clone(),
             row,
+            column: self.column + from,
+            walks: Vec::new(),
             ..*self
         })
+    }
+
+    /// Lengths of the axes of blocks, from the outermost.
+    pub(super) fn outer_lens(&self) -> Vec<usize> {
+        self.outer.iter().map(|axis| axis.len).collect()
     }
 }
 
@@ -148,7 +242,8 @@ impl Iterator for Blocks<'_> {
         for (axis, index) in self.outer.iter().zip(&mut self.index).rev() {
             *index += 1;
             if *index < axis.len {
-                self.block = Some(Block { first: advance(first, *axis, 1), ..block });
+                let at = At { block: block.at.block + 1, ..block.at };
+                self.block = Some(Block { first: advance(first, *axis, 1), at, ..block });
                 break;
             }
             first = advance(first, Stride { step: axis.step.wrapping_neg(), ..*axis }, axis.len.saturating_sub(1));
@@ -158,12 +253,32 @@ impl Iterator for Blocks<'_> {
     }
 }
 
+impl Axis {
+    /// Makes the last index the first one, at whose element and weights one begins then.
+    fn turn(&mut self, first: &mut usize, firsts: &mut [usize]) {
+        let last = self.stride.len.saturating_sub(1);
+        *first = advance(*first, self.stride, last);
+        self.stride.step = -self.stride.step;
+        for (first, step) in firsts.iter_mut().zip(&mut self.weights) {
+            *first = advance(*first, Stride { step: *step, ..self.stride }, last);
+            *step = step.wrapping_neg();
+        }
+    }
+
+    /// Whether an axis and this one inside of it lie in memory as one, and so do the weights.
+    fn continues(&self, inner: &Self) -> bool {
+        let is_one = |outer: isize, step: isize| outer == step.wrapping_mul(inner.stride.len.cast_signed());
+        let mut weights = self.weights.iter().zip(&inner.weights);
+        is_one(self.stride.step, inner.stride.step) && weights.all(|(&outer, &step)| is_one(outer, step))
+    }
+}
+
 /// Makes one axis of neighbours that lie in memory as one.
-fn merged(axes: Vec<Stride>) -> Vec<Stride> {
-    let mut merged: Vec<Stride> = Vec::with_capacity(axes.len());
+fn merged(axes: Vec<Axis>) -> Vec<Axis> {
+    let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
     for axis in axes.into_iter().rev() {
         match merged.last_mut() {
-            Some(inner) if axis.step == inner.step.wrapping_mul(inner.len.cast_signed()) => inner.len *= axis.len,
+            Some(inner) if axis.continues(inner) => inner.stride.len *= axis.stride.len,
             _ => merged.push(axis),
         }
     }
@@ -171,12 +286,13 @@ fn merged(axes: Vec<Stride>) -> Vec<Stride> {
     merged
 }
 
-fn choose_rows(kept: &[Stride], reduced: &[Stride]) -> Along {
-    let (Some(last_kept), Some(last_reduced)) = (kept.last(), reduced.last()) else {
+fn choose_rows(kept: &[Axis], reduced: &[Axis]) -> Along {
+    let last = |axes: &[Axis]| axes.last().map(|axis| axis.stride);
+    let (Some(last_kept), Some(last_reduced)) = (last(kept), last(reduced)) else {
         return if kept.is_empty() { Along::Reduced } else { Along::Kept };
     };
     let is_short = |axis: &Stride| axis.len < SHORT;
-    match (is_short(last_kept), is_short(last_reduced)) {
+    match (is_short(&last_kept), is_short(&last_reduced)) {
         (true, false) => Along::Reduced,
         (false, true) => Along::Kept,
         _ if last_kept.step.unsigned_abs() < last_reduced.step.unsigned_abs() => Along::Kept,
@@ -191,7 +307,7 @@ mod tests {
 
     fn layout(shape: &[usize], reduced: &[bool]) -> (Along, Vec<usize>, usize) {
         let Layout { along, outer, rows, row, rows_per_result, .. } =
-            Layout::new(&Positions::new(shape, Order::C).unwrap(), reduced);
+            Layout::new(&Positions::new(shape, Order::C).unwrap(), &[], reduced, Visiting::InOrder);
         (along, outer.iter().chain([&rows, &row]).map(|axis| axis.len).collect(), rows_per_result)
     }
 
@@ -216,9 +332,37 @@ mod tests {
     #[test]
     fn blocks_come_in_the_order_of_their_results() {
         let positions = Positions::new(&[2, 3, 4, 50], Order::C).unwrap();
-        let layout = Layout::new(&positions, &[false, true, false, true]);
+        let layout = Layout::new(&positions, &[], &[false, true, false, true], Visiting::InAnyOrder);
         let firsts: Vec<usize> = layout.blocks().map(|block| block.first).collect();
         assert_eq!(firsts, [0, 50, 100, 150, 600, 650, 700, 750]);
         assert_eq!((layout.rows, layout.row.len, layout.rows_per_result), (Stride { len: 3, step: 200 }, 50, 3));
+    }
+
+    #[test]
+    fn axes_merge_only_where_they_do_in_every_factor() {
+        let positions = Positions::new(&[2, 3, 4, 50], Order::C).unwrap();
+        let rows = |steps: &[&[usize]]| {
+            let factors: Vec<_> = steps.iter().map(|steps| Factor { values: &[], steps }).collect();
+            let layout = Layout::new(&positions, &factors, &[true; 4], Visiting::InAnyOrder);
+            (layout.outer_lens(), layout.rows.len, layout.row.len)
+        };
+        assert_eq!(rows(&[]), (vec![], 1, 1200));
+        assert_eq!(rows(&[&[0, 0, 0, 0], &[600, 200, 50, 1]]), (vec![], 1, 1200));
+        assert_eq!(rows(&[&[0, 1, 0, 0]]), (vec![2], 3, 200));
+        assert_eq!(rows(&[&[1, 0, 0, 0]]), (vec![], 2, 600));
+        assert_eq!(rows(&[&[0, 0, 50, 1]]), (vec![], 6, 200));
+        assert_eq!(rows(&[&[0, 0, 1, 0], &[1, 0, 0, 0]]), (vec![2, 3], 4, 50));
+    }
+
+    #[test]
+    fn values_of_factors_are_found_from_where_a_block_is() {
+        let slices = [None, Some(-1), None].map(|stride| crate::array::Slice { start: None, end: None, stride });
+        let positions = Positions::new(&[2, 3, 40], Order::C).unwrap().select(&slices);
+        let factor = Factor { values: &[], steps: &[3, 1, 0] };
+        let layout = Layout::new(&positions, &[factor], &[false, true, true], Visiting::InAnyOrder);
+        let walk = &layout.walks[0];
+        let firsts: Vec<_> = layout.blocks().flat_map(|block| block.by_rows(1)).collect();
+        let found: Vec<_> = firsts.iter().map(|row| (row.first, walk.first(&layout.outer_lens(), row.at))).collect();
+        assert_eq!(found, [(0, 2), (40, 1), (80, 0), (120, 5), (160, 4), (200, 3)]);
     }
 }

@@ -5,13 +5,13 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use super::{
+    components::Components,
     error::ReduceError,
     fold::Sink,
-    operation::{Accumulator, Form, States, Sums},
+    operation::{Accumulator, First, Form, Knows, NOWHERE, State, States, columns},
     place::{Place, Row, rows},
     question::Question,
     results::{Results, part},
-    rows::COLUMNS,
     total::FloatTotal,
 };
 use crate::{
@@ -28,13 +28,13 @@ pub struct Partial {
     shape: Vec<usize>,
     elements: DType,
     counts: Buffer,
+    accumulators: Vec<Accumulator>,
     kept: Vec<Kept>,
 }
 
 /// What one accumulator knows of each result.
 #[derive(Debug)]
 struct Kept {
-    accumulator: Accumulator,
     form: Form,
     states: Buffer,
 }
@@ -51,20 +51,29 @@ impl Partial {
         budget: &mut Budget,
     ) -> Result<Self, ReduceError> {
         let len = shape.iter().fold(1, |len: usize, &axis| len.saturating_mul(axis));
-        let kept = question.accumulators().into_iter().map(|accumulator| {
+        let accumulators = question.accumulators();
+        let kept = accumulators.iter().map(|accumulator| {
             let form = accumulator.form(elements);
             let mut states = budget.allocate(len.saturating_mul(form.size()))?;
             match form {
                 Form::Integers => states.elements_mut::<i128>().fill(0),
-                Form::Floats => states.elements_mut::<FloatTotal>().fill(FloatTotal::ZERO),
+                Form::Floats(_) => states.elements_mut::<FloatTotal>().fill(FloatTotal::ZERO),
                 Form::Ranks => states.elements_mut::<i64>().fill(lowest_rank(elements)),
+                Form::Firsts => states.elements_mut::<First>().fill(First::none(lowest_rank(elements))),
+                Form::Counts(_) => states.elements_mut::<u64>().fill(0),
             }
-            Ok(Kept { accumulator, form, states })
+            Ok(Kept { form, states })
         });
         let kept = kept.collect::<Result<_, ReduceError>>()?;
         let mut counts = budget.allocate(len.saturating_mul(size_of::<u64>()))?;
         counts.elements_mut::<u64>().fill(0);
-        Ok(Self { shape, elements, counts, kept })
+        Ok(Self { shape, elements, counts, accumulators, kept })
+    }
+
+    /// Buffers that it takes, whatever the number of results.
+    #[must_use]
+    pub fn buffers(question: &Question) -> usize {
+        question.accumulators().len() + 1
     }
 
     /// Memory units that so many results of elements of this dtype take.
@@ -88,32 +97,60 @@ impl Partial {
     /// If they do not lie among them, each at a place of its own, or are states of another question: then nothing is merged.
     /// Or if nobody waits for them.
     pub fn merge(&mut self, at: &[Place], other: &Self, cancellation: &Cancellation) -> Result<(), ReduceError> {
+        self.each_row(at, other, cancellation, |all, row| {
+            merge(row, &mut all.counts, &other.counts, u64::saturating_add);
+            all.kept.iter_mut().zip(&other.kept).for_each(|(kept, other)| kept.merge(row, other));
+        })
+    }
+
+    /// Makes what a part of the array knows known here in place of what is; otherwise as [`merge`](Self::merge).
+    ///
+    /// # Errors
+    /// As of that.
+    pub fn put(&mut self, at: &[Place], other: &Self, cancellation: &Cancellation) -> Result<(), ReduceError> {
+        self.each_row(at, other, cancellation, |all, row| {
+            merge(row, &mut all.counts, &other.counts, |_, count: u64| count);
+            all.kept.iter_mut().zip(&other.kept).for_each(|(kept, other)| kept.put(row, other));
+        })
+    }
+
+    /// Does something for each row of the results of a part.
+    fn each_row(
+        &mut self,
+        at: &[Place],
+        other: &Self,
+        cancellation: &Cancellation,
+        mut with: impl FnMut(&mut Self, &Row<'_>),
+    ) -> Result<(), ReduceError> {
         if !self.has_room_for(at, other) {
             return Err(ReduceError::Defect("a partial result does not fit the whole"));
         }
         if other.shape.contains(&0) {
             return Ok(());
         }
-        for row in rows(at, &other.shape, &self.shape) {
+        for row in rows(at, &other.shape, &self.shape.clone()) {
             cancellation.check()?;
-            merge(&row, &mut self.counts, &other.counts, u64::saturating_add);
-            for (kept, other) in self.kept.iter_mut().zip(&other.kept) {
-                kept.merge(&row, other);
-            }
+            with(self, &row);
         }
         Ok(())
     }
 
     /// Whether another one has the states of this one, for results that lie at a place among those of this one.
     fn has_room_for(&self, at: &[Place], other: &Self) -> bool {
-        let is_of_one_kind = self.elements == other.elements && self.accumulators().eq(other.accumulators());
+        let is_of_one_kind = self.elements == other.elements && self.accumulators == other.accumulators;
         let is_of_one_rank = at.len() == self.shape.len() && other.shape.len() == self.shape.len();
         let mut axes = at.iter().zip(&other.shape).zip(&self.shape);
         is_of_one_kind && is_of_one_rank && axes.all(|((at, &len), &all)| at.fits(len, all))
     }
 
-    fn accumulators(&self) -> impl Iterator<Item = Accumulator> {
-        self.kept.iter().map(|kept| kept.accumulator)
+    /// Says anew where the first elements are: `position` makes that of the number of a result and of the position among the
+    /// elements of that result, which has been known so far.
+    pub fn renumber(&mut self, position: impl Fn(u64, u64) -> u64) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.form == Form::Firsts) {
+            for (first, result) in kept.states.elements_mut::<First>().iter_mut().zip(0..) {
+                first.position = if first.position == NOWHERE { NOWHERE } else { position(result, first.position) };
+            }
+        }
     }
 
     /// Gives its memory back to the budget that it is of.
@@ -128,59 +165,105 @@ impl Partial {
     /// If the question is another one, a result does not fit its dtype, the budget has no room for them, or nobody waits for
     /// them.
     pub fn finish(&self, question: &Question, budget: &mut Budget) -> Result<Results, ReduceError> {
-        if !self.accumulators().eq(question.accumulators()) {
+        if self.accumulators != question.accumulators() {
             return Err(ReduceError::Defect("a partial result is one of another question"));
         }
-        let counts = self.counts.elements::<u64>();
-        let mut results = Results::new(question, self.elements, counts.len(), budget)?;
-        for (number, counts) in counts.chunks(COLUMNS).enumerate() {
-            budget.cancellation().check()?;
-            let first = number * COLUMNS;
-            results.take(first, counts, &self.states(&(first..first + counts.len())))?;
-        }
+        let mut results = Results::new(question, self.elements, self.counts.elements::<u64>().len(), budget)?;
+        self.tell(&mut results, budget.cancellation())?;
         Ok(results)
     }
 
-    fn states(&self, range: &Range<usize>) -> States<'_> {
-        let mut states = States::default();
-        for kept in &self.kept {
-            match kept.accumulator {
-                Accumulator::Sum => states.sums = kept.sums(range),
-                Accumulator::Squares => states.squares = kept.sums(range),
-                Accumulator::Largest => states.largest = kept.in_range(range),
-                Accumulator::Smallest => states.smallest = kept.in_range(range),
-            }
+    /// What merges of the results, once all that is known here has been merged.
+    ///
+    /// # Errors
+    /// As those of [`finish`](Self::finish).
+    pub fn components(&self, question: &Question, budget: &mut Budget) -> Result<Components, ReduceError> {
+        if self.accumulators != question.accumulators() {
+            return Err(ReduceError::Defect("a partial result is one of another question"));
         }
-        states
+        let mut components = Components::new(question, self.elements, self.counts.elements::<u64>().len(), budget)?;
+        self.tell(&mut components, budget.cancellation())?;
+        Ok(components)
+    }
+
+    fn tell(&self, sink: &mut dyn Sink, cancellation: &Cancellation) -> Result<(), ReduceError> {
+        let columns = columns(&self.accumulators, self.elements);
+        for (number, counts) in self.counts.elements::<u64>().chunks(columns).enumerate() {
+            cancellation.check()?;
+            let first = number * columns;
+            let some = Stretch { kept: &self.kept, range: first..first + counts.len() };
+            sink.take(first, counts, &States { accumulators: &self.accumulators, knows: &some })?;
+        }
+        Ok(())
+    }
+}
+
+/// What is known of some of the results.
+struct Stretch<'a> {
+    kept: &'a [Kept],
+    range: Range<usize>,
+}
+
+impl Knows for Stretch<'_> {
+    fn state(&self, number: usize) -> Option<State<'_>> {
+        self.kept.get(number).map(|kept| kept.state(&self.range))
     }
 }
 
 impl Kept {
     fn in_range<S: Pod>(&self, range: &Range<usize>) -> &[S] {
-        self.states.elements().get(range.clone()).unwrap_or_default()
+        let values = self.form.values();
+        self.states.elements().get(range.start * values..range.end * values).unwrap_or_default()
     }
 
-    fn sums(&self, range: &Range<usize>) -> Sums<'_> {
+    fn state(&self, range: &Range<usize>) -> State<'_> {
         match self.form {
-            Form::Integers => Sums::Integers(self.in_range(range)),
-            Form::Floats => Sums::Floats(self.in_range(range)),
-            Form::Ranks => Sums::None,
+            Form::Integers => State::Integers(self.in_range(range)),
+            Form::Floats(_) => State::Floats(self.in_range(range)),
+            Form::Ranks => State::Ranks(self.in_range(range)),
+            Form::Firsts => State::Firsts(self.in_range(range)),
+            Form::Counts(_) => State::Counts(self.in_range(range)),
         }
     }
 
     fn merge(&mut self, row: &Row<'_>, other: &Self) {
         match self.form {
             Form::Integers => merge(row, &mut self.states, &other.states, i128::saturating_add),
-            Form::Floats => merge(row, &mut self.states, &other.states, FloatTotal::merged),
+            Form::Floats(1) => merge(row, &mut self.states, &other.states, FloatTotal::merged),
+            Form::Floats(values) => {
+                row.merge_many(values, self.states.elements_mut(), other.states.elements(), FloatTotal::merged);
+            }
             Form::Ranks => merge(row, &mut self.states, &other.states, i64::max),
+            Form::Firsts => merge(row, &mut self.states, &other.states, First::merged),
+            Form::Counts(values) => {
+                row.merge_many(values, self.states.elements_mut(), other.states.elements(), u64::saturating_add);
+            }
         }
     }
 
-    fn write_sums(&mut self, first: usize, sums: Sums<'_>) {
-        match sums {
-            Sums::None => {}
-            Sums::Integers(sums) => write(&mut self.states, first, sums),
-            Sums::Floats(sums) => write(&mut self.states, first, sums),
+    /// Copies the states of a row.
+    fn put(&mut self, row: &Row<'_>, other: &Self) {
+        let (all, part) = (&mut self.states, &other.states);
+        match self.form {
+            Form::Integers => merge(row, all, part, |_, state: i128| state),
+            Form::Floats(1) => merge(row, all, part, |_, state: FloatTotal| state),
+            Form::Floats(values) => {
+                row.merge_many(values, all.elements_mut(), part.elements(), |_, state: FloatTotal| state);
+            }
+            Form::Ranks => merge(row, all, part, |_, state: i64| state),
+            Form::Firsts => merge(row, all, part, |_, state: First| state),
+            Form::Counts(values) => row.merge_many(values, all.elements_mut(), part.elements(), |_, state: u64| state),
+        }
+    }
+
+    fn write(&mut self, first: usize, state: State<'_>) {
+        let first = first * self.form.values();
+        match state {
+            State::Integers(states) => write(&mut self.states, first, states),
+            State::Floats(states) => write(&mut self.states, first, states),
+            State::Ranks(states) => write(&mut self.states, first, states),
+            State::Firsts(states) => write(&mut self.states, first, states),
+            State::Counts(states) => write(&mut self.states, first, states),
         }
     }
 }
@@ -193,12 +276,9 @@ fn lowest_rank(elements: DType) -> i64 {
 impl Sink for Partial {
     fn take(&mut self, first: usize, counts: &[u64], states: &States<'_>) -> Result<(), ReduceError> {
         write(&mut self.counts, first, counts);
-        for kept in &mut self.kept {
-            match kept.accumulator {
-                Accumulator::Sum => kept.write_sums(first, states.sums),
-                Accumulator::Squares => kept.write_sums(first, states.squares),
-                Accumulator::Largest => write(&mut kept.states, first, states.largest),
-                Accumulator::Smallest => write(&mut kept.states, first, states.smallest),
+        for (number, kept) in self.kept.iter_mut().enumerate() {
+            if let Some(state) = states.state(number) {
+                kept.write(first, state);
             }
         }
         Ok(())

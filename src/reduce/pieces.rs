@@ -6,6 +6,7 @@ use super::{
     layout::Block,
     rows::{COLUMNS, Columns, PIECE, ROWS_AT_A_TIME, Rows, by_blocks},
     screen::{Screen, fill},
+    weighing::{Weigher, Weights},
 };
 use crate::{
     array::{Storage, Word, copy_to_native, to_native},
@@ -19,6 +20,8 @@ pub(super) struct Pieces<'a, W: Word> {
     storage: Storage,
     screen: Option<&'a dyn Screen<W>>,
     cancellation: &'a Cancellation,
+    /// What weighs the elements; None where each counts once.
+    pub(super) weigher: Option<Weigher<'a>>,
     /// Elements as the machine wants them, once they have to be loaded.
     native: Vec<W>,
     /// Masks of the elements of a piece, and the elements with others in the place of missing ones.
@@ -29,7 +32,48 @@ pub(super) struct Pieces<'a, W: Word> {
 /// Some rows, and which of their elements are not missing.
 pub(super) struct Piece<'a, W> {
     rows: Rows<'a, W>,
+    weights: Weights<'a>,
     missing: Option<Masked<'a, W>>,
+}
+
+/// What an operation folds of a piece.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken<'a, W> {
+    /// The elements, with one that changes nothing in the place of missing ones.
+    pub(super) rows: Rows<'a, W>,
+    /// Masks of those that are not missing, one after the other; None where none is missing.
+    pub(super) masks: Option<&'a [W]>,
+    /// What they weigh, missing or not.
+    pub(super) weights: Weights<'a>,
+}
+
+impl<W: Word> Taken<'_, W> {
+    /// The rows, one by one.
+    pub(super) fn each(self) -> impl Iterator<Item = Self> {
+        self.groups(1)
+    }
+
+    /// Consecutive groups of at most `len` rows.
+    pub(super) fn groups(self, len: usize) -> impl Iterator<Item = Self> {
+        let row_len = self.rows.row_len();
+        self.rows.groups(len).enumerate().map(move |(number, rows)| {
+            let first = number * len;
+            let masks = self.masks.map(|masks| masks.get(first * row_len..).unwrap_or_default());
+            Self { rows, masks, weights: self.weights.of_rows(first, len, row_len) }
+        })
+    }
+
+    /// Whether the element at this place, counted over all rows, is not missing.
+    pub(super) fn is_valid(&self, at: usize) -> bool {
+        self.masks.is_none_or(|masks| masks.get(at).is_some_and(|&mask| mask != W::NONE))
+    }
+}
+
+impl<'a, W> From<Rows<'a, W>> for Taken<'a, W> {
+    /// Rows of which nothing is missing, and each element counts once.
+    fn from(rows: Rows<'a, W>) -> Self {
+        Self { rows, masks: None, weights: Weights::Equal }
+    }
 }
 
 /// What is needed where elements may be missing.
@@ -48,7 +92,16 @@ impl<'a, W: Word> Pieces<'a, W> {
         screen: Option<&'a dyn Screen<W>>,
         cancellation: &'a Cancellation,
     ) -> Self {
-        Self { elements, storage, screen, cancellation, native: Vec::new(), masks: Vec::new(), filled: Vec::new() }
+        Self {
+            elements,
+            storage,
+            screen,
+            cancellation,
+            weigher: None,
+            native: Vec::new(),
+            masks: Vec::new(),
+            filled: Vec::new(),
+        }
     }
 
     /// Hands out the block in pieces of at most [`PIECE`] elements, parts of rows if these are longer, with the number of
@@ -89,7 +142,8 @@ impl<'a, W: Word> Pieces<'a, W> {
     /// Bytes that it holds.
     #[cfg(test)]
     pub(super) fn held_len(&self) -> usize {
-        (self.native.len() + self.masks.len() + self.filled.len()) * size_of::<W>()
+        let weights = self.weigher.as_ref().map_or(0, Weigher::held_len);
+        weights + (self.native.len() + self.masks.len() + self.filled.len()) * size_of::<W>()
     }
 
     fn piece(&mut self, block: Block) -> Result<Piece<'_, W>, Cancelled> {
@@ -104,7 +158,8 @@ impl<'a, W: Word> Pieces<'a, W> {
             screen.screen(rows, masks);
             Masked { masks, filled: room(&mut self.filled, len), neutral: None }
         });
-        Ok(Piece { rows, missing })
+        let weights = self.weigher.as_mut().map_or(Weights::Equal, |weigher| weigher.weights(block));
+        Ok(Piece { rows, weights, missing })
     }
 }
 
@@ -136,13 +191,19 @@ impl<W: Word> Piece<'_, W> {
     }
 
     /// The rows, with `neutral` in the place of missing elements.
-    pub(super) fn rows(&mut self, neutral: W) -> Rows<'_, W> {
-        let Some(missing) = &mut self.missing else { return self.rows };
+    pub(super) fn taken(&mut self, neutral: W) -> Taken<'_, W> {
+        let Some(missing) = &mut self.missing else {
+            return Taken { weights: self.weights, ..self.rows.into() };
+        };
         if missing.neutral != Some(neutral) {
             fill(self.rows, missing.masks, neutral, missing.filled);
             missing.neutral = Some(neutral);
         }
-        Rows::dense(missing.filled, self.rows.row_len())
+        Taken {
+            rows: Rows::dense(missing.filled, self.rows.row_len()),
+            masks: Some(missing.masks),
+            weights: self.weights,
+        }
     }
 }
 
@@ -156,7 +217,7 @@ fn room<W: Word>(scratch: &mut Vec<W>, len: usize) -> &mut [W] {
 
 /// The rows of a block where they are; None if they must be loaded.
 fn in_place<W: Word>(elements: &[W], storage: Storage, block: Block) -> Option<Rows<'_, W>> {
-    let Block { first, rows, row } = block;
+    let Block { first, rows, row, .. } = block;
     if !storage.is_native::<W>() || row.step != 1 && row.len != 1 {
         return None;
     }
@@ -201,12 +262,12 @@ fn load_row<W: Word>(elements: &[W], storage: Storage, first: usize, step: isize
 }
 
 /// Masks of a row that are counted at one time: their number fits the word.
-const fn tallied<W>() -> usize {
+pub(super) const fn tallied<W>() -> usize {
     if size_of::<W>() == 1 { 128 } else { PIECE }
 }
 
 #[multiversion(targets = "simd")]
-fn count_rows<W: Word>(masks: Rows<'_, W>, counts: &mut [u64]) {
+pub(super) fn count_rows<W: Word>(masks: Rows<'_, W>, counts: &mut [u64]) {
     for (count, row) in counts.iter_mut().zip(masks.iter()) {
         for masks in row.chunks(tallied::<W>()) {
             *count += masks.iter().fold(W::NONE, |tally, &mask| tally.tallied(mask)).count();

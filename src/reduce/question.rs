@@ -3,7 +3,7 @@
 use super::{
     asked::Asked,
     operation::Accumulator,
-    rule::{NamedDType, ResultSpec},
+    rule::{ElementSpec, Heed, NamedDType, ResultSpec},
     statistic::Statistic,
 };
 use crate::array::{DType, Missing, Number, Packing};
@@ -23,6 +23,10 @@ pub struct Question {
     pub result_dtype: Option<DType>,
     /// Whether reduced dimensions stay, with length one.
     pub keepdims: bool,
+    /// Whether elements have weights.
+    pub is_weighted: bool,
+    /// Whether the [components](super::Components) of results are wanted, which merge, and not what is final.
+    pub is_partial: bool,
 }
 
 impl Question {
@@ -38,7 +42,11 @@ impl Question {
             }
             NamedDType::Always => true,
         });
-        ResultSpec { dtype: named.unwrap_or(default_dtype(packing, statistic.default_dtype(elements))), packing }
+        // Where no dtype can be named, there is but one.
+        let unpacked = packing.filter(|_| statistic.rule().named_dtype != NamedDType::Never);
+        let is_weighted = self.is_weighted && statistic.rule().weights == Heed::Always;
+        let default = if is_weighted { DType::Float64 } else { statistic.default_dtype(elements) };
+        ResultSpec { dtype: named.unwrap_or(default_dtype(unpacked, default)), packing }
     }
 
     /// What the elements themselves are to be.
@@ -48,13 +56,26 @@ impl Question {
         ResultSpec { dtype, packing: self.packing }
     }
 
+    /// What the elements stand for, and whether each counts once.
+    pub(super) const fn spec_of_elements(&self) -> ElementSpec {
+        ElementSpec { packing: self.packing, is_weighted: self.is_weighted }
+    }
+
+    /// Whether one pass over the elements tells all statistics.
+    #[must_use]
+    pub fn is_of_one_pass(&self) -> bool {
+        self.statistics.iter().all(|asked| asked.statistic.is_of_one_pass())
+    }
+
     /// What has to be known of the elements beside their number, each once.
     pub(super) fn accumulators(&self) -> Vec<Accumulator> {
+        let elements = self.spec_of_elements();
         let mut accumulators = Vec::new();
-        let of_each = self.statistics.iter().map(|asked| (asked.statistic.rule().accumulators)(self.packing));
-        for accumulator in of_each.flatten() {
-            if !accumulators.contains(accumulator) {
-                accumulators.push(*accumulator);
+        for asked in &self.statistics {
+            for accumulator in (asked.statistic.rule().accumulators)(&asked.parameters, elements) {
+                if !accumulators.contains(&accumulator) {
+                    accumulators.push(accumulator);
+                }
             }
         }
         accumulators

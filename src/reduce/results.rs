@@ -20,7 +20,7 @@ pub struct Finished {
     pub asked: Asked,
     /// Type of the values.
     pub dtype: DType,
-    /// One element for each result.
+    /// For each result one element, or as many as its [last dimension](Asked::last_dimension) has.
     pub values: Buffer,
 }
 
@@ -43,10 +43,14 @@ impl Results {
         len: usize,
         budget: &mut Budget,
     ) -> Result<Self, ReduceError> {
+        if !question.is_of_one_pass() {
+            return Err(ReduceError::Defect("one pass does not tell what is asked"));
+        }
         let specs: Vec<_> =
             question.statistics.iter().map(|asked| question.result_of(asked.statistic, elements)).collect();
         let finished = question.statistics.iter().zip(&specs).map(|(asked, spec)| {
-            let values = budget.allocate(len.saturating_mul(spec.dtype.size()))?;
+            let of_each = spec.dtype.size().saturating_mul(asked.values());
+            let values = budget.allocate(len.saturating_mul(of_each))?;
             Ok(Finished { asked: asked.clone(), dtype: spec.dtype, values })
         });
         let statistics = finished.collect::<Result<_, ReduceError>>()?;
@@ -58,8 +62,8 @@ impl Results {
 impl Sink for Results {
     fn take(&mut self, first: usize, counts: &[u64], states: &States<'_>) -> Result<(), ReduceError> {
         for (Finished { asked, dtype, values }, &spec) in self.statistics.iter_mut().zip(&self.specs) {
-            let known = Known { elements: self.elements, counts, ddof: asked.ddof, states };
-            let size = dtype.size();
+            let known = Known { elements: self.elements, counts, parameters: &asked.parameters, states };
+            let size = dtype.size().saturating_mul(asked.values());
             let values = part(values.bytes_mut(), first * size, counts.len() * size);
             let finished = (asked.statistic.rule().finish)(known, spec, values);
             finished.map_err(|Overflow| ReduceError::Overflow { dtype: *dtype })?;

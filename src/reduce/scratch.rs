@@ -1,7 +1,7 @@
 //! Memory that a fold takes beside elements and results: it has a bound, whatever their number and shape.
 
 use super::{
-    operation::Accumulator,
+    operation::{Accumulator, columns},
     question::Question,
     rows::{COLUMNS, GROUP, PIECE},
 };
@@ -24,9 +24,15 @@ pub(super) const OF_AN_ACCUMULATOR: usize = COLUMNS * OF_A_STATE + PIECE * OF_AN
 #[must_use]
 pub fn scratch_units(question: &Question, elements: DType) -> usize {
     let accumulators = question.accumulators();
-    let of_accumulators = accumulators.len() * OF_AN_ACCUMULATOR;
+    let columns = columns(&accumulators, elements);
+    let of_states = accumulators.iter().map(|accumulator| {
+        let of_bins = if let Accumulator::Counts(bins) = accumulator { bins.scratch_len(elements) } else { 0 };
+        columns.saturating_mul(accumulator.form(elements).size()).saturating_add(of_bins)
+    });
+    let of_accumulators = of_states.fold(accumulators.len() * OF_AN_ACCUMULATOR, usize::saturating_add);
     let counts = COLUMNS * size_of::<u64>();
-    memory_units(3 * piece_len(&accumulators, elements) + of_accumulators + counts)
+    let weights = if question.is_weighted { 2 * PIECE * size_of::<f64>() } else { 0 };
+    memory_units((3 * piece_len(&accumulators, elements) + counts + weights).saturating_add(of_accumulators))
 }
 
 /// Most bytes of a piece. Each is kept up to three times: as the machine wants it, its masks, and with others in the place of

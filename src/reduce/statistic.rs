@@ -1,9 +1,9 @@
 //! The table of statistics: a row each, and a file that says how it comes from what is known of its elements.
 
 use super::{
-    count, extreme, mean,
+    count, extreme, first, histogram, mean, quantile,
     rule::{NamedDType, Rule},
-    sum, sum_of_squares, variance,
+    sum, sum_of_squares, sum_of_weights, variance,
 };
 use crate::array::DType;
 
@@ -34,13 +34,22 @@ macro_rules! statistics {
 }
 
 statistics! {
+    All "all" histogram::ALL;
+    Any "any" histogram::ANY;
+    Argmax "argmax" first::ARGMAX;
+    Argmin "argmin" first::ARGMIN;
     Count "count" count::RULE;
+    Histogram "histogram" histogram::HISTOGRAM;
     Max "max" extreme::MAX;
     Mean "mean" mean::RULE;
+    Median "median" quantile::MEDIAN;
     Min "min" extreme::MIN;
+    Quantile "quantile" quantile::QUANTILE;
     Std "std" variance::STD;
     Sum "sum" sum::RULE;
+    SumOfSquaredWeights "sum_of_squared_weights" sum_of_weights::OF_SQUARES;
     SumOfSquares "sum_of_squares" sum_of_squares::RULE;
+    SumOfWeights "sum_of_weights" sum_of_weights::RULE;
     Var "var" variance::VAR;
 }
 
@@ -55,6 +64,19 @@ impl Statistic {
     #[must_use]
     pub const fn is_of_variables_only(self) -> bool {
         self.rule().is_of_variables_only
+    }
+
+    /// Whether it is known after one pass over the elements, and what is known of parts of them merges. Others need the elements in
+    /// order.
+    #[must_use]
+    pub const fn is_of_one_pass(self) -> bool {
+        !matches!(self, Self::Median | Self::Quantile)
+    }
+
+    /// Whether its results are true or false, as 1 or 0.
+    #[must_use]
+    pub const fn is_boolean(self) -> bool {
+        self.rule().is_boolean
     }
 
     /// Whether a request may name the dtype of its results, unpacked or not.

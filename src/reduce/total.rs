@@ -28,6 +28,23 @@ impl FloatTotal {
     /// Starts at −0.0, which leaves even the sign of a first zero alone.
     pub(super) const ZERO: Self = Self { high: -0.0, low: 0.0 };
 
+    /// As that of no elements stands in answers: what is added to it stays as it is, and both signs are those of no other total.
+    pub(super) const NOTHING: Self = Self { high: -0.0, low: -0.0 };
+
+    /// As it stands in answers: the nearest `float64`, and what is left; nothing beside ∞ and NaN. A zero keeps its sign, and what is
+    /// left has none if it is 0.
+    pub(super) fn told(self) -> Self {
+        if self.high.is_nan() {
+            return Self { high: f64::NAN, low: 0.0 };
+        }
+        if self.high.is_infinite() || self.low == 0.0 || !self.low.is_finite() {
+            return Self { low: 0.0, ..self };
+        }
+        let (high, low) = two_sum(self.high, self.low);
+        // Where the nearest is ∞, it is what comes of adding them.
+        if high.is_finite() { Self { high, low: low + 0.0 } } else { self }
+    }
+
     #[inline(always)]
     pub(super) fn plus(self, float: f64) -> Self {
         let (high, error) = two_sum(self.high, float);
@@ -38,6 +55,13 @@ impl FloatTotal {
     pub(super) fn merged(self, other: Self) -> Self {
         let (high, error) = two_sum(self.high, other.high);
         Self { high, low: self.low + other.low + error }
+    }
+
+    /// The sum times a number; the error term means nothing where that is beyond `float64`.
+    #[inline(always)]
+    pub(super) fn scaled(self, by: f64) -> Self {
+        let high = self.high * by;
+        Self { high, low: self.high.mul_add(by, -high) + self.low * by }
     }
 
     /// Whether nothing was rounded off.
@@ -105,4 +129,34 @@ pub(super) fn fold_lanes<T: Copy, const N: usize>(lanes: [T; N], fold: impl Fn(T
         len /= 2;
     }
     lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(high: f64, low: f64) -> (u64, u64) {
+        let FloatTotal { high, low } = FloatTotal { high, low }.told();
+        (high.to_bits(), low.to_bits())
+    }
+
+    fn bits(high: f64, low: f64) -> (u64, u64) {
+        (high.to_bits(), low.to_bits())
+    }
+
+    #[test]
+    fn a_total_is_told_as_the_nearest_float_and_what_is_left() {
+        assert_eq!(told(1.0, 0.75 * f64::EPSILON), bits(1.0 + f64::EPSILON, -0.25 * f64::EPSILON));
+        assert_eq!(told(1.0, -1.0), bits(0.0, 0.0));
+        assert_eq!((told(-0.0, 0.0), told(-0.0, -0.0)), (bits(-0.0, 0.0), bits(-0.0, 0.0)));
+    }
+
+    #[test]
+    fn nothing_is_left_beside_what_is_not_finite() {
+        assert_eq!(told(f64::INFINITY, f64::NAN), bits(f64::INFINITY, 0.0));
+        assert_eq!(told(-f64::NAN, f64::NAN), bits(f64::NAN, 0.0));
+        assert_eq!(told(3.0, f64::NAN), bits(3.0, 0.0));
+        let rounds_up = (f64::MAX, 2f64.powi(970));
+        assert_eq!(told(rounds_up.0, rounds_up.1), bits(rounds_up.0, rounds_up.1));
+    }
 }

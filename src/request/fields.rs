@@ -1,6 +1,6 @@
 //! Reads an object of JSON, or a map of CBOR, field by field, so that one field of a wrong type hides no other problem.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, slice};
+use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData, slice};
 
 use minicbor_serde::Deserializer as CborDeserializer;
 use serde::{
@@ -126,6 +126,26 @@ impl<'a> Fields<'a> {
     /// If `T` is no such struct.
     pub(super) fn take<T: Deserialize<'a>>(&mut self) -> Result<T, NotAnObject> {
         T::deserialize(self)
+    }
+
+    /// Whether there is a field of this name that nobody has asked for yet.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.rest.iter().any(|(name, _)| name == field)
+    }
+
+    /// All fields that nobody has asked for yet, of any length and by the names that the client gave them: None for one that cannot be
+    /// used, which is a problem then.
+    pub(super) fn take_rest<T: Deserialize<'a>>(&mut self) -> Vec<(String, Option<T>)> {
+        let mut taken = Vec::with_capacity(self.rest.len());
+        let mut seen = HashSet::new();
+        for (name, value) in std::mem::take(&mut self.rest) {
+            let name = name.into_owned();
+            let value =
+                if seen.insert(name.clone()) { value.read() } else { Err("is given more than once".to_owned()) };
+            let value = value.map_err(|problem| self.problems.note(&name, problem)).ok();
+            taken.push((name, value));
+        }
+        taken
     }
 
     /// A field that is there once and not too long, as it was written.

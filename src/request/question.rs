@@ -48,6 +48,8 @@ pub(super) fn question(
         packing: packing?.filter(|_| accepts.packing),
         result_dtype: result_dtype.transpose()?,
         keepdims: data.keepdims.unwrap_or(defaults.keepdims),
+        is_weighted: false,
+        is_partial: false,
     })
 }
 

@@ -141,6 +141,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
             missing,
             result_dtype,
             ddof: 0,
+            edges: vec![0.0, f64::INFINITY],
         }
     })
 }

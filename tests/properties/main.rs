@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bins;
 mod cases;
 mod cut;
 mod moments;

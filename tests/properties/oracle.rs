@@ -2,13 +2,13 @@
 
 use half::f16;
 use reductionist::{
-    array::{DType, Kind},
+    array::{DType, Kind, Packing},
     operation::Operation,
-    reduce::Statistic,
+    reduce::{Asked, Bins, Parameters, Statistic},
 };
 use serde_json::{Map, Value, json};
 
-use crate::moments;
+use crate::{bins, moments};
 
 /// An element or a result, exactly: every float of the dtypes is a `float64`.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,10 @@ impl Number {
         let bits = 8 * dtype.size() as u32;
         let small = (code >> 8) as i64 % 100;
         match (dtype.kind(), code % 4) {
+            (Kind::Signed | Kind::Unsigned, 0) if code.is_multiple_of(64) => {
+                let (lowest, highest) = range_of(dtype);
+                Integer(if code & (1 << 8) == 0 { lowest } else { highest })
+            }
             (Kind::Signed, 0) => Integer((code as i64 >> (64 - bits)).into()),
             (Kind::Signed, _) => Integer(small.into()),
             (Kind::Unsigned, 0) => Integer((code >> (64 - bits)).into()),
@@ -132,7 +136,8 @@ fn float_from_code(dtype: DType, code: u64) -> f64 {
         _ => (53, 10),
     };
     match code % 64 {
-        0 => f64::NAN,
+        // Of either sign, quiet, with any payload.
+        0 => f64::from_bits(f64::NAN.to_bits() | code & (1 << 63 | 0x7_ffff << 32)),
         1 => f64::INFINITY,
         2 => f64::NEG_INFINITY,
         3 | 4 => -0.0,
@@ -242,6 +247,16 @@ pub(crate) struct Case {
     pub(crate) missing: Missing,
     pub(crate) result_dtype: Option<DType>,
     pub(crate) ddof: u32,
+    /// Edges of the bins of a histogram: two at least.
+    pub(crate) edges: Vec<f64>,
+}
+
+/// The elements behind one result that are not missing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) elements: Vec<Number>,
+    /// Where each is among all that are behind the result, missing ones too, in the request's order.
+    pub(crate) positions: Vec<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -275,6 +290,15 @@ impl Missing {
             || self.min.is_some_and(|min| element.less(min))
             || self.max.is_some_and(|max| max.less(element))
             || self.range.is_some_and(|[low, high]| element.less(low) || high.less(element))
+    }
+}
+
+impl Group {
+    /// Puts the elements in the order of their positions.
+    fn sort(&mut self) {
+        let mut both: Vec<_> = self.positions.iter().copied().zip(self.elements.iter().copied()).collect();
+        both.sort_by_key(|&(position, _)| position);
+        (self.positions, self.elements) = both.into_iter().unzip();
     }
 }
 
@@ -334,10 +358,11 @@ impl Case {
     }
 
     /// The same, if shape and elements of the results are known.
-    pub(crate) fn expected_of(&self, shape: &[usize], groups: &[Vec<Number>]) -> Expected {
+    pub(crate) fn expected_of(&self, shape: &[usize], groups: &[Group]) -> Expected {
         let dtype = self.expected_dtype();
-        let results = groups.iter().map(|group| self.reduced(group, dtype)).collect();
-        let counts = groups.iter().map(|group| group.len() as i64).collect();
+        let results: Option<Vec<_>> = groups.iter().map(|group| self.reduced(group, dtype)).collect();
+        let results = results.map(|results| results.concat());
+        let counts = groups.iter().map(|group| group.elements.len() as i64).collect();
         Expected { dtype, shape: shape.to_vec(), results, counts }
     }
 
@@ -376,30 +401,81 @@ impl Case {
     }
 
     /// Shape of the results, and the elements behind each of them that are not missing, in the request's order.
-    pub(crate) fn groups(&self) -> (Vec<usize>, Vec<Vec<Number>>) {
+    pub(crate) fn groups(&self) -> (Vec<usize>, Vec<Group>) {
         let (selected_shape, picked) = self.picked();
         let is_reduced = |axis: &usize| self.axis.as_ref().is_none_or(|axes| axes.contains(axis));
         let kept_shape: Vec<usize> =
             selected_shape.iter().enumerate().map(|(axis, &len)| if is_reduced(&axis) { 1 } else { len }).collect();
-        let mut groups = vec![Vec::new(); kept_shape.iter().product()];
+        let lens = self.reduced_lens();
+        let mut groups = vec![Group::default(); kept_shape.iter().product()];
         for index in indices(&selected_shape) {
             let kept: Vec<usize> =
                 index.iter().enumerate().map(|(axis, &i)| if is_reduced(&axis) { 0 } else { i }).collect();
             let element = self.element_at(&index, &picked);
             if !self.missing.is_missing(element) {
-                groups[position(&kept, &kept_shape, self.order)].push(element);
+                let among = index.iter().enumerate().filter(|(axis, _)| is_reduced(axis)).map(|(_, &i)| i);
+                let group = &mut groups[position(&kept, &kept_shape, self.order)];
+                group.elements.push(element);
+                group.positions.push(position(&among.collect::<Vec<_>>(), &lens, self.order));
             }
         }
+        groups.iter_mut().for_each(Group::sort);
         let keepdims = self.keepdims.unwrap_or(false);
         let axes = kept_shape.iter().enumerate();
         let shape = axes.filter(|(axis, _)| keepdims || !is_reduced(axis)).map(|(_, &len)| len).collect();
         (shape, groups)
     }
 
+    /// The length of each selected axis that is reduced.
+    pub(crate) fn reduced_lens(&self) -> Vec<usize> {
+        let is_reduced = |axis: &usize| self.axis.as_ref().is_none_or(|axes| axes.contains(axis));
+        let (shape, _) = self.picked();
+        shape.iter().enumerate().filter(|(axis, _)| is_reduced(axis)).map(|(_, &len)| len).collect()
+    }
+
+    /// The statistic, and what is said of it, of elements that stand for what this packing says.
+    pub(crate) fn asked(&self, statistic: Statistic, packing: Option<Packing>) -> Asked {
+        let mut lens = self.reduced_lens();
+        if self.order == "F" {
+            lens.reverse();
+        }
+        let parameters = match statistic {
+            Statistic::All | Statistic::Any => Parameters::Zeros(Bins::zeros(self.dtype, packing)),
+            Statistic::Argmax | Statistic::Argmin => Parameters::Reduced(lens.into()),
+            Statistic::Histogram => Parameters::Bins(Bins::between(&self.edges, self.dtype, packing)),
+            Statistic::Std | Statistic::Var => Parameters::Ddof(self.ddof),
+            Statistic::Count
+            | Statistic::Max
+            | Statistic::Mean
+            | Statistic::Min
+            | Statistic::Sum
+            | Statistic::SumOfSquaredWeights
+            | Statistic::SumOfSquares
+            | Statistic::SumOfWeights => Parameters::None,
+            Statistic::Median | Statistic::Quantile => unreachable!("one pass does not tell them"),
+        };
+        Asked { statistic, parameters }
+    }
+
+    /// The position of one of the elements behind a result as an index of each axis that is reduced, in the request's order.
+    pub(crate) fn index_of(&self, position: Option<usize>) -> Vec<Bound> {
+        let mut lens = self.reduced_lens();
+        if self.order == "F" {
+            lens.reverse();
+        }
+        let mut stride: usize = lens.iter().product();
+        let index = |len: &usize| {
+            stride /= len.max(&1);
+            position.map_or(-1, |position| (position / stride % len) as i128)
+        };
+        lens.iter().map(index).map(Integer).map(Bound::Exactly).collect::<Vec<_>>()
+    }
+
     fn expected_dtype(&self) -> DType {
         let Operation::Reduce(statistic) = self.operation else { return self.dtype };
         match (statistic, self.result_dtype, self.dtype.kind(), self.dtype.size()) {
-            (Statistic::Count, ..) => DType::Int64,
+            (Statistic::All | Statistic::Any, ..) => DType::UInt8,
+            (Statistic::Argmax | Statistic::Argmin | Statistic::Count | Statistic::Histogram, ..) => DType::Int64,
             (Statistic::Max | Statistic::Min, ..) => self.dtype,
             (Statistic::Sum, Some(result_dtype), ..) => result_dtype,
             (Statistic::Sum, None, Kind::Signed, 1 | 2) => DType::Int64,
@@ -407,23 +483,34 @@ impl Case {
             (Statistic::Sum, None, Kind::Float, 2) => DType::Float32,
             (Statistic::Sum, None, ..) => self.dtype,
             (Statistic::Mean | Statistic::Std | Statistic::SumOfSquares | Statistic::Var, ..) => DType::Float64,
+            (Statistic::Median | Statistic::Quantile, ..) => DType::Float64,
+            (Statistic::SumOfSquaredWeights | Statistic::SumOfWeights, ..) => DType::Float64,
         }
     }
 
     /// What is expected of the elements of one result: a statistic that has no oracle here does not compile.
-    fn reduced(&self, group: &[Number], dtype: DType) -> Option<Bound> {
+    fn reduced(&self, group: &Group, dtype: DType) -> Option<Vec<Bound>> {
         let Operation::Reduce(statistic) = self.operation else { unreachable!("nothing is reduced") };
-        let exact = match statistic {
-            Statistic::Count => Some(Integer(group.len() as i128)),
-            Statistic::Sum => sum(group, dtype),
-            Statistic::Max => Some(extremum(group, true, self.dtype)),
-            Statistic::Min => Some(extremum(group, false, self.dtype)),
-            Statistic::Mean => return Some(moments::mean(group)),
-            Statistic::Std => return Some(moments::variance(group, self.ddof).root()),
-            Statistic::SumOfSquares => return Some(moments::sum_of_squares(group)),
-            Statistic::Var => return Some(moments::variance(group, self.ddof)),
-        };
-        exact.map(Bound::Exactly)
+        let Group { elements, positions } = group;
+        let one = |number| Some(vec![Bound::Exactly(number)]);
+        match statistic {
+            Statistic::All => one(bins::are_all(elements)),
+            Statistic::Any => one(bins::is_any(elements)),
+            Statistic::Argmax => Some(self.index_of(bins::first(elements, true).map(|at| positions[at]))),
+            Statistic::Argmin => Some(self.index_of(bins::first(elements, false).map(|at| positions[at]))),
+            Statistic::Histogram => Some(bins::histogram(elements, &self.edges)),
+            Statistic::Count => one(Integer(elements.len() as i128)),
+            // Each weighs 1.
+            Statistic::SumOfSquaredWeights | Statistic::SumOfWeights => one(Float(elements.len() as f64)),
+            Statistic::Sum => one(sum(elements, dtype)?),
+            Statistic::Max => one(extremum(elements, true, self.dtype)),
+            Statistic::Min => one(extremum(elements, false, self.dtype)),
+            Statistic::Mean => Some(vec![moments::mean(elements)]),
+            Statistic::Std => Some(vec![moments::variance(elements, self.ddof).root()]),
+            Statistic::SumOfSquares => Some(vec![moments::sum_of_squares(elements)]),
+            Statistic::Var => Some(vec![moments::variance(elements, self.ddof)]),
+            Statistic::Median | Statistic::Quantile => unreachable!("one pass does not tell them"),
+        }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use proptest::{prelude::*, sample::select};
 use reductionist::{
-    array::{DType, Kind},
+    array::{DType, Kind, Packing},
     operation::Operation,
     reduce::Statistic,
 };
 use serde_json::{Value, json};
 
 use crate::{
+    bins,
     cases::cases,
     moments,
-    oracle::{Bound, Case, Missing, Number, range_of},
+    oracle::{Bound, Case, Expected, Group, Missing, Number, range_of},
 };
 
 /// A case whose elements are packed values, as they are read.
@@ -83,13 +84,50 @@ impl Packed {
             );
         }
         let (shape, groups) = self.case.groups();
-        let counts = groups.iter().map(|group| group.len() as i64).collect();
-        (shape, counts, groups.iter().map(|group| self.reduced(group)).collect())
+        let counts = groups.iter().map(|group| group.elements.len() as i64).collect();
+        (shape, counts, groups.iter().flat_map(|group| self.reduced(group)).collect())
+    }
+
+    /// What is expected if shape and elements of the results are known.
+    pub(crate) fn expected_of(&self, shape: &[usize], groups: &[Group]) -> Expected {
+        let expected = self.case.expected_of(shape, groups);
+        if !self.is_unpacked() {
+            return expected;
+        }
+        let dtype = match self.case.operation.statistic() {
+            Statistic::All | Statistic::Any => DType::UInt8,
+            Statistic::Argmax | Statistic::Argmin | Statistic::Count | Statistic::Histogram => DType::Int64,
+            Statistic::Max
+            | Statistic::Mean
+            | Statistic::Median
+            | Statistic::Min
+            | Statistic::Quantile
+            | Statistic::Std
+            | Statistic::Sum
+            | Statistic::SumOfSquaredWeights
+            | Statistic::SumOfSquares
+            | Statistic::SumOfWeights
+            | Statistic::Var => DType::Float64,
+        };
+        let results = Some(groups.iter().flat_map(|group| self.reduced(group)).collect());
+        Expected { dtype, results, ..expected }
     }
 
     /// What packed values are multiplied by, and what is added then.
     fn packing(&self) -> (f64, f64) {
         (self.scale_factor.unwrap_or(1.0), self.add_offset.unwrap_or(0.0))
+    }
+
+    /// The same where it changes anything.
+    pub(crate) fn unpacking(&self) -> Option<Packing> {
+        let (scale_factor, add_offset) = self.packing();
+        self.is_unpacked().then_some(Packing { scale_factor, add_offset })
+    }
+
+    /// What each element stands for.
+    pub(crate) fn values(&self) -> Vec<f64> {
+        let value = |&element| if self.is_unpacked() { self.unpacked(element) } else { packed_as_float(element) };
+        self.case.elements.iter().map(value).collect()
     }
 
     fn unpacked(&self, packed: Number) -> f64 {
@@ -99,13 +137,22 @@ impl Packed {
 
     /// What is expected of the values that the elements of one result stand for: a statistic that has no oracle here does not
     /// compile.
-    fn reduced(&self, group: &[Number]) -> Bound {
+    fn reduced(&self, group: &Group) -> Vec<Bound> {
         let Operation::Reduce(statistic) = self.case.operation else { unreachable!("nothing is reduced") };
+        let Group { elements: group, positions } = group;
         let unpacked = group.iter().map(|&packed| self.unpacked(packed));
+        let values: Vec<Number> = unpacked.clone().map(Number::Float).collect();
+        let first = |is_max| self.case.index_of(bins::first(&values, is_max).map(|at| positions[at]));
         let nan = unpacked.clone().find(|value| value.is_nan());
         // The order in which −0.0 is below +0.0.
-        match (statistic, nan) {
+        vec![match (statistic, nan) {
+            (Statistic::All, _) => Bound::Exactly(bins::are_all(&values)),
+            (Statistic::Any, _) => Bound::Exactly(bins::is_any(&values)),
+            (Statistic::Argmax, _) => return first(true),
+            (Statistic::Argmin, _) => return first(false),
+            (Statistic::Histogram, _) => return bins::histogram(&values, &self.case.edges),
             (Statistic::Count, _) => unreachable!("counts are the same"),
+            (Statistic::SumOfSquaredWeights | Statistic::SumOfWeights, _) => exactly(group.len() as f64),
             (Statistic::Min, None) => exactly(unpacked.min_by(f64::total_cmp).unwrap_or(f64::INFINITY)),
             (Statistic::Max, None) => exactly(unpacked.max_by(f64::total_cmp).unwrap_or(f64::NEG_INFINITY)),
             (Statistic::Min | Statistic::Max, Some(nan)) => exactly(nan),
@@ -114,7 +161,8 @@ impl Packed {
             (Statistic::Std, _) => moments::unpacked_variance(group, self.case.ddof, self.packing()).root(),
             (Statistic::SumOfSquares, _) => moments::unpacked_sum_of_squares(group, self.packing()),
             (Statistic::Var, _) => moments::unpacked_variance(group, self.case.ddof, self.packing()),
-        }
+            (Statistic::Median | Statistic::Quantile, _) => unreachable!("one pass does not tell them"),
+        }]
     }
 
     fn summed(&self, group: &[Number]) -> Bound {

@@ -180,8 +180,19 @@ fn elements(dtype: DType, len: usize) -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(element, len)
 }
 
-fn arrays() -> impl Strategy<Value = Array> {
-    let axes = prop::collection::vec((1..9_usize, 1..5_usize), 0..4);
+/// Arrays of a few elements in many chunks.
+fn small() -> impl Strategy<Value = Array> {
+    arrays(prop::collection::vec((1..9_usize, 1..5_usize), 0..4))
+}
+
+/// Arrays of some thousand elements in a few chunks.
+fn large() -> impl Strategy<Value = Array> {
+    let long = || (30..70_usize, 20..70_usize);
+    arrays((long(), (1..4_usize, 1..3_usize), long()).prop_map(|(first, short, last)| vec![first, short, last]))
+}
+
+/// Arrays of which each axis and its chunks are so long.
+fn arrays(axes: impl Strategy<Value = Vec<(usize, usize)>>) -> impl Strategy<Value = Array> {
     (0..DTYPES.len(), axes).prop_flat_map(|(dtype, axes)| {
         let dtype = DTYPES[dtype];
         let (shape, chunk_shape): (Vec<_>, Vec<_>) = axes.into_iter().unzip();
@@ -263,12 +274,66 @@ fn questions(array: &Array, dimensions: usize) -> impl Strategy<Value = Question
 }
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    arrays().prop_flat_map(|array| {
+    cases_of(small())
+}
+
+pub(crate) fn long_cases() -> impl Strategy<Value = Case> {
+    cases_of(large())
+}
+
+fn cases_of(arrays: impl Strategy<Value = Array>) -> impl Strategy<Value = Case> {
+    arrays.prop_flat_map(|array| {
         let picks: Vec<_> = array.shape.iter().map(|&len| picks(len)).collect();
         (Just(array), picks).prop_flat_map(|(array, picks)| {
             let dimensions = picks.iter().filter(|pick| pick.kept_len().is_some()).count();
             let questions = questions(&array, dimensions);
             (Just(array), Just(picks), questions).prop_map(|(array, picks, question)| Case { array, picks, question })
+        })
+    })
+}
+
+/// Arrays of more elements than a small service keeps, and questions about them.
+pub(crate) fn large_cases() -> impl Strategy<Value = Case> {
+    let shape = (20..60_usize, 1500..3000_usize, 1..5_usize, 100..1000_usize);
+    let arrays = (0..DTYPES.len(), shape, any::<u32>(), any::<[bool; 3]>()).prop_map(|(dtype, shape, seed, flags)| {
+        let (rows, len, chunk_rows, chunk_len) = shape;
+        let mut array = Array::of_rows(rows, len);
+        array.dtype = DTYPES[dtype];
+        array.chunk_shape = vec![chunk_rows, chunk_len];
+        let chunks = array.counts().iter().product::<usize>();
+        let number =
+            |at: usize| (at as u32).wrapping_mul(2_654_435_761).wrapping_add(seed).wrapping_mul(2_246_822_519) >> 12;
+        let element = |at: usize| match array.dtype.kind() {
+            Kind::Unsigned => f64::from(number(at) % 100),
+            Kind::Signed => f64::from(number(at) % 199) - 99.0,
+            Kind::Float => f64::from(number(at) % 3999) / 4.0 - 500.0,
+        };
+        array.elements = (0..rows * len).map(element).collect();
+        let [is_big, is_f, is_compressed] = flags;
+        array.byte_order = if is_big { ByteOrder::Big } else { ByteOrder::Little };
+        array.order = if is_f { Order::F } else { Order::C };
+        Array {
+            written: (0..chunks).map(|chunk| number(chunk) % 10 > 0).collect(),
+            skipped: (0..chunks).map(|chunk| number(chunk) % 7 == 0).collect(),
+            turns: (0..chunks).map(|chunk| number(chunk) as u16).collect(),
+            fill_value: 7.0,
+            is_compressed,
+            ..array
+        }
+    });
+    arrays.prop_flat_map(|array| {
+        let (rows, len) = (array.shape[0], array.shape[1]);
+        let picks = prop_oneof![
+            3 => Just(Pick::all(len)),
+            1 => Just(Pick::Slice { first: len - 1, step: -1, len }),
+            1 => prop::collection::vec(0..len, len..2 * len).prop_map(Pick::Indices),
+        ];
+        let questions = questions(&array, 2);
+        (Just(array), picks, questions).prop_map(move |(array, pick, mut question)| {
+            if question.reduced.as_ref().is_some_and(|reduced| !reduced.contains(&true)) {
+                question.reduced = None;
+            }
+            Case { array, picks: vec![Pick::all(rows), pick], question }
         })
     })
 }

@@ -7,7 +7,7 @@ use reductionist::{
     engine::variable::Progress,
     index::{ElementType, Variable},
     reduce::{Question, Statistic},
-    request::variable::{DescribeRequest, ObjectRequest, Target, ValuesOf, VariableQuestion},
+    request::variable::{DescribeRequest, ObjectRequest, Target, ValuesOf, VariableQuestion, Weights},
     source::{FileLocation, Location},
 };
 use serde_json::Value;
@@ -34,6 +34,8 @@ fn everything(variable: &Variable, statistics: &[Statistic]) -> VariableQuestion
         },
         names: statistics.iter().map(|statistic| statistic.name().to_owned()).collect(),
         dims: Vec::new(),
+        groups: None,
+        weights: Weights::None,
     }
 }
 

@@ -12,8 +12,11 @@
 )]
 
 mod arrays;
+mod beside;
+mod by;
 mod files;
 mod oracle;
+mod split;
 mod stores;
 
 use std::{sync::LazyLock, time::Duration};
@@ -22,7 +25,7 @@ use clap::Parser;
 use proptest::prelude::*;
 use reductionist::{
     app::App,
-    array::Pick,
+    array::{DType, Pick},
     config::{Args, Config},
     credentials::{Caller, Payer},
     engine::{
@@ -31,15 +34,16 @@ use reductionist::{
     },
     error::ActiveStorageError,
     index::Stored,
-    reduce::{Asked, Question, Statistic},
-    request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion},
+    reduce::{Asked, Bins, Parameters, Question, Statistic},
+    request::variable::{ListedArray, ObjectRequest, Target, VariableQuestion, Weights},
     resources::ClientId,
     source::{FileLocation, Location},
 };
 use support::Directory;
 use tokio::{runtime::Runtime, time::Instant};
 
-use arrays::{Array, cases};
+use arrays::{Array, cases, large_cases};
+use oracle::By;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static FILES: LazyLock<Directory> = LazyLock::new(|| Directory::new("variables"));
@@ -86,10 +90,22 @@ fn reduced(
     picks: &[Pick],
     question: &Question,
 ) -> Result<VariableAnswer, ActiveStorageError> {
+    reduced_by(app, array, picks, question, By::default())
+}
+
+fn reduced_by(
+    app: &App,
+    array: &Array,
+    picks: &[Pick],
+    question: &Question,
+    by: By,
+) -> Result<VariableAnswer, ActiveStorageError> {
     let (object, target) = stored(array);
     let (picks, question) = (picks.to_vec(), question.clone());
     let names = question.statistics.iter().map(|asked| asked.statistic.name().to_owned()).collect();
-    let asked = VariableQuestion { dtype: array.dtype, picks, question, names, dims: Vec::new() };
+    let By { groups, weights } = by;
+    let weights = if weights.is_empty() { Weights::None } else { Weights::Given(weights) };
+    let asked = VariableQuestion { dtype: array.dtype, picks, question, names, dims: Vec::new(), groups, weights };
     let progress = Progress::default();
     RUNTIME.block_on(app.engine.reduce_of(object, target, |_| Ok(asked), asking(), &progress))
 }
@@ -103,8 +119,11 @@ fn groups_and_merges_do_not_wait_for_each_other() {
         let _runtime = RUNTIME.enter();
         app_with(FILES.text(), &["--memory-limit", "256MiB", "--thread-limit", "1", "--queue-timeout", "300ms"])
     };
-    let question = Question { reduced: Some(vec![true, false]), statistics: every_statistic(), ..Question::default() };
     let picks = [Pick::all(rows), Pick::all(len)];
+    let statistics =
+        [Statistic::Count, Statistic::Sum, Statistic::Min, Statistic::Max, Statistic::Var].map(Asked::from);
+    let question =
+        Question { reduced: Some(vec![true, false]), statistics: statistics.to_vec(), ..Question::default() };
     let answer = reduced(&app, &array, &picks, &question).unwrap();
     let sum = answer.results.iter().find(|result| result.name == "sum").unwrap();
     let expected = |at: usize| (rows * (rows - 1) / 2 + rows * (at % 7)) as f32;
@@ -129,9 +148,11 @@ fn questions_about_too_many_chunks_are_refused_at_once_with_their_number() {
     let question = VariableQuestion {
         dtype: variable_dtype,
         picks: shape.iter().map(|&len| Pick::all(len)).collect(),
-        question: Question { statistics: every_statistic(), ..Question::default() },
+        question: Question { statistics: vec![Statistic::Max.into(), Statistic::Var.into()], ..Question::default() },
         names: Vec::new(),
         dims: Vec::new(),
+        groups: None,
+        weights: Weights::None,
     };
     let (start, progress) = (std::time::Instant::now(), Progress::default());
     let target = Target::Listed(Box::new(listed));
@@ -153,8 +174,12 @@ fn what_needs_more_memory_than_there_is_is_refused_with_an_estimate_of_it_all() 
     };
     let (rows, len) = (3, 12_000);
     let array = Array::of_rows(rows, len);
-    let question = Question { reduced: Some(vec![true, false]), statistics: every_statistic(), ..Question::default() };
-    let refused = reduced(&app, &array, &[Pick::all(rows), Pick::all(len)], &question).unwrap_err();
+    let picks = [Pick::all(rows), Pick::all(len)];
+    let statistics =
+        [Statistic::Count, Statistic::Sum, Statistic::Min, Statistic::Max, Statistic::Var].map(Asked::from);
+    let question =
+        Question { reduced: Some(vec![true, false]), statistics: statistics.to_vec(), ..Question::default() };
+    let refused = reduced(&app, &array, &picks, &question).unwrap_err();
     let ActiveStorageError::TooMuch { setting: "--memory-limit", chunks, stored, decoded, memory, limit, .. } = refused
     else {
         panic!("{refused}")
@@ -164,8 +189,35 @@ fn what_needs_more_memory_than_there_is_is_refused_with_an_estimate_of_it_all() 
     assert!(memory > limit);
 }
 
-fn every_statistic() -> Vec<Asked> {
-    Statistic::ALL.iter().map(|&statistic| statistic.into()).collect()
+/// How many results of each statistic there are.
+fn results_of(question: &Question, picks: &[Pick]) -> usize {
+    let lens = picks.iter().filter_map(Pick::kept_len).enumerate();
+    let is_kept = |number: usize| question.reduced.as_ref().is_some_and(|reduced| !reduced[number]);
+    lens.filter(|(number, _)| is_kept(*number)).map(|(_, len)| len).product()
+}
+
+/// Those of them that one pass tells.
+fn statistics_of_one_pass(dtype: DType, question: &Question, picks: &[Pick]) -> Vec<Asked> {
+    let all = every_statistic(dtype, question, picks).into_iter();
+    all.filter(|asked| asked.statistic.is_of_one_pass()).collect()
+}
+
+/// Every statistic of a question about elements of this dtype, where the dimensions that are reduced have these lengths.
+fn every_statistic(dtype: DType, question: &Question, picks: &[Pick]) -> Vec<Asked> {
+    let lens = picks.iter().filter_map(Pick::kept_len).enumerate();
+    let is_reduced = |number: usize| question.reduced.as_ref().is_none_or(|reduced| reduced[number]);
+    let reduced: Vec<usize> = lens.filter(|(number, _)| is_reduced(*number)).map(|(_, len)| len).collect();
+    let asked = |&statistic: &Statistic| {
+        let parameters = match statistic {
+            Statistic::Any | Statistic::All => Parameters::Zeros(Bins::zeros(dtype, question.packing)),
+            Statistic::Histogram => Parameters::Bins(Bins::between(&oracle::EDGES, dtype, question.packing)),
+            Statistic::Quantile => Parameters::Quantiles(oracle::QUANTILES.into()),
+            Statistic::Argmax | Statistic::Argmin => Parameters::Reduced(reduced.as_slice().into()),
+            _ => Asked::from(statistic).parameters,
+        };
+        Asked { statistic, parameters }
+    };
+    Statistic::ALL.iter().map(asked).collect()
 }
 
 proptest! {
@@ -174,7 +226,8 @@ proptest! {
     #[test]
     fn what_is_computed_of_a_variable_is_what_is_computed_of_its_elements(case in cases()) {
         static APP: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("64MiB") });
-        let question = Question { statistics: every_statistic(), ..case.question.clone() };
+        let statistics = every_statistic(case.array.dtype, &case.question, &case.picks);
+        let question = Question { statistics, ..case.question.clone() };
         let answer = reduced(&APP, &case.array, &case.picks, &question).unwrap();
         let expected = oracle::results(&case.array, &case.picks, &question);
         for (result, (statistic, expected)) in answer.results.iter().zip(expected.statistics) {
@@ -184,7 +237,8 @@ proptest! {
             oracle::assert_alike(statistic, &found, &expected.values)?;
         }
         prop_assert_eq!(answer.read.chunks + answer.read.unwritten, expected.chunks);
-        prop_assert_eq!(answer.read.decoded, answer.read.chunks * case.array.chunk_bytes() as u64);
+        prop_assert_eq!(answer.read.decoded, answer.read.passes * answer.read.chunks * case.array.chunk_bytes() as u64);
+        prop_assert_eq!(answer.read.passes, 2, "one for quantiles, and one for all others");
     }
 
     #[test]
@@ -197,6 +251,8 @@ proptest! {
             question: case.question.clone(),
             names: Vec::new(),
             dims: Vec::new(),
+            groups: None,
+            weights: Weights::None,
         };
         let progress = Progress::default();
         let asked = APP.engine.select_of(object, target, |_| Ok(question), asking(), &progress);
@@ -211,7 +267,10 @@ proptest! {
     fn the_bits_do_not_depend_on_memory_and_little_of_it_is_enough(case in cases()) {
         static LARGE: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1GiB") });
         static SMALL: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1MiB") });
-        let question = Question { statistics: every_statistic(), ..case.question.clone() };
+        let statistics = every_statistic(case.array.dtype, &case.question, &case.picks);
+        let question = Question { statistics, ..case.question.clone() };
+        // Results themselves have to fit.
+        prop_assume!(results_of(&case.question, &case.picks) <= 600);
         let [large, small] = [&*LARGE, &*SMALL].map(|app| reduced(app, &case.array, &case.picks, &question).unwrap());
         for (large, small) in large.results.iter().zip(&small.results) {
             prop_assert_eq!(large.values.bytes(), small.values.bytes(), "{}", large.name);
@@ -220,4 +279,80 @@ proptest! {
         drop((large, small));
         prop_assert_eq!((held(&LARGE), held(&SMALL)), (0, 0), "all memory comes back");
     }
+}
+
+/// The median, quantiles and the mean of all elements, in that order.
+fn ordered(question: &Question) -> Question {
+    let quantiles = Parameters::Quantiles(oracle::QUANTILES.into());
+    let quantile = Asked { statistic: Statistic::Quantile, parameters: quantiles };
+    Question { statistics: vec![Statistic::Median.into(), quantile, Statistic::Mean.into()], ..question.clone() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn quantiles_are_the_same_whether_all_elements_fit_memory_or_not(case in large_cases()) {
+        static LARGE: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1GiB") });
+        static SMALL: LazyLock<App> = LazyLock::new(|| { let _runtime = RUNTIME.enter(); app("1MiB") });
+        let question = ordered(&case.question);
+        let [large, small] = [&*LARGE, &*SMALL].map(|app| reduced(app, &case.array, &case.picks, &question).unwrap());
+        prop_assert_eq!(large.read.passes, 2);
+        let expected = oracle::results(&case.array, &case.picks, &question).statistics;
+        for ((large, small), (statistic, expected)) in large.results.iter().zip(&small.results).zip(expected) {
+            prop_assert_eq!(&large.name, statistic.name());
+            prop_assert_eq!((&large.shape, &small.shape), (&expected.shape, &expected.shape));
+            prop_assert_eq!(large.values.bytes(), small.values.bytes(), "{}", statistic.name());
+            oracle::assert_alike(statistic, &oracle::numbers(large.dtype, large.values.bytes()), &expected.values)?;
+        }
+        prop_assert_eq!((large.read.chunks, large.read.unwritten), (small.read.chunks, small.read.unwritten));
+        let held = |app: &App| app.engine.resources.usages().find(|usage| usage.resource == "memory").unwrap().used;
+        drop((large, small));
+        prop_assert_eq!((held(&LARGE), held(&SMALL)), (0, 0), "all memory comes back");
+    }
+}
+
+/// Rows of so many bytes that no more than some of them fit the memory of a small service at one time.
+#[test]
+fn quantiles_take_as_many_passes_as_the_memory_makes_them() {
+    let (rows, len) = (64, 8000);
+    let array = Array::of_rows(rows, len);
+    let [large, small] = ["1GiB", "1MiB"].map(|memory| {
+        let _runtime = RUNTIME.enter();
+        app(memory)
+    });
+    let picks = [Pick::all(rows), Pick::all(len)];
+    let passes = |app: &App, reduced: [bool; 2]| {
+        let question = Question {
+            reduced: Some(reduced.to_vec()),
+            statistics: vec![Statistic::Median.into()],
+            ..Question::default()
+        };
+        let answer = crate::reduced(app, &array, &picks, &question).unwrap();
+        assert_eq!((answer.read.chunks, answer.read.unwritten), (64, 0));
+        assert_eq!(answer.read.decoded, answer.read.passes * 64 * 32_000);
+        (answer.read.passes, answer.results[0].values.bytes().to_vec())
+    };
+    let passes = [[true, true], [false, true], [true, false]].map(|reduced| {
+        let [(of_large, expected), (of_small, found)] = [&large, &small].map(|app| passes(app, reduced));
+        assert_eq!(found, expected);
+        (of_large, of_small)
+    });
+    // Digits, and the few elements that are left; batches of rows; batches of parts of rows, each of which has all chunks read.
+    assert_eq!(passes, [(1, 2), (1, 1), (1, 9)]);
+}
+
+#[test]
+fn chunks_that_would_be_read_too_often_are_refused_before_one_is() {
+    let (rows, len) = (64, 8000);
+    let array = Array::of_rows(rows, len);
+    let flags = ["--memory-limit", "1MiB", "--thread-limit", "2", "--max-chunks", "100"];
+    let app = {
+        let _runtime = RUNTIME.enter();
+        app_with(FILES.text(), &flags)
+    };
+    let statistics = vec![Statistic::Median.into()];
+    let question = Question { reduced: Some(vec![true, false]), statistics, ..Question::default() };
+    let refused = reduced(&app, &array, &[Pick::all(rows), Pick::all(len)], &question).unwrap_err();
+    assert!(matches!(refused, ActiveStorageError::TooMuch { chunks: 576, limit: 100, .. }), "{refused}");
 }

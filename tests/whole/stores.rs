@@ -16,18 +16,25 @@ use tokio::sync::Barrier;
 /// A file with chunked variables, and one of them.
 const FILE: &[u8] = include_bytes!("../hdf5/superblock-0.h5");
 
-struct Setup {
-    s3: S3,
+pub(crate) struct Setup {
+    pub(crate) s3: S3,
     service: Service,
     client: Client,
 }
 
 impl Setup {
-    async fn start(flags: &[&str]) -> Self {
+    pub(crate) async fn start(flags: &[&str]) -> Self {
         Self { s3: S3::start(0).await, service: Service::start(flags).await, client: Client::default() }
     }
 
-    async fn ask(&self, route: &str, body: &Value, credentials: Option<(&str, &str)>) -> (u16, Value) {
+    /// Where the operator allows nothing but the store.
+    pub(crate) async fn of_its_own_store() -> Self {
+        let s3 = S3::start(0).await;
+        let service = Service::start(&["--allow-source", &s3.url()]).await;
+        Self { s3, service, client: Client::default() }
+    }
+
+    pub(crate) async fn ask(&self, route: &str, body: &Value, credentials: Option<(&str, &str)>) -> (u16, Value) {
         let url = format!("{}/variables/v1/{route}", self.service.url());
         let mut request = json_request(&url, body.to_string(), credentials);
         request.headers_mut().insert("accept", "application/json".parse().unwrap());
@@ -35,7 +42,7 @@ impl Setup {
         (answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap())
     }
 
-    fn of(&self, bucket: &str, key: &str, fields: Value) -> Value {
+    pub(crate) fn of(&self, bucket: &str, key: &str, fields: Value) -> Value {
         let place = json!({"interface_type": "s3", "url": format!("{}/{bucket}/{key}", self.s3.url())});
         merged(place, fields)
     }
@@ -54,7 +61,7 @@ fn listed(chunks: usize) -> Value {
     })
 }
 
-const KEYS: Option<(&str, &str)> = Some((ACCESS_KEY, SECRET_KEY));
+pub(crate) const KEYS: Option<(&str, &str)> = Some((ACCESS_KEY, SECRET_KEY));
 
 #[tokio::test]
 async fn who_may_not_read_an_object_learns_nothing_of_it_from_what_is_known() {
@@ -115,7 +122,7 @@ async fn told(script: impl Fn(usize, String) -> Reply + Send + Sync + 'static, c
 }
 
 /// The range that a request asks for.
-fn range(head: &str) -> (usize, usize) {
+pub(crate) fn range(head: &str) -> (usize, usize) {
     let line =
         head.lines().find_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned)).unwrap();
     let (first, last) = line.split_once('-').unwrap();

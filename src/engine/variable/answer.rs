@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    array::DType,
+    array::ValueType,
     index::{ChunkTable, Description, Format, Variable},
     resources::{AnswerPermit, Buffer},
     source::Version,
@@ -55,7 +55,7 @@ pub struct VariableAnswer {
     pub shape: Vec<usize>,
     /// The version of the object, if its store says anything about it.
     pub version: Option<Version>,
-    /// In the order of the request; of a selection, the elements alone.
+    /// In the order of the request, the components of one after the other; of a selection, the elements alone.
     pub results: Vec<NamedResult>,
     /// What was done for it.
     pub read: ReadSummary,
@@ -63,13 +63,15 @@ pub struct VariableAnswer {
     pub permit: Option<AnswerPermit>,
 }
 
-/// One result.
+/// One result, or a component of one that is to be merged.
 #[derive(Debug)]
 pub struct NamedResult {
-    /// Its name; of no meaning for the elements of a selection.
+    /// Its name, which no other has; of no meaning for the elements of a selection.
     pub name: String,
+    /// The component that it is of the result of this name; None of a result that is final.
+    pub component: Option<&'static str>,
     /// Type of its values.
-    pub dtype: DType,
+    pub dtype: ValueType,
     /// Length of each of its dimensions.
     pub shape: Vec<usize>,
     /// In the native byte order and in C order.
@@ -79,9 +81,9 @@ pub struct NamedResult {
 /// What was done for an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadSummary {
-    /// Chunks that the selection touches.
+    /// Chunks of the selection that were written, and so read.
     pub chunks: u64,
-    /// Those of them that were never written.
+    /// Chunks of the selection that were never written.
     pub unwritten: u64,
     /// Requests to stores, those for the index included.
     pub requests: u64,

@@ -19,7 +19,7 @@ use crate::{
     reduce::Question,
     request::{
         RequestError,
-        variable::{DescribeRequest, ListedArray, ObjectRequest, Target, ValuesOf, VariableQuestion},
+        variable::{DescribeRequest, ListedArray, ObjectRequest, Target, ValuesOf, VariableQuestion, Weights},
     },
 };
 
@@ -43,7 +43,11 @@ impl Engine {
         progress: &Progress,
     ) -> Result<VariableAnswer, ActiveStorageError> {
         let (reading, layout, question) = self.find(object, target, resolve, asking, progress).await?;
-        self.reduce_chunks(layout, question, &reading).await
+        let (question, beside) = self.beside(question, &layout.variable, &reading).await?;
+        if !question.question.is_of_one_pass() {
+            return Box::pin(self.reduce_in_passes(layout, question, beside, &reading)).await;
+        }
+        Box::pin(self.reduce_chunks(layout, question, beside, &reading)).await
     }
 
     /// The elements of a variable, of which `resolve` says which once it is known what it is.
@@ -198,5 +202,7 @@ fn everything(variable: &Variable) -> VariableQuestion {
         question: Question::default(),
         names: Vec::new(),
         dims: Vec::new(),
+        groups: None,
+        weights: Weights::None,
     }
 }

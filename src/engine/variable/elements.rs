@@ -1,7 +1,9 @@
 //! Elements that are picked of a chunk: brought together, in the machine's own byte order, and unpacked.
 
+use std::ops::Range;
+
 use crate::{
-    array::{DType, Element, Missing, Number, Packing, Storage, Unpacked, Word, dtype::with_dtype, to_native},
+    array::{DType, Element, Missing, Number, Packing, Storage, Unpacked, dtype::with_dtype, to_native},
     engine::error::OperationError,
     error::ActiveStorageError,
     reduce::ResultSpec,
@@ -27,7 +29,8 @@ pub(super) fn gathered(
     Ok(copy)
 }
 
-fn gather<W: Word>(
+/// Copies what lies at the sums of these offsets, in C order.
+pub(super) fn gather<W: Copy>(
     elements: &[W],
     offsets: &[Vec<usize>],
     copy: &mut [W],
@@ -38,20 +41,52 @@ fn gather<W: Word>(
         None => (&[0][..], &[][..]),
     };
     let mut numbers = vec![0; outer.len()];
+    let runs = long_runs(last);
     for row in copy.chunks_exact_mut(last.len().max(1)) {
         budget.cancellation().check()?;
         let first = outer.iter().zip(&numbers).filter_map(|(offsets, &number)| offsets.get(number)).sum::<usize>();
         let elements = elements.get(first..).ok_or(BEYOND)?;
-        for (slot, &offset) in row.iter_mut().zip(last) {
-            *slot = *elements.get(offset).ok_or(BEYOND)?;
+        match &runs {
+            Some(runs) => copy_runs(elements, runs, row)?,
+            None => {
+                for (slot, &offset) in row.iter_mut().zip(last) {
+                    *slot = *elements.get(offset).ok_or(BEYOND)?;
+                }
+            }
         }
         advance(&mut numbers, |axis| outer.get(axis).map_or(0, Vec::len));
     }
     Ok(())
 }
 
+/// Offsets in a run, on the average, that are worth being copied together.
+const LONG_RUN: usize = 8;
+
+/// Offsets that follow each other, as ranges; None where most are alone.
+fn long_runs(offsets: &[usize]) -> Option<Vec<Range<usize>>> {
+    let follows = |one: &usize, next: &usize| one.checked_add(1) == Some(*next);
+    let most = offsets.len() / LONG_RUN;
+    let runs = offsets.chunk_by(follows).filter_map(|run| {
+        let first = *run.first()?;
+        Some(first..first.saturating_add(run.len()))
+    });
+    let runs: Vec<_> = runs.take(most.saturating_add(1)).collect();
+    (runs.len() <= most).then_some(runs)
+}
+
+/// Copies ranges of elements, one behind the other.
+fn copy_runs<W: Copy>(elements: &[W], runs: &[Range<usize>], mut copy: &mut [W]) -> Result<(), OperationError> {
+    for run in runs {
+        let elements = elements.get(run.clone()).ok_or(BEYOND)?;
+        let (room, rest) = copy.split_at_mut_checked(elements.len()).ok_or(BEYOND)?;
+        room.copy_from_slice(elements);
+        copy = rest;
+    }
+    Ok(())
+}
+
 /// The next index in C order.
-fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) {
+pub(super) fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) {
     for (axis, number) in index.iter_mut().enumerate().rev() {
         *number += 1;
         if *number < len(axis) {
@@ -59,6 +94,24 @@ fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) {
         }
         *number = 0;
     }
+}
+
+/// A chunk whose shuffled elements are put together, in the machine's own byte order.
+pub(super) fn joined(
+    chunk: &Buffer,
+    dtype: DType,
+    storage: Storage,
+    budget: &mut Budget,
+) -> Result<Buffer, OperationError> {
+    let mut copy = budget.allocate(chunk.bytes().len())?;
+    with_dtype!(dtype, T => {
+        let (elements, room) = (chunk.elements::<<T as Element>::Word>(), copy.elements_mut::<<T as Element>::Word>());
+        for (number, room) in room.chunks_mut(STEP).enumerate() {
+            budget.cancellation().check()?;
+            storage.join(elements, number * STEP, 1, room);
+        }
+    });
+    Ok(copy)
 }
 
 /// Brings elements into the machine's own byte order, in place.

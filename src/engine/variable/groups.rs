@@ -137,26 +137,52 @@ impl Parts {
         (numbers, position)
     }
 
-    /// Bytes of what is known of the part with the most results, at so many for each.
-    pub(super) fn largest_found(&self, kept: &[bool], bytes_per_result: u64) -> u64 {
+    /// Most positions of a part along dimensions that are kept.
+    pub(super) fn largest(&self, kept: &[bool]) -> u64 {
         let axes = self.spans.iter().zip(kept).filter(|(_, kept)| **kept);
-        axes.fold(bytes_per_result, |len, (spans, _)| len.saturating_mul(spans.largest() as u64))
+        axes.fold(1, |len, (spans, _)| len.saturating_mul(spans.largest() as u64))
     }
 
-    /// Bytes of what is known of a part, at so many for each of its results.
-    fn found_len(&self, numbers: &[usize], kept: &[bool], bytes_per_result: u64) -> u64 {
-        let axes = self.spans.iter().zip(numbers).zip(kept).filter(|(_, kept)| **kept);
-        axes.fold(bytes_per_result, |len, ((spans, &number), _)| {
-            len.saturating_mul(spans.get(number).map_or(0, |span| span.picked.len() as u64))
-        })
+    /// Most results of a part.
+    pub(super) fn most_results(&self, of: &ResultsOf) -> u64 {
+        self.largest(&of.kept).saturating_mul(of.groups.min(self.largest(&of.grouped)))
+    }
+
+    /// Most results of the part that has the spans of these numbers.
+    fn results(&self, numbers: &[usize], of: &ResultsOf) -> u64 {
+        let positions = |dims: &[bool]| {
+            let axes = self.spans.iter().zip(numbers).zip(dims).filter(|(_, is)| **is);
+            axes.fold(1, |len: u64, ((spans, &number), _)| {
+                len.saturating_mul(spans.get(number).map_or(0, |span| span.picked.len() as u64))
+            })
+        };
+        positions(&of.kept).saturating_mul(of.groups.min(positions(&of.grouped)))
+    }
+}
+
+/// Which results there are of a part: one for each position along some dimensions, and for each group of those along others.
+#[derive(Clone, Debug)]
+pub(super) struct ResultsOf {
+    /// For each dimension, whether results have it.
+    pub(super) kept: Vec<bool>,
+    /// For each dimension, whether groups go over it.
+    pub(super) grouped: Vec<bool>,
+    /// How many groups there are.
+    pub(super) groups: u64,
+}
+
+impl ResultsOf {
+    /// Of one for each position along dimensions that are kept.
+    pub(super) fn kept(kept: Vec<bool>) -> Self {
+        Self { grouped: vec![false; kept.len()], kept, groups: 1 }
     }
 }
 
 /// Groups of parts, one after the other.
 #[derive(Debug)]
 pub(super) struct Grouping {
-    /// The dimensions that results have.
-    pub(super) kept: Vec<bool>,
+    /// Which results there are.
+    pub(super) results: ResultsOf,
     /// Bytes of what is known of one result.
     pub(super) bytes_per_result: u64,
     pub(super) limits: ReadLimits,
@@ -164,8 +190,8 @@ pub(super) struct Grouping {
 }
 
 impl Grouping {
-    pub(super) const fn new(kept: Vec<bool>, bytes_per_result: u64, limits: ReadLimits) -> Self {
-        Self { kept, bytes_per_result, limits, next: 0 }
+    pub(super) const fn new(results: ResultsOf, bytes_per_result: u64, limits: ReadLimits) -> Self {
+        Self { results, bytes_per_result, limits, next: 0 }
     }
 
     /// The next group, of one chunk at least; None when all have been in one.
@@ -189,7 +215,8 @@ impl Grouping {
             }
             let size = if let ChunkPlace::Stored { size, .. } = place { size } else { 0 };
             encoded = encoded.saturating_add(size);
-            let found = group.found.saturating_add(parts.found_len(&spans, &self.kept, self.bytes_per_result));
+            let found = parts.results(&spans, &self.results).saturating_mul(self.bytes_per_result);
+            let found = group.found.saturating_add(found);
             decoded = decoded.saturating_add(layout.decoded_len());
             let is_full = encoded > limits.encoded || found > limits.found || decoded > MOST_DECODED;
             if !group.parts.is_empty() && (is_full || group.parts.len() >= limits.chunks) {
@@ -298,7 +325,7 @@ mod tests {
     fn all_groups(chunks: &[Option<(u64, u64)>], limits: ReadLimits, group: GroupLimits) -> Vec<Group> {
         let (layout, pick) = (layout(chunks), Pick::Slice { first: 0, step: 1, len: chunks.len() });
         let parts = Parts::new(&[pick], &[1]);
-        let mut grouping = Grouping::new(vec![true], 10, limits);
+        let mut grouping = Grouping::new(ResultsOf::kept(vec![true]), 10, limits);
         std::iter::from_fn(|| grouping.next(&parts, &layout, group)).collect()
     }
 

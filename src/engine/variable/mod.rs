@@ -6,19 +6,27 @@
 mod answer;
 mod answering;
 mod ask;
+mod axes;
+mod beside;
 mod cache;
 mod elements;
 mod error;
+mod fold;
 mod groups;
 mod layout;
+mod lines;
+mod look;
 mod lookup;
+mod members;
 mod progress;
+mod quantile;
 mod reading;
 mod reduce;
 mod run;
 mod select;
 mod spans;
 mod task;
+mod weights;
 mod work;
 
 use std::time::Duration;

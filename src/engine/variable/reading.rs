@@ -16,7 +16,7 @@ use crate::{
     credentials::Caller,
     engine::{Asking, Engine},
     error::ActiveStorageError,
-    resources::{Budget, MEMORY_UNIT},
+    resources::{BodyPermit, Budget, MEMORY_UNIT},
     source::{Fetched, Locate, Location, Range, Read, Source, SourceErrorKind, Version},
     telemetry::Stage,
 };
@@ -36,6 +36,8 @@ pub(super) struct Reading<'a> {
     pub(super) progress: &'a Progress,
     /// Most numbers of the answer, where they are bounded.
     most_numbers: Option<usize>,
+    /// What stands for the request until it is admitted, if it is long.
+    body: Mutex<Option<BodyPermit>>,
     versions: Mutex<HashMap<Location, Expected>>,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -67,12 +69,32 @@ impl<'a> Reading<'a> {
         patience: Duration,
         progress: &'a Progress,
     ) -> Self {
-        let Asking { caller, deadline, most_numbers, .. } = asking;
+        let Asking { caller, deadline, most_numbers, body } = asking;
+        let body = Mutex::new(body);
         let stranger = Caller { authorization: None, ..caller.clone() };
         let versions =
             Mutex::new(version.into_iter().map(|version| (home.clone(), Expected::Named(version))).collect());
         let (requests, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { caller, stranger, home, deadline, patience, progress, most_numbers, versions, requests, bytes }
+        Self { caller, stranger, home, deadline, patience, progress, most_numbers, body, versions, requests, bytes }
+    }
+
+    /// For the same client, but about another object: their credentials are for it only if it is where that of the request is.
+    pub(super) fn elsewhere(&self, home: Location) -> Self {
+        let caller = if self.is_at_home(&home) { &self.caller } else { &self.stranger };
+        let asking = Asking { caller: caller.clone(), deadline: self.deadline, body: None, most_numbers: None };
+        Self::new(asking, home, None, self.patience, self.progress)
+    }
+
+    /// Counts what was read of another object, too.
+    pub(super) fn count(&self, elsewhere: &Self) {
+        let (requests, bytes) = elsewhere.read();
+        self.requests.fetch_add(requests, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back what stood for the request, now that it has memory of its own.
+    pub(super) fn admitted(&self) {
+        drop(self.body.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Who asks.

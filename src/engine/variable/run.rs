@@ -19,7 +19,7 @@ use crate::{
     codec::DecodedLen,
     engine::{Engine, error::OperationError},
     error::ActiveStorageError,
-    reduce::scratch_units,
+    reduce::{Partial, Question, scratch_units},
     resources::{Budget, Cancellation, Effort, SharedBytes, memory_units},
     source::Range,
 };
@@ -30,8 +30,10 @@ const GROUP_LEN: u64 = 1 << 20;
 /// Bytes of what is known of the parts of a group, where that of one part is less.
 const FOUND_LEN: u64 = 1 << 20;
 
-/// Buffers of what is known of a part: each takes a whole number of units.
-const BUFFERS: usize = 6;
+/// Buffers of what is known of a part, or of its elements and what they are unpacked to: each takes a whole number of units.
+pub(super) fn buffers(question: &Question) -> usize {
+    Partial::buffers(question).max(2)
+}
 
 /// Bytes that are merged so fast that nobody notices.
 const SHORT_MERGE: u64 = 64 << 10;
@@ -67,6 +69,8 @@ pub(super) trait Goal: Send + Sync + 'static {
 pub(super) struct Needs {
     /// Units of what is done with one chunk.
     chunk_units: usize,
+    /// Buffers of what is known of one part.
+    buffers: usize,
     limits: GroupLimits,
     /// Units of the largest group.
     pub(super) units: usize,
@@ -93,14 +97,15 @@ impl Needs {
         let decoding = work.decodings.all().map(peak).max().unwrap_or(0).max(in_hand);
         let chunk_units = decoding.saturating_add(scratch_units(&work.question, work.layout.dtype));
         let units = [memory_units(len(limits.longest())), chunk_units, memory_units(len(found))];
-        let units = units.into_iter().fold(limits.chunks.saturating_mul(BUFFERS + 1), usize::saturating_add);
-        Self { chunk_units, limits, units }
+        let buffers = buffers(&work.question);
+        let units = units.into_iter().fold(limits.chunks.saturating_mul(buffers + 1), usize::saturating_add);
+        Self { chunk_units, buffers, limits, units }
     }
 
     fn of_group(&self, group: &Group) -> usize {
         let ranges = group.ranges.iter().map(|range| memory_units(len(range.len)));
         let others = [self.chunk_units, memory_units(len(group.found))];
-        ranges.chain(others).fold(group.parts.len().saturating_mul(BUFFERS), usize::saturating_add)
+        ranges.chain(others).fold(group.parts.len().saturating_mul(self.buffers), usize::saturating_add)
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::{
-    answer::{NamedResult, VariableAnswer},
+    answer::{NamedResult, ReadSummary, VariableAnswer},
     groups::{Group, Grouping, Parts},
     layout::Layout,
     reading::Reading,
     run::{Goal, Run},
-    task::{Purpose, Task},
+    task::{ByPosition, Purpose, Task},
     work::{Located, Work},
 };
 use crate::{
@@ -58,7 +58,65 @@ impl Goal for Select {
     }
 }
 
+/// The elements of a part of a variable, planned and not yet read.
+#[derive(Debug)]
+pub(super) struct Selecting {
+    task: Task,
+    spec: ResultSpec,
+    /// Bytes of the elements.
+    pub(super) len: usize,
+}
+
+impl Selecting {
+    /// Memory units that reading them takes, beside the elements.
+    pub(super) const fn units(&self) -> usize {
+        self.task.needs.units
+    }
+}
+
 impl Engine {
+    /// Plans to read a part of a variable that lies there.
+    ///
+    /// # Errors
+    /// If something is larger than a limit.
+    pub(super) fn selecting(
+        &self,
+        layout: Layout,
+        mut asked: VariableQuestion,
+    ) -> Result<Selecting, ActiveStorageError> {
+        let left = asked.picks.iter().filter(|pick: &&Pick| pick.kept_len().is_some()).count();
+        asked.question.reduced = Some(vec![false; left]);
+        let spec = asked.question.elements(layout.dtype);
+        let limits = (&*self.variables, self.size_limits, self.resources.all_memory());
+        let size = spec.dtype.size();
+        let task = Task::new(layout, asked, ByPosition::default(), Purpose::Select, size as u64, limits)?;
+        let len = task.results().saturating_mul(size);
+        task.check(len, task.needs.units.saturating_add(memory_units(len)), limits)?;
+        Ok(Selecting { task, spec, len })
+    }
+
+    /// Reads elements into a buffer of their length, with memory of its own, which comes back.
+    ///
+    /// # Errors
+    /// If a chunk cannot be read or decoded.
+    pub(super) async fn selected(
+        &self,
+        selecting: Selecting,
+        values: Buffer,
+        own: Budget,
+        reading: &Reading<'_>,
+    ) -> Result<(Buffer, Budget, ReadSummary), ActiveStorageError> {
+        let Selecting { task, spec, .. } = selecting;
+        let grouping = Grouping::new(task.results_of, task.per_result, self.variables.read_limits);
+        let (decoded_len, cancellation) = (task.work.layout.decoded_len(), own.cancellation().clone());
+        let threads = Semaphore::new(self.resources.all_threads());
+        let goal = Arc::new(Select { spec, shape: task.shape });
+        let run =
+            Run { engine: self, reading, work: Arc::new(task.work), goal, needs: task.needs, cancellation, threads };
+        let (values, own, dealt) = run.all(Arc::new(task.parts), grouping, values, own).await?;
+        Ok((values, own, dealt.summary(reading, decoded_len)))
+    }
+
     /// The elements of a variable that lies there.
     ///
     /// # Errors
@@ -66,31 +124,22 @@ impl Engine {
     pub(super) async fn select_chunks(
         &self,
         layout: Layout,
-        asked: VariableQuestion,
+        mut asked: VariableQuestion,
         reading: &Reading<'_>,
     ) -> Result<VariableAnswer, ActiveStorageError> {
-        let VariableQuestion { picks, mut question, dims, .. } = asked;
-        question.reduced = Some(vec![false; picks.iter().filter(|pick: &&Pick| pick.kept_len().is_some()).count()]);
-        let spec = question.elements(layout.dtype);
-        let limits = (&*self.variables, self.size_limits, self.resources.all_memory());
-        let task = Task::new(layout, &picks, question, Purpose::Select, spec.dtype.size() as u64, limits)?;
-        let len = task.results().saturating_mul(spec.dtype.size());
-        let units = task.needs.units.saturating_add(memory_units(len));
-        task.check(len, units, limits)?;
-        reading.check_numbers(task.results())?;
+        let dims = std::mem::take(&mut asked.dims);
+        let selecting = self.selecting(layout, asked)?;
+        let (len, dtype, shape) = (selecting.len, selecting.spec.dtype.into(), selecting.task.shape.clone());
+        reading.check_numbers(selecting.task.results())?;
+        let units = selecting.units().saturating_add(memory_units(len));
         let permit = self.resources.answer(reading.caller().client, memory_units(len)).await?;
         let mut budget = self.resources.memory(reading.caller().client, units).await?;
+        reading.admitted();
         let _waiting = budget.waiting();
-        let whole = budget.allocate(len).map_err(OperationError::from)?;
-        let grouping = Grouping::new(task.work.kept.clone(), task.per_result, self.variables.read_limits);
-        let (decoded_len, cancellation) = (task.work.layout.decoded_len(), budget.cancellation().clone());
-        let threads = Semaphore::new(self.resources.all_threads());
-        let goal = Arc::new(Select { spec, shape: task.shape.clone() });
-        let run =
-            Run { engine: self, reading, work: Arc::new(task.work), goal, needs: task.needs, cancellation, threads };
-        let (values, _, dealt) = run.all(Arc::new(task.parts), grouping, whole, budget).await?;
-        let (version, read) = (reading.version(reading.home()), dealt.summary(reading, decoded_len));
-        let result = NamedResult { name: "select".to_owned(), dtype: spec.dtype, shape: task.shape.clone(), values };
-        Ok(VariableAnswer { dims, shape: task.shape, version, results: vec![result], read, permit: Some(permit) })
+        let values = budget.allocate(len).map_err(OperationError::from)?;
+        let (values, _, read) = self.selected(selecting, values, budget, reading).await?;
+        let result = NamedResult { name: "select".to_owned(), component: None, dtype, shape: shape.clone(), values };
+        let version = reading.version(reading.home());
+        Ok(VariableAnswer { dims, shape, version, results: vec![result], read, permit: Some(permit) })
     }
 }

@@ -149,7 +149,7 @@ mod tests {
                 assert!(index < chunk_len);
                 let at = match at {
                     Place::From(first) => first + number,
-                    Place::At(list) => list[number],
+                    Place::At(list) | Place::Of(list) => list[number],
                 };
                 seen.push((at, usize::try_from(*chunk).unwrap() * chunk_len + index));
             }

@@ -1,13 +1,21 @@
 //! What a question about a variable will take, known before anything but its index is read.
 
+use std::sync::Arc;
+
 use super::{
     VariableSettings,
-    groups::Parts,
+    axes::Axes,
+    groups::{Parts, ResultsOf},
     layout::{Layout, MayStayShuffled},
-    run::Needs,
+    members::{MOST_TOGETHER, OF_A_PORTION, OF_AN_ELEMENT},
+    run::{Needs, buffers},
+    weights::Along,
     work::Work,
 };
-use crate::{array::Pick, engine::SizeLimits, error::ActiveStorageError, reduce::Question, resources::MEMORY_UNIT};
+use crate::{
+    array::Pick, engine::SizeLimits, error::ActiveStorageError, request::variable::VariableQuestion,
+    resources::MEMORY_UNIT,
+};
 
 /// Elements of a row that is worth being put together on its own.
 const LONG_ROW: usize = 32;
@@ -17,8 +25,10 @@ const LONG_ROW: usize = 32;
 pub(super) struct Task {
     pub(super) work: Work,
     pub(super) parts: Parts,
-    /// Length of each dimension of the results, without those that are reduced.
+    /// Length of each dimension of the results, without those that are reduced; that of groups is in the place of the first of theirs.
     pub(super) shape: Vec<usize>,
+    /// Which results there are of each part.
+    pub(super) results_of: ResultsOf,
     /// Bytes of what is known of one result.
     pub(super) per_result: u64,
     pub(super) needs: Needs,
@@ -32,36 +42,61 @@ pub(super) type Limits<'a> = (&'a VariableSettings, SizeLimits, usize);
 pub(super) enum Purpose {
     /// They are reduced.
     Reduce,
+    /// They are put in order.
+    Order,
     /// They are the answer.
     Select,
 }
 
+/// Labels and weights of the elements, for each position of the selection.
+#[derive(Debug, Default)]
+pub(super) struct ByPosition {
+    pub(super) labels: Option<Along<i32>>,
+    pub(super) weights: Vec<Along<f64>>,
+}
+
 impl Task {
-    /// Plans what is done for this purpose, with so many bytes for what is known of one result.
+    /// Plans what is done for this purpose, with so many bytes for what is known of one result. Labels and weights that are still to
+    /// be read are set later.
     ///
     /// # Errors
     /// If the variable cannot be read, or something is larger than a limit.
     pub(super) fn new(
-        layout: Layout,
-        picks: &[Pick],
-        question: Question,
+        layout: impl Into<Arc<Layout>>,
+        asked: VariableQuestion,
+        by_position: ByPosition,
         purpose: Purpose,
         per_result: u64,
         limits: Limits<'_>,
     ) -> Result<Self, ActiveStorageError> {
-        let (_, sizes, memory) = limits;
+        let (layout, (_, sizes, memory)) = (layout.into(), limits);
         check_chunks(&layout, sizes)?;
+        let VariableQuestion { picks, mut question, groups, .. } = asked;
+        let picks = picks.as_slice();
         let (stays, kept) = Work::dimensions(picks, question.reduced.as_deref());
-        let kept_picks = picks.iter().zip(&kept).filter(|(_, kept)| **kept);
-        let shape = kept_picks.filter_map(|(pick, _)| pick.kept_len()).collect();
+        let groups = groups.map(|groups| (groups.grouped, groups.size));
+        let results_of = match &groups {
+            None => ResultsOf::kept(kept.clone()),
+            Some((grouped, size)) => ResultsOf { kept: kept.clone(), grouped: grouped.clone(), groups: *size as u64 },
+        };
+        let shape = shape(picks, &results_of);
         let parts = Parts::new(picks, layout.grid.chunk_shape());
-        let decodings = layout.decodings(may_stay_shuffled(&layout, picks, purpose))?;
-        let passes_unwritten = purpose == Purpose::Reduce && layout.has_unwritten_missing(&question.missing)?;
-        let copies = copies_len(&layout, &parts, picks, &question, purpose);
-        let work = Work { layout, decodings, question, stays, kept, decoded_limit: sizes.decoded };
-        let found = parts.largest_found(&work.kept, per_result);
+        let decodings = layout.decodings(may_stay_shuffled(&layout, picks, purpose, &results_of))?;
+        let passes_unwritten = purpose != Purpose::Select && layout.has_unwritten_missing(&question.missing)?;
+        let lens: Vec<Option<usize>> = picks.iter().map(Pick::kept_len).collect();
+        let ByPosition { labels, weights } = by_position;
+        let groups = groups.zip(labels).map(|((grouped, _), labels)| (grouped, labels));
+        let unpacks = question.packing.is_some();
+        let axes = Axes::new(&lens, &mut question, groups, weights);
+        let work = Work { layout, decodings, question, stays, kept, axes, decoded_limit: sizes.decoded };
+        let copies = Copies { work: &work, parts: &parts, picks, results_of: &results_of, per_result, unpacks };
+        let copies = copies.len(purpose);
+        let found = match purpose {
+            Purpose::Order => parts.largest(&vec![true; picks.len()]).saturating_mul(of_gathered(&work)),
+            Purpose::Reduce | Purpose::Select => parts.most_results(&results_of).saturating_mul(per_result),
+        };
         let needs = Needs::new(&work, (found, copies), passes_unwritten, memory / 4);
-        Ok(Self { work, parts, shape, per_result, needs })
+        Ok(Self { work, parts, shape, results_of, per_result, needs })
     }
 
     /// Number of results of each statistic.
@@ -97,16 +132,79 @@ impl Task {
     }
 }
 
-/// Bytes of copies beside a decoded chunk: what is gathered of it, and that unpacked. An index may be picked several times.
-fn copies_len(layout: &Layout, parts: &Parts, picks: &[Pick], question: &Question, purpose: Purpose) -> u64 {
-    let has_lists = picks.iter().any(|pick| matches!(pick, Pick::Indices(_)));
-    let gathered = parts.largest_found(&vec![true; picks.len()], layout.dtype.size() as u64);
-    match (purpose, question.packing) {
-        (Purpose::Reduce, _) if !has_lists => 0,
-        (Purpose::Reduce, _) | (Purpose::Select, None) => gathered,
-        (Purpose::Select, Some(_)) => {
-            gathered.saturating_add(parts.largest_found(&vec![true; picks.len()], size_of::<f64>() as u64))
+/// Most bytes of an element that is put in order, where each is of a result of its own.
+pub(super) fn of_gathered(work: &Work) -> u64 {
+    let of_portions = work.axes.groups.as_ref().map_or(0, |_| OF_A_PORTION);
+    (work.layout.dtype.size() as u64).saturating_add(size_of::<u64>() as u64).saturating_add(of_portions)
+}
+
+/// Length of each dimension of the results, without those that are reduced.
+fn shape(picks: &[Pick], of: &ResultsOf) -> Vec<usize> {
+    let mut groups = Some(usize::try_from(of.groups).unwrap_or(usize::MAX));
+    let dims = picks.iter().zip(&of.kept).zip(&of.grouped);
+    let len = |((pick, kept), grouped): ((&Pick, &bool), &bool)| match (kept, grouped) {
+        (_, true) => groups.take(),
+        (true, false) => pick.kept_len(),
+        (false, false) => None,
+    };
+    dims.filter_map(len).collect()
+}
+
+/// What is made of a chunk beside the decoded one.
+struct Copies<'a> {
+    work: &'a Work,
+    parts: &'a Parts,
+    picks: &'a [Pick],
+    results_of: &'a ResultsOf,
+    per_result: u64,
+    unpacks: bool,
+}
+
+impl Copies<'_> {
+    /// Most bytes of it. An index may be picked several times.
+    fn len(&self, purpose: Purpose) -> u64 {
+        let all = self.parts.largest(&vec![true; self.picks.len()]);
+        let has_lists = self.picks.iter().any(|pick| matches!(pick, Pick::Indices(_)));
+        let is_grouped = self.work.axes.groups.is_some();
+        let gathered = all.saturating_mul(self.work.layout.dtype.size() as u64);
+        match purpose {
+            Purpose::Select if self.unpacks => gathered.saturating_add(all.saturating_mul(size_of::<f64>() as u64)),
+            Purpose::Select => gathered,
+            Purpose::Reduce | Purpose::Order if has_lists || is_grouped => {
+                let unshuffled = if is_grouped { self.work.layout.decoded_len() } else { 0 };
+                [self.of_groups(), self.of_weights(), unshuffled].into_iter().fold(gathered, u64::saturating_add)
+            }
+            Purpose::Reduce | Purpose::Order => 0,
         }
+    }
+
+    /// Bytes of which element belongs to which group, and of what is known of some of them before it is merged.
+    fn of_groups(&self) -> u64 {
+        if self.work.axes.groups.is_none() {
+            return 0;
+        }
+        let elements = self.parts.largest(&self.results_of.grouped);
+        let kept = self.parts.largest(&self.results_of.kept);
+        let together = kept.saturating_mul(elements).min(kept.max(MOST_TOGETHER as u64));
+        let rounding = (buffers(&self.work.question) * MEMORY_UNIT) as u64;
+        elements
+            .saturating_mul(OF_AN_ELEMENT)
+            .saturating_add(together.saturating_mul(self.per_result))
+            .saturating_add(rounding)
+    }
+
+    /// Bytes of weights that are brought together like the elements, and of where they lie.
+    fn of_weights(&self) -> u64 {
+        let of_one = |weights: &Along<f64>| {
+            let varies: Vec<bool> = weights.steps.iter().map(|&step| step > 0).collect();
+            let elements = self.parts.largest(&self.results_of.grouped);
+            let rounding = MEMORY_UNIT as u64;
+            // Groups go over dimensions of which weights may vary with some.
+            let dims: Vec<bool> = varies.iter().zip(&self.results_of.grouped).map(|(one, other)| one | other).collect();
+            let len = self.parts.largest(&dims).saturating_add(elements);
+            len.saturating_mul(size_of::<f64>() as u64).saturating_add(rounding)
+        };
+        self.work.axes.weights.iter().map(of_one).fold(0, u64::saturating_add)
     }
 }
 
@@ -124,8 +222,10 @@ fn check_chunks(layout: &Layout, sizes: SizeLimits) -> Result<(), ActiveStorageE
 }
 
 /// Neighbours in a chunk that are taken together, and enough of them, are put together as fast while they are read.
-fn may_stay_shuffled(layout: &Layout, picks: &[Pick], purpose: Purpose) -> MayStayShuffled {
-    let are_slices = picks.iter().all(|pick| !matches!(pick, Pick::Indices(_)));
+fn may_stay_shuffled(layout: &Layout, picks: &[Pick], purpose: Purpose, of: &ResultsOf) -> MayStayShuffled {
+    // Elements of several dimensions are always brought together, and those of one seldom.
+    let is_grouped_by_one = of.grouped.iter().filter(|grouped| **grouped).count() <= 1;
+    let are_slices = is_grouped_by_one && picks.iter().all(|pick| !matches!(pick, Pick::Indices(_)));
     let nearest = match layout.order() {
         crate::array::Order::C => picks.len().saturating_sub(1),
         crate::array::Order::F => 0,
@@ -135,7 +235,7 @@ fn may_stay_shuffled(layout: &Layout, picks: &[Pick], purpose: Purpose) -> MaySt
         _ => false,
     };
     let chunk_len = layout.grid.chunk_shape().get(nearest).copied().unwrap_or(0);
-    if purpose == Purpose::Reduce && are_slices && is_long && chunk_len >= LONG_ROW as u64 {
+    if purpose != Purpose::Select && are_slices && is_long && chunk_len >= LONG_ROW as u64 {
         MayStayShuffled::Yes
     } else {
         MayStayShuffled::No

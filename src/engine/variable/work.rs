@@ -1,31 +1,37 @@
-//! What CPU threads do with a group of chunks: decode → fold, or decode → pick.
+//! What CPU threads do with a group of chunks: decode, and then fold or look ([elsewhere](super::fold)) or pick.
+
+use std::sync::Arc;
 
 use super::{
+    axes::Axes,
     elements::{gathered, make_native, unpacked},
     error::VariableError,
     groups::{Group, Part, PartBytes, Parts},
     layout::{Decodings, Layout},
-    spans::Picked,
+    lines::Line,
+    spans::Span,
 };
 use crate::{
-    array::{MAX_ELEMENTS, Order, Pick, Positions, Storage, Stride},
+    array::{MAX_ELEMENTS, Pick, Storage},
     codec::DecodedLen,
     engine::error::OperationError,
     error::ActiveStorageError,
-    reduce::{Chunk, Partial, Place, Question, ResultSpec, partial},
+    reduce::{Place, Question, ResultSpec},
     resources::{Budget, Buffer, STEP, SharedBytes},
 };
 
 /// What is done with each chunk, for as long as a question about a variable is answered.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) layout: Layout,
+    pub(super) layout: Arc<Layout>,
     pub(super) decodings: Decodings,
     pub(super) question: Question,
     /// For each dimension of the array, whether it stays in the selection.
     pub(super) stays: Vec<bool>,
     /// For each dimension of the array, whether results have it.
     pub(super) kept: Vec<bool>,
+    /// How they are folded.
+    pub(super) axes: Axes,
     /// Most bytes that any stage of decoding makes of which nobody knows the number.
     pub(super) decoded_limit: usize,
 }
@@ -41,10 +47,10 @@ pub(super) struct Located<T> {
 }
 
 /// A chunk that has been decoded.
-struct Decoded {
-    bytes: Buffer,
-    storage: Storage,
-    shape: Vec<usize>,
+pub(super) struct Decoded {
+    pub(super) bytes: Buffer,
+    pub(super) storage: Storage,
+    pub(super) shape: Vec<usize>,
 }
 
 impl Work {
@@ -55,29 +61,6 @@ impl Work {
         let kept =
             stays.iter().map(|&stays| stays && !of_those.as_mut().is_none_or(|reduced| reduced.next().unwrap_or(true)));
         (stays.clone(), kept.collect())
-    }
-
-    /// What is known of each chunk of a group.
-    ///
-    /// # Errors
-    /// If a chunk cannot be decoded, or nobody waits any more; the chunk is named.
-    pub(super) fn fold(
-        &self,
-        parts: &Parts,
-        group: &Group,
-        ranges: &[SharedBytes],
-        budget: &mut Budget,
-    ) -> Result<Vec<Located<Partial>>, ActiveStorageError> {
-        self.each(parts, group, |part| {
-            let chunk = self.decoded(part, ranges, budget)?;
-            let (chunk, positions) = self.picked(parts, part, chunk, budget)?;
-            let Decoded { bytes, storage, .. } = &chunk;
-            let whole =
-                Chunk { bytes, dtype: self.layout.dtype, storage: *storage, positions: &positions, order: Order::C };
-            let found = partial(&self.question, whole, budget).map_err(OperationError::from)?;
-            budget.reclaim(chunk.bytes);
-            Ok(found)
-        })
     }
 
     /// The picked elements of each chunk of a group, as `spec` says.
@@ -92,29 +75,26 @@ impl Work {
         spec: ResultSpec,
         budget: &mut Budget,
     ) -> Result<Vec<Located<Buffer>>, ActiveStorageError> {
-        self.each(parts, group, |part| {
+        self.each(group, |part| {
             let chunk = self.decoded(part, ranges, budget)?;
-            let (offsets, _) = self.offsets(parts, part, &chunk.shape)?;
+            let spans: Vec<Span> = parts.spans_of(part).collect();
+            let offsets: Vec<_> = self.chunk_lines(&spans, &chunk.shape)?.iter().map(Line::listed).collect();
             let mut native = gathered(&chunk.bytes, self.layout.dtype.size(), &offsets, budget)?;
             budget.reclaim(chunk.bytes);
             make_native(&mut native, self.layout.dtype, chunk.storage);
-            Ok(unpacked(native, self.layout.dtype, &self.question.missing, spec, budget)?)
+            let found = unpacked(native, self.layout.dtype, &self.question.missing, spec, budget)?;
+            let (at, shape) = self.place(&spans);
+            Ok(Located { at, shape, found })
         })
     }
 
     /// Does the work for each part, in the order of the grid. What goes wrong is told with the chunk where it did.
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
-        parts: &Parts,
         group: &Group,
         mut work: impl FnMut(&Part) -> Result<T, ActiveStorageError>,
-    ) -> Result<Vec<Located<T>>, ActiveStorageError> {
-        let find = |part: &Part| {
-            let found = work(part).map_err(|error| self.in_chunk(error, part, group))?;
-            let (at, shape) = self.place(parts, part);
-            Ok(Located { at, shape, found })
-        };
-        group.parts.iter().map(find).collect()
+    ) -> Result<Vec<T>, ActiveStorageError> {
+        group.parts.iter().map(|part| work(part).map_err(|error| self.in_chunk(error, part, group))).collect()
     }
 
     /// An error, told of a chunk: of where it is in the grid, and where it lies. One that was never written lies nowhere.
@@ -148,12 +128,17 @@ impl Work {
     }
 
     /// Where the results of a part belong, and how many they are.
-    fn place(&self, parts: &Parts, part: &Part) -> (Vec<Place>, Vec<usize>) {
-        let spans = parts.spans_of(part).zip(&self.kept).filter(|(_, kept)| **kept);
-        spans.map(|(span, _)| (span.at, span.picked.len())).unzip()
+    fn place(&self, spans: &[Span]) -> (Vec<Place>, Vec<usize>) {
+        let spans = spans.iter().zip(&self.kept).filter(|(_, kept)| **kept);
+        spans.map(|(span, _)| (span.at.clone(), span.picked.len())).unzip()
     }
 
-    fn decoded(&self, part: &Part, ranges: &[SharedBytes], budget: &mut Budget) -> Result<Decoded, ActiveStorageError> {
+    pub(super) fn decoded(
+        &self,
+        part: &Part,
+        ranges: &[SharedBytes],
+        budget: &mut Budget,
+    ) -> Result<Decoded, ActiveStorageError> {
         let shape = self.layout.chunk_shape(&part.position);
         let len = shape.iter().fold(self.layout.dtype.size(), |len, &axis| len.saturating_mul(axis));
         if len / self.layout.dtype.size() > MAX_ELEMENTS {
@@ -191,68 +176,9 @@ impl Work {
         }
         Ok(buffer)
     }
-
-    /// The chunk, and where its picked elements lie. Where a dimension has a list of indices, they are first brought together.
-    fn picked(
-        &self,
-        parts: &Parts,
-        part: &Part,
-        chunk: Decoded,
-        budget: &mut Budget,
-    ) -> Result<(Decoded, Positions), ActiveStorageError> {
-        if parts.spans_of(part).all(|span| matches!(span.picked, Picked::Slice { .. })) {
-            let positions = self.positions(parts, part, &chunk.shape)?;
-            return Ok((chunk, positions));
-        }
-        let (offsets, shape) = self.offsets(parts, part, &chunk.shape)?;
-        let bytes = gathered(&chunk.bytes, self.layout.dtype.size(), &offsets, budget)?;
-        budget.reclaim(chunk.bytes);
-        let positions = Positions::new(&shape, Order::C).ok_or(OUTSIDE)?;
-        Ok((Decoded { bytes, storage: chunk.storage, shape }, positions))
-    }
-
-    /// The positions of slices, without the dimensions that do not stay.
-    fn positions(&self, parts: &Parts, part: &Part, shape: &[usize]) -> Result<Positions, OperationError> {
-        let all = Positions::new(shape, self.layout.order()).ok_or(OUTSIDE)?;
-        let (mut first, mut axes) = (all.first, Vec::with_capacity(all.axes.len()));
-        for ((span, axis), &stays) in parts.spans_of(part).zip(&all.axes).zip(&self.stays) {
-            let Picked::Slice { first: index, step, len } = span.picked else { return Err(OUTSIDE) };
-            first = first.saturating_add(axis.step.unsigned_abs().saturating_mul(index));
-            if stays {
-                axes.push(Stride { len, step: axis.step.saturating_mul(step) });
-            }
-        }
-        Ok(Positions { first, axes })
-    }
-
-    /// For each dimension, how far from the first element of the chunk its indices lie; and the lengths of those that stay.
-    fn offsets(
-        &self,
-        parts: &Parts,
-        part: &Part,
-        shape: &[usize],
-    ) -> Result<(Vec<Vec<usize>>, Vec<usize>), OperationError> {
-        let all = Positions::new(shape, self.layout.order()).ok_or(OUTSIDE)?;
-        let (mut offsets, mut lens) = (Vec::new(), Vec::new());
-        for ((span, axis), &stays) in parts.spans_of(part).zip(&all.axes).zip(&self.stays) {
-            let step = axis.step.unsigned_abs();
-            if stays {
-                lens.push(span.picked.len());
-            }
-            offsets.push(match &span.picked {
-                Picked::Indices(indices) => indices.iter().map(|index| index.saturating_mul(step)).collect(),
-                Picked::Slice { first, step: stride, len } => (0..*len)
-                    .map(|number| {
-                        first.wrapping_add_signed(stride.wrapping_mul(number.cast_signed())).saturating_mul(step)
-                    })
-                    .collect(),
-            });
-        }
-        Ok((offsets, lens))
-    }
 }
 
-const OUTSIDE: OperationError = OperationError::Defect("a part of a variable is not where it should be");
+pub(super) const OUTSIDE: OperationError = OperationError::Defect("a part of a variable is not where it should be");
 
 fn check_len(len: usize, expected: usize) -> Result<(), OperationError> {
     if len == expected {

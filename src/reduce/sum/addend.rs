@@ -5,7 +5,7 @@ use bytemuck::Pod;
 use crate::{
     array::{Element, Word},
     reduce::{
-        operation::{States, Sums},
+        operation::State,
         rows::{PIECE, ROWS_AT_A_TIME},
         total::FloatTotal,
     },
@@ -43,9 +43,6 @@ pub(super) trait Addend: Pod + Send {
 
     /// The same sum.
     fn told(sum: Self::Sum) -> Self::Told;
-
-    /// Where such sums are told.
-    fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a>;
 }
 
 /// A sum for as many chunks as there can be.
@@ -54,22 +51,22 @@ pub(super) trait Told: Copy + Send {
     const NOTHING: Self;
 
     /// Many of them.
-    fn sums(sums: &[Self]) -> Sums<'_>;
+    fn state(sums: &[Self]) -> State<'_>;
 }
 
 impl Told for i128 {
     const NOTHING: Self = 0;
 
-    fn sums(sums: &[Self]) -> Sums<'_> {
-        Sums::Integers(sums)
+    fn state(sums: &[Self]) -> State<'_> {
+        State::Integers(sums)
     }
 }
 
 impl Told for FloatTotal {
     const NOTHING: Self = Self::ZERO;
 
-    fn sums(sums: &[Self]) -> Sums<'_> {
-        Sums::Floats(sums)
+    fn state(sums: &[Self]) -> State<'_> {
+        State::Floats(sums)
     }
 }
 
@@ -102,10 +99,6 @@ macro_rules! narrow {
             #[inline(always)]
             fn told(sum: $sum) -> i128 {
                 sum.into()
-            }
-
-            fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a> {
-                &mut states.sums
             }
         }
     )*};
@@ -166,10 +159,6 @@ macro_rules! wide {
             #[inline(always)]
             fn told(sum: WideTotal<$type>) -> i128 {
                 sum.widened()
-            }
-
-            fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a> {
-                &mut states.sums
             }
         }
     )*};

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     array::Element,
     reduce::{
-        operation::{NumOperation, States},
+        operation::{NumOperation, State},
+        pieces::Taken,
         rows::{GROUP, PIECE, Rows},
     },
 };
@@ -98,16 +99,20 @@ impl NumOperation<u64> for WideSums {
         self.0.clear(width);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, u64>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, u64>) {
         add_wide_rows::<f64>(&mut self.0, first, rows.cast());
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, u64>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, u64>) {
         add_wide_columns::<f64>(&mut self.0, rows.cast());
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        states.sums = self.0.tell(width);
+    fn settle(&mut self, width: usize) {
+        self.0.settle(width);
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        self.0.state(width)
     }
 
     #[cfg(test)]
@@ -125,7 +130,7 @@ impl NumOperation<u32> for NarrowSums {
         self.totals.clear(width);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, u32>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, u32>) {
         add_narrow_rows(&mut self.totals, first, rows.cast());
     }
 
@@ -133,12 +138,16 @@ impl NumOperation<u32> for NarrowSums {
         GROUP
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, u32>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, u32>) {
         add_narrow_columns(&mut self.totals, &mut self.plain, rows.cast());
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        states.sums = self.totals.tell(width);
+    fn settle(&mut self, width: usize) {
+        self.totals.settle(width);
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        self.totals.state(width)
     }
 
     #[cfg(test)]
@@ -156,7 +165,7 @@ impl NumOperation<u16> for HalfSums {
         self.sums.clear(width);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, u16>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, u16>) {
         add_narrow_rows(&mut self.sums.totals, first, widen(rows.cast(), &mut self.widened));
     }
 
@@ -164,15 +173,19 @@ impl NumOperation<u16> for HalfSums {
         GROUP
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, u16>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, u16>) {
         for rows in rows.groups(PIECE / rows.row_len().min(PIECE)) {
             let rows = widen(rows.cast(), &mut self.widened);
             add_narrow_columns(&mut self.sums.totals, &mut self.sums.plain, rows);
         }
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        self.sums.tell(width, states);
+    fn settle(&mut self, width: usize) {
+        self.sums.settle(width);
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        self.sums.state(width)
     }
 
     #[cfg(test)]

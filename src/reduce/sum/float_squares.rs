@@ -14,7 +14,8 @@ use super::{
 use crate::{
     array::Element,
     reduce::{
-        operation::{NumOperation, States},
+        operation::{NumOperation, State},
+        pieces::Taken,
         rows::{PIECE, Rows},
     },
 };
@@ -76,18 +77,22 @@ impl<T: Squared> NumOperation<T::Word> for FloatSquares<T> {
         self.totals.clear(width);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, T::Word>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, T::Word>) {
         add_wide_rows(&mut self.totals, first, T::squares(rows, &mut self.widened));
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, T::Word>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, T::Word>) {
         for rows in rows.groups(PIECE / rows.row_len().min(PIECE)) {
             add_wide_columns(&mut self.totals, T::squares(rows, &mut self.widened));
         }
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
-        states.squares = self.totals.tell(width);
+    fn settle(&mut self, width: usize) {
+        self.totals.settle(width);
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        self.totals.state(width)
     }
 
     #[cfg(test)]

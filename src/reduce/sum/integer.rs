@@ -8,7 +8,8 @@ use multiversion::multiversion;
 
 use super::addend::{Addend, Told};
 use crate::reduce::{
-    operation::{NumOperation, States},
+    operation::{NumOperation, State},
+    pieces::Taken,
     rows::{COLUMNS, Columns, ROWS_AT_A_TIME, Rows, by_blocks},
 };
 
@@ -36,19 +37,22 @@ impl<A: Addend> NumOperation<A::Word> for IntegerSums<A> {
         self.totals.iter_mut().take(width).for_each(|total| *total = A::NO_SUM);
     }
 
-    fn fold_rows(&mut self, first: usize, rows: Rows<'_, A::Word>) {
+    fn fold_rows(&mut self, first: usize, Taken { rows, .. }: Taken<'_, A::Word>) {
         add_rows(self.totals.get_mut(first..).unwrap_or_default(), rows.cast::<A>());
     }
 
-    fn fold_columns(&mut self, rows: Rows<'_, A::Word>) {
+    fn fold_columns(&mut self, Taken { rows, .. }: Taken<'_, A::Word>) {
         add_to_columns(&mut self.totals, rows.cast::<A>());
     }
 
-    fn tell<'a>(&'a mut self, width: usize, states: &mut States<'a>) {
+    fn settle(&mut self, width: usize) {
         for (told, &total) in self.told.iter_mut().zip(&self.totals).take(width) {
             *told = A::told(total);
         }
-        *A::among(states) = A::Told::sums(self.told.get(..width).unwrap_or(&self.told));
+    }
+
+    fn state(&self, width: usize) -> State<'_> {
+        A::Told::state(self.told.get(..width).unwrap_or(&self.told))
     }
 
     #[cfg(test)]

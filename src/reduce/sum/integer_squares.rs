@@ -4,13 +4,7 @@ use super::{
     addend::{Addend, WideTotal},
     term::Square,
 };
-use crate::{
-    array::Element,
-    reduce::{
-        operation::{States, Sums},
-        total::FloatTotal,
-    },
-};
+use crate::{array::Element, reduce::total::FloatTotal};
 
 /// Squares of so few bits that 64 hold their sums: 2³² squares of 32 bits are below 2⁶⁴.
 macro_rules! narrow_squares {
@@ -39,10 +33,6 @@ macro_rules! narrow_squares {
             #[inline(always)]
             fn told(sum: u64) -> i128 {
                 sum.into()
-            }
-
-            fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a> {
-                &mut states.squares
             }
         }
     )*};
@@ -85,10 +75,6 @@ macro_rules! wide_squares {
             #[inline(always)]
             fn told(sum: WideTotal<u64>) -> i128 {
                 sum.widened()
-            }
-
-            fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a> {
-                &mut states.squares
             }
         }
     )*};
@@ -139,10 +125,6 @@ macro_rules! widest_squares {
             #[inline(always)]
             fn told(sum: WidestTotal) -> FloatTotal {
                 FloatTotal::of_bits(sum.carries, sum.low)
-            }
-
-            fn among<'s, 'a>(states: &'s mut States<'a>) -> &'s mut Sums<'a> {
-                &mut states.squares
             }
         }
     )*};

@@ -1,78 +1,49 @@
 //! Sums, of elements and of their squares: exact for integers, compensated for floats.
 
 mod addend;
+mod component;
 mod float;
 mod float_columns;
 mod float_rows;
 mod float_squares;
 mod integer;
 mod integer_squares;
+mod summed;
 mod term;
 mod totals;
+mod weight_sums;
+mod weighted;
+mod weighted_sums;
 
-use bytemuck::cast_slice_mut;
-use half::f16;
+use bytemuck::{Zeroable, cast_slice_mut};
 use multiversion::multiversion;
 
 use super::{
     error::Overflow,
-    operation::{Accumulator, NumOperation, Sums},
-    rule::{Known, NamedDType, ResultSpec, Rule},
+    operation::{Accumulator, Sums},
+    rule::{Heed, Known, NamedDType, ResultSpec, Rule},
     total::FloatTotal,
 };
-use crate::array::{DType, Element, Kind, Unpacked, dtype::with_dtype};
+use crate::array::{DType, Element, Kind, Packing, Unpacked, dtype::with_dtype};
 
-use float::{HalfSums, NarrowSums, WideSums};
-use float_squares::FloatSquares;
-use integer::IntegerSums;
-use term::Square;
-
-/// A type whose elements, and their squares, can be summed.
-pub(super) trait Summed: Element {
-    /// Sums of so many results.
-    fn sums(results: usize) -> Box<dyn NumOperation<Self::Word>>;
-
-    /// Sums of squares for so many results.
-    fn squares(results: usize) -> Box<dyn NumOperation<Self::Word>>;
-}
-
-macro_rules! sums {
-    ($($type:ident in $sums:ty, $squares:ty;)*) => {$(
-        impl Summed for $type {
-            fn sums(results: usize) -> Box<dyn NumOperation<Self::Word>> {
-                Box::new(<$sums>::new(results))
-            }
-
-            fn squares(results: usize) -> Box<dyn NumOperation<Self::Word>> {
-                Box::new(<$squares>::new(results))
-            }
-        }
-    )*};
-}
-
-sums! {
-    i8 in IntegerSums<i8>, IntegerSums<Square<i8>>;
-    u8 in IntegerSums<u8>, IntegerSums<Square<u8>>;
-    i16 in IntegerSums<i16>, IntegerSums<Square<i16>>;
-    u16 in IntegerSums<u16>, IntegerSums<Square<u16>>;
-    i32 in IntegerSums<i32>, IntegerSums<Square<i32>>;
-    u32 in IntegerSums<u32>, IntegerSums<Square<u32>>;
-    i64 in IntegerSums<i64>, IntegerSums<Square<i64>>;
-    u64 in IntegerSums<u64>, IntegerSums<Square<u64>>;
-    f16 in HalfSums, FloatSquares<f16>;
-    f32 in NarrowSums, FloatSquares<f32>;
-    f64 in WideSums, FloatSquares<f64>;
-}
+pub(super) use component::{SUM, WEIGHTED_SUM};
+pub(super) use summed::Summed;
+pub(super) use term::Square;
+pub(super) use weight_sums::WeightSums;
+pub(super) use weighted_sums::{ROWS, WeightedSums};
 
 /// The sum of the elements; 0 if there are none. NaN and ∞ are added as IEEE 754 says.
 pub(super) const RULE: Rule = Rule {
     summary: "Sum of the elements",
     is_of_variables_only: false,
+    is_boolean: false,
     named_dtype: NamedDType::Always,
     unpacks: true,
+    weights: Heed::Always,
     default_dtype,
-    accumulators: |_| &[Accumulator::Sum],
+    accumulators: |_, elements| elements.unpacked_sum(),
     finish,
+    components: |_, elements| if elements.is_weighted { &[WEIGHTED_SUM] } else { &[SUM] },
 };
 
 /// The same for 32 and 64 bits, for narrower ones the widest integer of the kind, or `float32`.
@@ -86,9 +57,14 @@ fn default_dtype(elements: DType) -> DType {
 }
 
 fn finish(known: Known<'_>, spec: ResultSpec, results: &mut [u8]) -> Result<(), Overflow> {
+    let sums = known.sums();
+    if let (Some(packing), weights @ Sums::Floats(_)) = (spec.packing, known.states.sums(&Accumulator::Weights)) {
+        write_weighted(sums, weights, packing, spec.dtype, known.counts, results);
+        return Ok(());
+    }
     if let Some(packing) = spec.packing {
         let unpacked = |(sum, &count): (f64, &u64)| if count == 0 { 0.0 } else { packing.unpack_sum(sum, count) };
-        match known.states.sums {
+        match sums {
             Sums::Integers(sums) => {
                 write_unpacked(sums.iter().map(|&sum| sum as f64).zip(known.counts).map(unpacked), spec.dtype, results);
             }
@@ -103,12 +79,30 @@ fn finish(known: Known<'_>, spec: ResultSpec, results: &mut [u8]) -> Result<(), 
         }
         return Ok(());
     }
-    let fits = with_dtype!(spec.dtype, U => match known.states.sums {
+    let fits = with_dtype!(spec.dtype, U => match sums {
         Sums::Integers(sums) => write_each(sums, known.counts, cast_slice_mut(results), U::from_integer),
         Sums::Floats(sums) => write_floats::<U>(sums, known.counts, cast_slice_mut(results)),
         Sums::None => true,
     });
     if fits { Ok(()) } else { Err(Overflow) }
+}
+
+/// Writes s × Σwx + o × Σw of each result, rounded once.
+fn write_weighted(
+    sums: Sums<'_>,
+    weights: Sums<'_>,
+    packing: Packing,
+    dtype: DType,
+    counts: &[u64],
+    results: &mut [u8],
+) {
+    let unpacked = |at| Some(component::unpacked(sums.total(at)?, weights.total(at)?, packing));
+    with_dtype!(dtype, U => {
+        for (at, (result, &count)) in cast_slice_mut::<u8, U>(results).iter_mut().zip(counts).enumerate() {
+            let nearest = unpacked(at).filter(|_| count > 0).and_then(FloatTotal::nearest);
+            *result = nearest.unwrap_or(U::zeroed());
+        }
+    });
 }
 
 fn write_unpacked(unpacked: impl Iterator<Item = f64>, dtype: DType, results: &mut [u8]) {
@@ -159,24 +153,39 @@ fn write_each<S: Copy, U: Element>(
 
 #[cfg(test)]
 mod tests {
+    use half::f16;
+
     use super::*;
-    use crate::reduce::{operation::States, rows::Rows};
+    use crate::reduce::{
+        operation::{Knows, NumOperation, State, States},
+        parameters::Parameters,
+        rows::Rows,
+    };
+
+    struct Told<'a, T: Summed>(&'a dyn NumOperation<T::Word>);
+
+    impl<T: Summed> Knows for Told<'_, T> {
+        fn state(&self, _: usize) -> Option<State<'_>> {
+            Some(self.0.state(1))
+        }
+    }
 
     fn sum<T: Summed>(elements: &[T]) -> T {
         let mut sums = T::sums(1);
         let words = bytemuck::cast_slice(elements);
         let result = |sums: &mut Box<dyn NumOperation<T::Word>>| {
-            let (mut states, mut result) = (States::default(), T::zeroed());
-            sums.tell(1, &mut states);
-            let known = Known { elements: T::DTYPE, counts: &[1], ddof: 0, states: &states };
+            let mut result = T::zeroed();
+            sums.settle(1);
+            let states = States { accumulators: &[Accumulator::Sum], knows: &Told::<T>(&**sums) };
+            let known = Known { elements: T::DTYPE, counts: &[1], parameters: &Parameters::None, states: &states };
             let spec = ResultSpec { dtype: T::DTYPE, packing: None };
             finish(known, spec, bytemuck::bytes_of_mut(&mut result)).expect("no overflow");
             result
         };
-        sums.fold_rows(0, Rows::dense(words, elements.len()));
+        sums.fold_rows(0, Rows::dense(words, elements.len()).into());
         let by_row = result(&mut sums);
         sums.clear(1);
-        sums.fold_columns(Rows::dense(words, 1));
+        sums.fold_columns(Rows::dense(words, 1).into());
         assert_eq!(by_row.canonical().rank(), result(&mut sums).canonical().rank());
         by_row
     }

@@ -1,6 +1,6 @@
 //! Running sums of floats, side by side.
 
-use crate::reduce::{operation::Sums, rows::COLUMNS, total::FloatTotal};
+use crate::reduce::{operation::State, rows::COLUMNS, total::FloatTotal};
 
 /// Running sums of floats: the [`FloatTotal`] of each, in two lists for the loops over columns.
 pub(super) struct Totals {
@@ -35,13 +35,18 @@ impl Totals {
         }
     }
 
-    /// The first `width` of them.
-    pub(super) fn tell(&mut self, width: usize) -> Sums<'_> {
+    /// Pairs up the first `width` of them.
+    pub(super) fn settle(&mut self, width: usize) {
         for ((pair, &high), &low) in self.pairs.iter_mut().zip(&self.high).zip(&self.low).take(width) {
             *pair = FloatTotal { high, low };
         }
-        Sums::Floats(self.pairs.get(..width).unwrap_or(&self.pairs))
     }
+
+    /// The first `width` of them, once they are paired up.
+    pub(super) fn state(&self, width: usize) -> State<'_> {
+        State::Floats(self.pairs.get(..width).unwrap_or(&self.pairs))
+    }
+
     #[cfg(test)]
     pub(super) fn held_len(&self) -> usize {
         (self.high.len() + self.low.len()) * size_of::<f64>() + self.pairs.len() * size_of::<FloatTotal>()

@@ -17,8 +17,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axes(Vec<Axis>);
 
+/// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Axis {
+pub(super) enum Axis {
     Name(String),
     Number(i64),
 }
@@ -49,7 +50,11 @@ impl Axes {
 }
 
 impl Axis {
-    fn position(&self, dims: &[String]) -> Result<usize, String> {
+    /// Its number.
+    ///
+    /// # Errors
+    /// If there is none of that name or number, or there are two.
+    pub(super) fn position(&self, dims: &[String]) -> Result<usize, String> {
         match self {
             Self::Name(name) => position(name, dims),
             Self::Number(number) => within(*number, dims.len())

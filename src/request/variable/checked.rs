@@ -2,11 +2,14 @@
 
 use super::{
     axes::Axes,
+    groups::{GroupsRequest, groups},
     listed::listed,
+    path::path,
     place::PlaceData,
     selection::Selection,
     statistics::{NamedStatistic, statistics},
     target::{ObjectRequest, Target},
+    weights::{WeightsRequest, weights},
     wire::{LONG_FIELDS, PartData, ReductionData},
 };
 use crate::{
@@ -59,10 +62,13 @@ pub struct Reduction {
     pub statistics: Vec<NamedStatistic>,
     /// dtype of sums.
     pub result_dtype: Option<DType>,
+    /// Whether what merges is wanted, and not what is final.
+    pub is_partial: bool,
+    /// What elements weigh, if they do.
+    pub weights: Option<WeightsRequest>,
+    /// Which elements belong together, if not all that are reduced.
+    pub groups: Option<GroupsRequest>,
 }
-
-/// Longest path of a variable, in bytes.
-const MAX_PATH: usize = 4096;
 
 impl VariableRequest {
     /// Checks a body that asks for statistics.
@@ -104,7 +110,11 @@ impl VariableRequest {
             Target::Listed(array) => array.objects.as_ref().map(|(locations, _)| locations.as_slice()),
             Target::Variable(_) => None,
         };
-        std::iter::once(&self.object.location).chain(listed.unwrap_or_default())
+        let weights = match &self.purpose {
+            Purpose::Reduce(reduction) => reduction.weights.as_ref().and_then(WeightsRequest::location),
+            Purpose::Select => None,
+        };
+        std::iter::once(&self.object.location).chain(listed.unwrap_or_default()).chain(weights)
     }
 }
 
@@ -122,16 +132,6 @@ pub(super) fn fields_of<'a>(
 
 pub(super) fn refused(problems: Vec<Problem>) -> RequestError {
     RequestError::Invalid(problems)
-}
-
-/// The path of a variable, if it can be one.
-pub(super) fn path(variable: String, problems: &mut Problems) -> Result<String, Noted> {
-    let problem = match variable.len() {
-        0 => "must be the path of a variable; that at the root of a store is \"/\"".to_owned(),
-        1..=MAX_PATH => return Ok(variable),
-        _ => format!("is longer than the {MAX_PATH} bytes that are read of a path"),
-    };
-    problems.checked("variable", Err(problem))
 }
 
 /// What is asked about: `variable`, or `array`, `chunks` and `urls`.
@@ -157,21 +157,37 @@ fn target(
 
 fn reduction(fields: &mut Fields<'_>) -> Result<Result<Reduction, Noted>, NotAnObject> {
     let data: ReductionData = fields.take()?;
-    for (field, is_given) in [
-        ("weights", data.weights.is_some()),
-        ("groups", data.groups.is_some()),
-        ("partial", data.partial == Some(true)),
-    ] {
-        if is_given {
-            fields.problems().note(field, "is not available in this version; leave it out");
+    let (weights, groups) = (weights(fields)?.transpose(), groups(fields)?.transpose());
+    let statistics = statistics(fields)?;
+    let is_partial = data.partial.unwrap_or(false);
+    if let Ok(statistics) = &statistics {
+        for (field, is_given) in [("weights", matches!(weights, Ok(Some(_)))), ("partial", is_partial)] {
+            if is_given {
+                check_of_one_pass(field, statistics, fields.problems());
+            }
         }
     }
-    Ok(statistics(fields)?.map(|statistics| Reduction {
+    if is_partial && data.result_dtype.is_some() {
+        let problem = "is of sums that are final, and those of partial answers are not; leave it out";
+        fields.problems().note("result_dtype", problem);
+    }
+    let (Ok(statistics), Ok(weights), Ok(groups)) = (statistics, weights, groups) else { return Ok(Err(Noted)) };
+    Ok(Ok(Reduction {
         axes: data.axis,
         keepdims: data.keepdims.unwrap_or(false),
         missing: data.missing,
         skipna: data.skipna.unwrap_or(false),
         statistics,
         result_dtype: data.result_dtype,
+        is_partial,
+        weights,
+        groups,
     }))
+}
+
+/// Refuses a field that has no meaning for statistics that need all elements in order.
+fn check_of_one_pass(field: &str, statistics: &[NamedStatistic], problems: &mut Problems) {
+    for NamedStatistic { statistic, .. } in statistics.iter().filter(|named| !named.statistic.is_of_one_pass()) {
+        problems.note(field, format!("is not available for {}", statistic.name()));
+    }
 }

@@ -1,7 +1,8 @@
 //! Requests for descriptions.
 
 use super::{
-    checked::{fields_of, path, refused},
+    checked::{fields_of, refused},
+    path::path,
     place::PlaceData,
     target::ObjectRequest,
     wire::DescriptionData,

@@ -3,13 +3,13 @@
 use super::{
     attributes::{self, PackedAs},
     checked::{Purpose, Reduction, VariableRequest},
-    question::VariableQuestion,
+    question::{Groups, VariableQuestion, Weights},
 };
 use crate::{
     array::{DType, Kind, Missing, Number, Packing, Pick},
     index::Variable,
     operation::Accepts,
-    reduce::Question,
+    reduce::{Asked, Question},
     request::{
         RequestError,
         elements::Elements,
@@ -60,15 +60,39 @@ impl VariableRequest {
                 picks.as_ref().map_err(|&noted| noted).and_then(|picks| reduction.reduced(variable, picks, problems))
             }
         };
+        let (groups, weights) = self.groups_and_weights(variable, &picks, problems);
         let (picks, axes, asked) = (picks?, axes?, asked?);
-        let left = |pick: &Pick| pick.kept_len().is_some();
-        let reduced: Vec<bool> =
-            picks.iter().zip(&axes).filter(|(pick, _)| left(pick)).map(|(_, reduced)| *reduced).collect();
-        let stays = |(pick, reduced): (&Pick, &bool)| left(pick) && (asked.keepdims || !*reduced);
-        let dims = variable.dims.iter().zip(picks.iter().zip(&axes)).filter(|(_, axis)| stays(*axis));
-        let dims = dims.map(|(dim, _)| dim.clone()).collect();
-        let question = Question { reduced: Some(reduced), ..asked };
-        Ok(VariableQuestion { dtype: elements.read, picks, question, names: self.names(), dims })
+        let left = picks.iter().zip(&axes).filter(|(pick, _)| pick.kept_len().is_some());
+        let reduced = Some(left.map(|(_, reduced)| *reduced).collect());
+        let (groups, weights) = (groups?, weights?);
+        let statistics = self.statistics(elements.read, asked.packing);
+        let is_weighted = !matches!(weights, Weights::None);
+        let question = VariableQuestion {
+            dtype: elements.read,
+            picks,
+            question: Question { statistics, reduced, is_weighted, ..asked },
+            names: self.names(),
+            dims: Vec::new(),
+            groups,
+            weights,
+        };
+        Ok(question.arranged(&variable.dims))
+    }
+
+    /// What belongs together, and what elements weigh.
+    fn groups_and_weights(
+        &self,
+        variable: &Variable,
+        picks: &Result<Vec<Pick>, Noted>,
+        problems: &mut Problems,
+    ) -> (Result<Option<Groups>, Noted>, Result<Weights, Noted>) {
+        let (Purpose::Reduce(reduction), Ok(picks)) = (&self.purpose, picks) else {
+            return (Ok(None), Ok(Weights::None));
+        };
+        let groups = reduction.groups.as_ref().map(|groups| groups.resolve(variable, picks));
+        let weights = reduction.weights.as_ref().map(|weights| weights.resolve(variable, picks));
+        let groups = problems.checked("groups", groups.transpose());
+        (groups, problems.checked("weights", weights.transpose()).map(Option::unwrap_or_default))
     }
 
     fn picks(&self, variable: &Variable, lens: &[usize], problems: &mut Problems) -> Result<Vec<Pick>, Noted> {
@@ -83,6 +107,15 @@ impl VariableRequest {
         match elements {
             Some(_) => Ok(picks),
             None => problems.checked("selection", Err("has more elements than can be counted")),
+        }
+    }
+
+    fn statistics(&self, elements: DType, packing: Option<Packing>) -> Vec<Asked> {
+        match &self.purpose {
+            Purpose::Select => Vec::new(),
+            Purpose::Reduce(reduction) => {
+                reduction.statistics.iter().map(|named| named.asked(elements, packing)).collect()
+            }
         }
     }
 
@@ -127,12 +160,14 @@ impl Reduction {
         let packing = packed_as?.map(|packed| packed.packing);
         let result_dtype = problems.checked("result_dtype", self.result_dtype(elements.read, packing))?;
         Ok(Question {
-            statistics: self.statistics.iter().map(|named| named.asked.clone()).collect(),
+            statistics: Vec::new(),
             reduced: None,
             missing: self.with_nan(missing?, elements),
             packing,
             result_dtype: Some(result_dtype),
             keepdims: self.keepdims,
+            is_weighted: false,
+            is_partial: self.is_partial,
         })
     }
 
@@ -154,16 +189,23 @@ impl Reduction {
 
     /// The dtype of sums: the widest of the kind if the request names none.
     fn result_dtype(&self, elements: DType, packing: Option<Packing>) -> Result<DType, String> {
+        let is_weighted = self.weights.is_some();
         let Some(result) = self.result_dtype else {
             return Ok(match elements.kind() {
-                _ if packing.is_some() => DType::Float64,
+                _ if packing.is_some() || is_weighted => DType::Float64,
                 Kind::Signed => DType::Int64,
                 Kind::Unsigned => DType::UInt64,
                 Kind::Float => DType::Float64,
             });
         };
-        if !self.statistics.iter().any(|named| named.asked.statistic.takes_result_dtype()) {
+        if !self.statistics.iter().any(|named| named.statistic.takes_result_dtype()) {
             return Err("is for sum, which statistics does not name".to_owned());
+        }
+        if is_weighted && !matches!(result, DType::Float32 | DType::Float64) {
+            return Err(format!("{} cannot be that of weighted sums: use float32 or float64", result.name()));
+        }
+        if is_weighted {
+            return Ok(result);
         }
         let accepts = Accepts { axis: true, result_dtype: true, packing: true };
         question::result_dtype(result, Some(elements), packing.is_some(), accepts).map(|()| result)

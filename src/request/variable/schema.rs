@@ -8,12 +8,13 @@ use utoipa::{
     },
 };
 
-use super::{place::PlaceData, statistics::MAX_STATISTICS};
+use super::{place::PlaceData, quantiles::MAX_QUANTILES, statistics::MAX_STATISTICS};
 use crate::{
     array::{ByteOrder, DType, MAX_DIMENSIONS, Number, Order},
     index::Format,
     reduce::Statistic,
     request::{
+        location::InterfaceType,
         missing::MissingData,
         value_schema::{choice, codecs, compression, filters, list},
     },
@@ -45,10 +46,13 @@ pub fn reduce() -> RefOr<Schema> {
         .property("skipna", boolean("Whether NaN is missing, too"))
         .property("statistics", statistics())
         .required("statistics")
-        .property("weights", not_yet("Weights of elements"))
-        .property("groups", not_yet("Groups of positions along a dimension"))
+        .property("weights", weights())
+        .property("groups", groups())
         .property("result_dtype", DType::schema())
-        .property("partial", boolean("Whether to answer what merges; not available in this version"));
+        .property(
+            "partial",
+            boolean("Whether to answer the components of statistics, which merge with those of other parts"),
+        );
     body([PlaceData::schema(), part().into(), fields.into()])
 }
 
@@ -111,16 +115,66 @@ fn integers(description: &str) -> ArrayBuilder {
     list(integer("Of one chunk, dimension or index"), description)
 }
 
-fn not_yet(what: &str) -> ObjectBuilder {
-    ObjectBuilder::new().description(Some(format!("{what}; not available in this version")))
+fn number(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Number).description(Some(description))
+}
+
+fn dimension() -> OneOfBuilder {
+    OneOfBuilder::new().item(text("Name of a dimension")).item(integer("Number of a dimension of the variable"))
+}
+
+/// Numbers for each position of some dimensions. Nested ones have a level for each dimension.
+fn nested(entry: ObjectBuilder, description: &str) -> ArrayBuilder {
+    let lists = ArrayBuilder::new().description(Some("The same of the next dimension"));
+    ArrayBuilder::new().items(OneOfBuilder::new().item(entry).item(lists)).description(Some(description))
+}
+
+/// An object of these fields and no other ones.
+fn closed(fields: ObjectBuilder) -> ObjectBuilder {
+    fields.additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}
+
+fn groups() -> OneOfBuilder {
+    let size = || integer("How many groups there are");
+    let labels = || {
+        let label = integer("Number of a group, from 0 on; -1 belongs to none");
+        nested(label, "For each position within the selection; nested or flat")
+    };
+    let fields = || ObjectBuilder::new().property("size", size()).required("size");
+    let along_one = fields().property("axis", dimension()).property("labels", labels());
+    let dims = ArrayBuilder::new().items(dimension()).min_items(Some(1)).max_items(Some(MAX_DIMENSIONS));
+    let along_several = fields().property("dims", dims).property("labels", labels());
+    let path = text("Path of a variable of the same object, of integers: its missing elements belong to no group");
+    let by_variable = fields().property("variable", path);
+    OneOfBuilder::new()
+        .item(closed(along_one.required("axis").required("labels")))
+        .item(closed(along_several.required("dims").required("labels")))
+        .item(closed(by_variable.required("variable")))
+        .description(Some("Which elements belong together: the dimensions are reduced to one of so many groups"))
+}
+
+fn weights() -> OneOfBuilder {
+    let values = || {
+        let weight = number("Finite and not negative");
+        nested(weight, "For each position within the selection; nested or flat")
+    };
+    let of_each = ObjectBuilder::new().additional_properties(Some(values()));
+    let dims = ArrayBuilder::new().items(dimension()).min_items(Some(1)).max_items(Some(MAX_DIMENSIONS));
+    let listed = ObjectBuilder::new().property("dims", dims).property("values", values());
+    let variable = ObjectBuilder::new()
+        .property("variable", text("Path of a variable whose elements are weights"))
+        .property("interface_type", InterfaceType::schema())
+        .property("url", text("URL of the object that it lies in; that of the request if absent"));
+    OneOfBuilder::new()
+        .item(of_each.description(Some("Numbers for dimensions of these names, to be multiplied")))
+        .item(closed(listed.required("dims").required("values")))
+        .item(closed(variable.required("variable")))
+        .description(Some("What elements weigh; each counts once if absent"))
 }
 
 fn axis() -> Schema {
-    let name = || text("Name of a dimension");
-    let number = || integer("Number of a dimension of the variable");
-    let several =
-        ArrayBuilder::new().items(OneOfBuilder::new().item(name()).item(number())).max_items(Some(MAX_DIMENSIONS));
-    let either = OneOfBuilder::new().item(name()).item(number()).item(several);
+    let several = ArrayBuilder::new().items(dimension()).max_items(Some(MAX_DIMENSIONS));
+    let either = dimension().item(several);
     Schema::OneOf(either.description(Some("The dimensions to reduce; all that are left if absent, none if []")).build())
 }
 
@@ -151,9 +205,27 @@ fn statistics() -> RefOr<Schema> {
         .required("name")
         .property("as", text("Name of the result; that of the statistic if absent"))
         .property("ddof", integer("Of var and std: what is taken off the number of elements; 0 if absent"))
+        .property("bins", bins())
+        .property("range", list(Number::schema(), "Of histogram, with a number of bins: its first and its last edge"))
+        .property("q", quantiles())
         .additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let statistic = OneOfBuilder::new().item(name()).item(map);
     list(statistic, "What to compute").min_items(Some(1)).max_items(Some(MAX_STATISTICS)).into()
+}
+
+fn bins() -> OneOfBuilder {
+    OneOfBuilder::new()
+        .item(integer("So many of equal width, within range"))
+        .item(
+            list(Number::schema(), "Edges of bins, each of which holds its lower one, and the last both")
+                .min_items(Some(2)),
+        )
+        .description(Some("Of histogram"))
+}
+
+fn quantiles() -> ArrayBuilder {
+    let each = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1));
+    list(each, "Of quantile: which").min_items(Some(1)).max_items(Some(MAX_QUANTILES))
 }
 
 fn array() -> ObjectBuilder {

@@ -1,11 +1,16 @@
 //! Which statistics are asked for, and what their results are called.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
+use super::{
+    bins::{self, BinsData, MAX_BINS},
+    quantiles::{self, QuantilesData},
+};
 use crate::{
-    reduce::{Asked, Statistic},
+    array::{DType, Number, Packing},
+    reduce::{Asked, Bins, Parameters, Statistic},
     request::{
         NotAnObject,
         fields::{Entry, Fields},
@@ -29,18 +34,49 @@ struct Written {
     #[serde(rename = "as")]
     result: Option<String>,
     ddof: Option<u64>,
-    bins: Option<IgnoredAny>,
-    range: Option<IgnoredAny>,
-    q: Option<IgnoredAny>,
+    bins: Option<BinsData>,
+    range: Option<[Number; 2]>,
+    q: Option<QuantilesData>,
 }
 
 /// A statistic, and the name of its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NamedStatistic {
     /// What is computed.
-    pub asked: Asked,
+    pub statistic: Statistic,
+    /// What else is said of it.
+    pub detail: Detail,
     /// The name of the result.
     pub name: String,
+}
+
+/// What is said of a statistic beside its name, before the elements are known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// What is taken off the number of elements before it divides.
+    Ddof(u32),
+    /// Edges of bins: two at least, in order, and none is NaN.
+    Edges(Arc<[f64]>),
+    /// Which quantiles: one at least, each from 0 to 1.
+    Quantiles(Arc<[f64]>),
+}
+
+impl NamedStatistic {
+    /// What is computed of elements of this dtype. Which dimensions are reduced is said [later](super::VariableQuestion::arranged).
+    pub(super) fn asked(&self, elements: DType, packing: Option<Packing>) -> Asked {
+        let parameters = match (self.statistic, &self.detail) {
+            (Statistic::Any | Statistic::All, _) => Parameters::Zeros(Bins::zeros(elements, packing)),
+            (Statistic::Median, _) => Parameters::Half,
+            (Statistic::Argmax | Statistic::Argmin, _) => Parameters::Reduced([].into()),
+            (_, Detail::Edges(edges)) => Parameters::Bins(Bins::between(edges, elements, packing)),
+            (_, Detail::Quantiles(quantiles)) => Parameters::Quantiles(Arc::clone(quantiles)),
+            (_, &Detail::Ddof(ddof)) => Parameters::Ddof(ddof),
+            (_, Detail::None) => Parameters::None,
+        };
+        Asked { statistic: self.statistic, parameters }
+    }
 }
 
 /// The statistics that the fields of a request ask for. All that is wrong with them is noted; none at all are wrong, too.
@@ -54,6 +90,15 @@ pub(super) fn statistics(fields: &mut Fields<'_>) -> Result<Result<Vec<NamedStat
     for (number, entry) in entries.into_iter().enumerate() {
         let written = written(entry, number, fields)?;
         named.push(written.and_then(|written| checked(&written, &mut results, fields.problems())));
+    }
+    let bins = |named: &Result<NamedStatistic, Noted>| match named {
+        Ok(NamedStatistic { detail: Detail::Edges(edges), .. }) => edges.len().saturating_sub(1),
+        _ => 0,
+    };
+    if named.iter().map(bins).sum::<usize>() > MAX_BINS {
+        return Ok(fields
+            .problems()
+            .checked(FIELD, Err(format!("all histograms together have more than {MAX_BINS} bins"))));
     }
     Ok(named.into_iter().collect())
 }
@@ -91,27 +136,37 @@ fn checked(
     if name.is_empty() || name.len() > MAX_NAME {
         problems.note(FIELD, format!("the name of a result has 1 to {MAX_NAME} bytes"));
     }
-    Ok(NamedStatistic { asked: asked(written, problems)?, name })
+    let (statistic, detail) = meant(written, problems)?;
+    Ok(NamedStatistic { statistic, detail, name })
 }
 
 /// What is computed: the one place where a name and its parameters become a statistic.
-fn asked(written: &Written, problems: &mut Problems) -> Result<Asked, Noted> {
+fn meant(written: &Written, problems: &mut Problems) -> Result<(Statistic, Detail), Noted> {
     let name = written.name.as_deref().unwrap_or_default();
     let statistic = Statistic::ALL.iter().copied().find(|statistic| statistic.name() == name);
     let statistic = statistic.ok_or_else(|| format!("{name:?} is not available; there are {}", names()));
     let statistic = problems.checked(FIELD, statistic)?;
     for (parameter, is_given) in [
         ("ddof", written.ddof.is_some() && !matches!(statistic, Statistic::Var | Statistic::Std)),
-        ("bins", written.bins.is_some()),
-        ("range", written.range.is_some()),
-        ("q", written.q.is_some()),
+        ("bins", written.bins.is_some() && statistic != Statistic::Histogram),
+        ("range", written.range.is_some() && statistic != Statistic::Histogram),
+        ("q", written.q.is_some() && statistic != Statistic::Quantile),
     ] {
         if is_given {
             problems.note(FIELD, format!("{name} takes no {parameter}"));
         }
     }
-    let ddof = u32::try_from(written.ddof.unwrap_or(0)).map_err(|_| format!("{name}: ddof is too large"));
-    Ok(Asked { statistic, ddof: problems.checked(FIELD, ddof)? })
+    let detail = match (statistic, written.ddof) {
+        (Statistic::Histogram, _) => {
+            bins::edges(written.bins.as_ref(), written.range).map(|edges| Detail::Edges(edges.into()))
+        }
+        (Statistic::Quantile, _) => {
+            quantiles::of(written.q.as_ref()).map(|quantiles| Detail::Quantiles(quantiles.into()))
+        }
+        (_, Some(ddof)) => u32::try_from(ddof).map(Detail::Ddof).map_err(|_| "ddof is too large".to_owned()),
+        (_, None) => Ok(Detail::None),
+    };
+    Ok((statistic, problems.checked(FIELD, detail.map_err(|problem| format!("{name}: {problem}")))?))
 }
 
 fn names() -> String {

@@ -1,6 +1,6 @@
 //! The fields of requests about variables, exactly as on the wire. `null` means "not given" for every field.
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
 use super::{axes::Axes, chunks::Urls, selection::Selection};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Fields that list values, as many as a client likes.
-pub(super) const LONG_FIELDS: &[&str] = &["chunks", "groups", "missing", "selection", "urls", "weights"];
+pub(super) const LONG_FIELDS: &[&str] = &["chunks", "groups", "missing", "selection", "statistics", "urls", "weights"];
 
 /// Those of `chunks`.
 pub(super) const LONG_COLUMNS: &[&str] = &["filter_mask", "index", "offset", "size", "url"];
@@ -31,8 +31,6 @@ pub(super) struct ReductionData {
     #[serde(default, deserialize_with = "object")]
     pub(super) missing: Option<MissingData>,
     pub(super) skipna: Option<bool>,
-    pub(super) weights: Option<IgnoredAny>,
-    pub(super) groups: Option<IgnoredAny>,
     pub(super) result_dtype: Option<DType>,
     pub(super) partial: Option<bool>,
 }

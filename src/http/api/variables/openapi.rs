@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 use utoipa::{
     PartialSchema,
-    openapi::{ArrayBuilder, ObjectBuilder, RefOr, ResponseBuilder, Schema, schema::Type},
+    openapi::{
+        ArrayBuilder, ObjectBuilder, RefOr, ResponseBuilder, Schema,
+        schema::{OneOfBuilder, Type},
+    },
 };
 
 use super::ask::Ask;
 use crate::{
-    array::{ByteOrder, DType},
+    array::{ByteOrder, DType, ValueType},
     http::api::{
         openapi::{Described, Schemas, content, version},
         reply::{VERSION, variables::AnswerForm},
@@ -113,9 +116,20 @@ fn array(map: ObjectBuilder) -> ObjectBuilder {
 }
 
 fn results() -> RefOr<Schema> {
-    let shape = ArrayBuilder::new().items(integer("Length of a dimension"));
-    let result = array(ObjectBuilder::new().property("shape", shape).required("shape"));
-    let results = ObjectBuilder::new().additional_properties(Some(result)).description(Some("By name"));
+    let shape = || ArrayBuilder::new().items(integer("Length of a dimension"));
+    let values = || {
+        let others = [ValueType::Bool, ValueType::Int128].map(ValueType::name);
+        let names = DType::ALL.iter().map(|dtype| dtype.name()).chain(others);
+        let dtype =
+            text("Type of the values: bool is a byte, int128 are 16, two's complement").enum_values(Some(names));
+        array(ObjectBuilder::new().property("shape", shape()).required("shape")).property("dtype", dtype)
+    };
+    let components = ObjectBuilder::new()
+        .additional_properties(Some(values()))
+        .description(Some("Of a partial answer: the components of the statistic, by name"));
+    let result = OneOfBuilder::new().item(values()).item(components);
+    let results =
+        ObjectBuilder::new().additional_properties(Some(Schema::OneOf(result.build()))).description(Some("By name"));
     answer().property("results", results).required("results").into()
 }
 

@@ -1,8 +1,11 @@
 //! What bodies come to.
 
+mod groups;
 mod parse;
+mod quantiles;
 mod resolve;
 mod selections;
+mod weights;
 
 use serde_json::{Value, json};
 

@@ -24,12 +24,38 @@ fn each_wrong_body_is_told_what_to_change() {
         (r#""variable": "tas", "statistics": []"#, "statistics: must name one at least: "),
         (
             r#""variable": "tas", "statistics": ["mode"]"#,
-            r#"statistics: "mode" is not available; there are count, max, mean, min, std, sum"#,
+            r#"statistics: "mode" is not available; there are all, any, argmax, argmin, count, histogram,"#,
         ),
         (
-            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": [0, 1]}]"#,
-            r#"statistics: "histogram" is not available"#,
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": [0]}]"#,
+            r"statistics: histogram: bins lie between two edges at least",
         ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": [1, 0]}]"#,
+            r"statistics: histogram: edges must go from lower to higher numbers",
+        ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": [0, "NaN"]}]"#,
+            r"statistics: histogram: edges must go from lower",
+        ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": 5}]"#,
+            r#"a number of bins needs "range": [lowest, highest]"#,
+        ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": 0, "range": [0, 1]}]"#,
+            r"bins must be 1 to",
+        ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": 5, "range": [1, 0]}]"#,
+            r"range must go from a lower to a higher finite number",
+        ),
+        (
+            r#""variable": "tas", "statistics": [{"name": "histogram", "bins": [0, 1], "range": [1, 2]}]"#,
+            r"range is for a number of bins",
+        ),
+        (r#""variable": "tas", "statistics": ["histogram"]"#, r"histogram: needs bins"),
+        (r#""variable": "tas", "statistics": [{"name": "max", "bins": 3}]"#, r"statistics: max takes no bins"),
         (r#""variable": "tas", "statistics": [{"name": "sum", "ddof": 1}]"#, "statistics: sum takes no ddof"),
         (
             r#""variable": "tas", "statistics": ["sum", {"name": "sum"}]"#,
@@ -67,9 +93,11 @@ fn each_wrong_field_beside_a_variable_is_named() {
             r#"endpoints: "ftp" is no scheme that needs an endpoint; those are gs, s3"#,
         ),
         (r#""endpoints": {"s3": "store"}"#, "endpoints: s3 is not a URL: relative URL without a base"),
-        (r#""weights": {"lat": [1]}"#, "weights: is not available in this version; leave it out"),
-        (r#""groups": {}"#, "groups: is not available in this version; leave it out"),
-        (r#""partial": true"#, "partial: is not available in this version; leave it out"),
+        (r#""partial": "yes""#, "partial: invalid type: string \"yes\", expected a boolean"),
+        (
+            r#""partial": true, "result_dtype": "float32""#,
+            "result_dtype: is of sums that are final, and those of partial answers are not; leave it out",
+        ),
         (
             r#""selection": 3"#,
             "selection: invalid type: integer `3`, expected a list with one entry for each dimension, or a map from names of dimensions",
@@ -110,7 +138,7 @@ fn all_that_is_wrong_is_told_at_once() {
 #[test]
 fn all_that_is_wrong_with_statistics_is_told_at_once() {
     let problems = problems(
-        r#""variable": "v", "statistics": ["mode", {"name": "sum", "ddof": 1, "q": 2}, {"nom": "max"}, {"name": "var", "ddof": "x"}, 7,
+        r#""variable": "v", "statistics": ["mode", {"name": "sum", "ddof": 1, "q": [0.5]}, {"nom": "max"}, {"name": "var", "ddof": "x"}, 7,
             "std", {"name": "std"}, {"name": "min", "as": ""}]"#,
     );
     let told = |problem: &str| problems.iter().filter(|told| told.starts_with(problem)).count();

@@ -212,6 +212,6 @@ struct ValuesMap<'a> {
 
 impl Serialize for ValuesMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        ShownArray { dtype: self.dtype, shape: &self.shape, bytes: self.bytes }.serialize(serializer)
+        ShownArray { values: self.dtype.into(), shape: &self.shape, bytes: self.bytes }.serialize(serializer)
     }
 }

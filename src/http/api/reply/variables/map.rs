@@ -86,11 +86,23 @@ impl Map {
     }
 
     fn results(&mut self, results: Vec<NamedResult>) -> Encoded {
-        self.encoder.str("results")?.map(results.len() as u64)?;
-        for result in results {
-            self.encoder.str(&result.name)?.map(4)?;
-            self.shape(&result.shape)?;
-            self.values(result)?;
+        let groups = by_name(results);
+        self.encoder.str("results")?.map(groups.len() as u64)?;
+        for group in groups {
+            if let Some(first) = group.first() {
+                self.encoder.str(&first.name)?;
+                if first.component.is_some() {
+                    self.encoder.map(group.len() as u64)?;
+                }
+            }
+            for result in group {
+                if let Some(component) = result.component {
+                    self.encoder.str(component)?;
+                }
+                self.encoder.map(4)?;
+                self.shape(&result.shape)?;
+                self.values(result)?;
+            }
         }
         Ok(())
     }
@@ -117,4 +129,16 @@ impl Map {
     fn cut(&mut self) {
         self.parts.push(std::mem::take(self.encoder.writer_mut()).into());
     }
+}
+
+/// Results one by one, with all components of one together.
+fn by_name(results: Vec<NamedResult>) -> Vec<Vec<NamedResult>> {
+    let mut groups: Vec<Vec<NamedResult>> = Vec::new();
+    for result in results {
+        match groups.last_mut() {
+            Some(group) if group.first().is_some_and(|first| first.name == result.name) => group.push(result),
+            _ => groups.push(vec![result]),
+        }
+    }
+    groups
 }

@@ -3,7 +3,7 @@
 use bytemuck::pod_read_unaligned;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use crate::array::{ByteOrder, DType, Number, dtype::with_dtype, number};
+use crate::array::{ByteOrder, DType, Number, ValueType, dtype::with_dtype, number};
 
 /// A number. What is no finite one is a text where there are no others.
 pub(super) struct ShownNumber(pub(super) Number);
@@ -30,14 +30,14 @@ impl Serialize for ShownNumber {
 
 /// An array of elements in the native byte order: `bytes`, or in JSON `values` as nested lists.
 pub(super) struct ShownArray<'a> {
-    pub(super) dtype: DType,
+    pub(super) values: ValueType,
     pub(super) shape: &'a [usize],
     pub(super) bytes: &'a [u8],
 }
 
 #[derive(Serialize)]
 struct ArrayMap<'a> {
-    dtype: DType,
+    dtype: &'static str,
     byte_order: &'static str,
     shape: &'a [usize],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,14 +48,14 @@ struct ArrayMap<'a> {
 
 impl Serialize for ShownArray<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let &Self { dtype, shape, bytes } = self;
+        let &Self { values, shape, bytes } = self;
         let is_text = serializer.is_human_readable();
         ArrayMap {
-            dtype,
+            dtype: values.name(),
             byte_order: ByteOrder::NATIVE.name(),
             shape,
             bytes: (!is_text).then_some(ByteString(bytes)),
-            values: is_text.then_some(NestedLists { dtype, shape, bytes }),
+            values: is_text.then_some(NestedLists { values, shape, bytes }),
         }
         .serialize(serializer)
     }
@@ -72,7 +72,7 @@ impl Serialize for ByteString<'_> {
 /// Elements as a list of lists of these lengths, or one of them alone.
 #[derive(Clone, Copy)]
 pub(super) struct NestedLists<'a> {
-    pub(super) dtype: DType,
+    pub(super) values: ValueType,
     pub(super) shape: &'a [usize],
     pub(super) bytes: &'a [u8],
 }
@@ -80,15 +80,27 @@ pub(super) struct NestedLists<'a> {
 impl Serialize for NestedLists<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some((&len, inner)) = self.shape.split_first() else {
-            return shown(self.dtype, self.bytes).serialize(serializer);
+            return value(self.values, self.bytes, serializer);
         };
-        let step = inner.iter().product::<usize>().saturating_mul(self.dtype.size());
+        let step = inner.iter().product::<usize>().saturating_mul(self.values.size());
         let mut list = serializer.serialize_seq(Some(len))?;
         for entry in 0..len {
             let bytes = self.bytes.get(entry.saturating_mul(step)..).unwrap_or_default();
             list.serialize_element(&Self { shape: inner, bytes: bytes.get(..step).unwrap_or_default(), ..*self })?;
         }
         list.end()
+    }
+}
+
+/// The value that bytes begin with.
+fn value<S: Serializer>(values: ValueType, bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    match values {
+        ValueType::Number(dtype) => shown(dtype, bytes).serialize(serializer),
+        ValueType::Bool => bytes.first().map(|&byte| byte != 0).serialize(serializer),
+        ValueType::Int128 => {
+            let integer = bytes.get(..size_of::<i128>()).map(pod_read_unaligned::<i128>);
+            integer.map(|integer| ShownNumber(Number::Integer(integer))).serialize(serializer)
+        }
     }
 }
 
