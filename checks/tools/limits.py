@@ -23,6 +23,9 @@ ALLOWED_LOSS = 0.2
 LIMITS = [
     ("whole_8MiB/", "read_only/8"),
     ("moments_8MiB_f32/", "read_only/8"),
+    ("weighted_8MiB/", "read_only/8"),
+    ("argmax_8MiB/", "read_only/8"),
+    ("histogram_8MiB/", "read_only/8"),
     ("missing_8MiB_f32/", "read_only/8"),
     ("axes_f32_missing_value/{operation}/16x128x128/", "read_only/1"),
     ("axes_f32_missing_value/{operation}/32x180x364/", "read_only/8"),

@@ -24,14 +24,16 @@ to requests, and from answers to one result:
 from reductionist.credentials import Credentials
 from reductionist.errors import Failure, ServiceError, UsageError
 from reductionist.variables.client import Client
+from reductionist.variables.merge import merge
 from reductionist.variables.progress import Progress
-from reductionist.variables.result import Description, Read, Result, Selected, Variable
+from reductionist.variables.result import Description, Partial, Read, Result, Selected, Variable
 
 __all__ = [
     "Client",
     "Credentials",
     "Description",
     "Failure",
+    "Partial",
     "Progress",
     "Read",
     "Result",
@@ -39,4 +41,5 @@ __all__ = [
     "ServiceError",
     "UsageError",
     "Variable",
+    "merge",
 ]

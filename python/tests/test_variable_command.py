@@ -20,6 +20,11 @@ def asked(*arguments):
     return [*arguments, "--server", Servers.variables, "--endpoint", Servers.store]
 
 
+def firsts(lines):
+    """What rows begin with."""
+    return [line.split()[0] for line in lines]
+
+
 class OfVariables(TestCase):
     @classmethod
     def setUpClass(cls):
@@ -79,6 +84,44 @@ class OfVariables(TestCase):
         cold = self.object("count", URL, "tas", "--valid-max", "260")["statistics"]["count"]
         self.assertEqual(cold, int((self.tas.filled(np.inf) <= 260).sum()))
 
+    def test_weights_are_those_of_a_variable_or_the_cosine_of_a_latitude(self):
+        with netCDF4.Dataset(SAMPLE) as file:
+            lat = file["lat"][:].astype("f8")
+        weights = np.broadcast_to(np.cos(np.deg2rad(lat))[:, None], self.tas.shape)
+        found = self.object("mean", URL, "tas", "--weights", "cos(lat)", "--axis", "lat,lon")["statistics"]["mean"]
+        np.testing.assert_allclose(found, np.ma.average(self.tas, axis=(1, 2), weights=weights), rtol=1e-13)
+        part = self.object("mean", URL, "tas", "--weights", "cos(lat)", "--select", "lat=20:30")["statistics"]["mean"]
+        expected = np.ma.average(self.tas[:, 20:30], weights=weights[:, 20:30])
+        np.testing.assert_allclose(part, expected, rtol=1e-13)
+        of_variable = self.object("sum_of_weights", URL, "tas", "--weights", "lon")["statistics"]["sum_of_weights"]
+        with netCDF4.Dataset(SAMPLE) as file:
+            lon = np.broadcast_to(file["lon"][:], self.tas.shape)
+        self.assertAlmostEqual(of_variable, float(np.ma.masked_where(self.tas.mask, lon).sum()), 6)
+
+    def test_times_are_grouped_by_month_season_and_year(self):
+        found = self.object("max", URL, "tas", "--groups", "time.season", "--axis", "lat,lon")
+        self.assertEqual((found["dims"], found["shape"]), (["time"], [4]))
+        self.assertEqual(found["groups"], {"time": ["DJF", "MAM", "JJA", "SON"]})
+        highest = self.tas.max(axis=(1, 2))
+        expected = [highest[[11, 0, 1]].max(), *(highest[at : at + 3].max() for at in (2, 5, 8))]
+        self.assertEqual(found["statistics"]["max"], expected)
+        lines = self.printed(*asked("max", URL, "tas", "--groups", "time.month")).splitlines()
+        self.assertEqual(firsts(lines[:4]), ["time", "Jan", "Feb", "Mar"])
+        self.assertEqual(firsts(lines[12:13]), ["Dec"])
+        part = self.object("count", URL, "tas", "--groups", "time.year", "--select", "time=3:9")
+        self.assertEqual(part["groups"], {"time": ["2001"]})
+        self.assertEqual(part["statistics"]["count"], [int(self.tas[3:9].count())])
+
+    def test_quantiles_and_histograms_have_their_options(self):
+        found = self.object("quantile,median", URL, "tas", "--quantile", "0.1,0.9")["statistics"]
+        values = self.tas.compressed()
+        self.assertEqual(found["quantile"], np.quantile(values, [0.1, 0.9]).tolist())
+        self.assertEqual(found["median"], float(np.median(values)))
+        warm = self.object("histogram", URL, "tas", "--bins", "300,inf")["statistics"]["histogram"]
+        self.assertEqual(warm, [int((values >= 300).sum())])
+        equal = self.object("histogram", URL, "tas", "--bins", "5", "--range", "200,320")["statistics"]["histogram"]
+        self.assertEqual(equal, np.histogram(values, 5, (200, 320))[0].tolist())
+
     def test_a_file_is_described(self):
         lines = self.printed(*asked("describe", URL)).splitlines()
         self.assertIn("hdf5", lines[0])
@@ -91,7 +134,7 @@ class OfVariables(TestCase):
         text = self.printed("describe", "--help")
         text = text.partition("examples:")[2].partition("Exit status")[0].replace("\\\n", " ")
         commands = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith(f"  {PROGRAM}")]
-        self.assertEqual(len(commands), 3)
+        self.assertEqual(len(commands), 5)
         for command in commands:
             self.printed(*asked(*command), cwd=ROOT)
 
@@ -128,6 +171,12 @@ class OfVariables(TestCase):
             (["mean", URL, "tas", "--select", "time=a:b"], "'a:b' is not an index"),
             (["mean", URL, "tas", "--select", "time=1", "--select", "time=2"], "twice for one dimension"),
             (["mean", URL, "tas", "--ddof", "1"], "--ddof is for var and std"),
+            (["mean", URL, "tas", "--quantile", "0.5"], "--quantile is for quantile"),
+            (["quantile", URL, "tas"], "quantile needs --quantile"),
+            (["histogram", URL, "tas", "--range", "0,1"], "histogram needs --bins"),
+            (["mean", URL, "tas", "--groups", "time.week"], "'time.week' is not TIME.PERIOD"),
+            (["mean", URL, "tas", "--groups", "month"], "'month' is not TIME.PERIOD"),
+            (["select", URL, "tas", "--weights", "lat"], "select has no use for --weights"),
             (["select", URL, "tas", "--axis", "time"], "select has no use for --axis"),
             (["describe", URL, "--select", "time=1"], "describe has no use for --select"),
             (["mean", URL, "tas", "--no-missing", "--valid-min", "3"], "exclude each other"),

@@ -72,6 +72,104 @@ def test_numpy_values_and_special_floats_are_sent_as_json_has_them():
     assert fields["groups"] == {"axis": "time", "labels": [0, 1], "size": 2}
 
 
+class Array:
+    """As much of xarray's DataArray as is used."""
+
+    def __init__(self, dims, values):
+        self.dims, self.values = dims, np.array(values)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ({"lat": np.float32([0.5, 1])}, {"lat": [0.5, 1.0]}),
+        ({"lat": [1, 2], "lon": Array(("lon",), [True, False])}, {"lat": [1, 2], "lon": [1.0, 0.0]}),
+        ((("lat", "lon"), [[1, 2], [3, 4]]), {"dims": ["lat", "lon"], "values": [[1, 2], [3, 4]]}),
+        (("lat", [1.5]), {"dims": ["lat"], "values": [1.5]}),
+        (Array(("lat", "lon"), [[0.5]]), {"dims": ["lat", "lon"], "values": [[0.5]]}),
+        ({"dims": ["lat"], "values": np.ones(1)}, {"dims": ["lat"], "values": [1.0]}),
+        ("areacella", {"variable": "areacella"}),
+        (
+            {"variable": "gw", "url": "s3://other/key", "etag": '"a"'},
+            {"variable": "gw", "interface_type": "s3", "url": "http://store:9000/other/key", "etag": '"a"'},
+        ),
+        (
+            {"variable": "gw", "url": "https://web/x", "interface": "https"},
+            {"variable": "gw", "interface_type": "https", "url": "https://web/x"},
+        ),
+    ],
+)
+def test_weights_are_by_dimension_arrays_with_names_or_variables(weights, said):
+    assert sent(*PLACE, weights=weights).fields["weights"] == said
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (("time", np.array([0, 2, -1], "i1")), {"axis": "time", "labels": [0, 2, -1], "size": 3}),
+        ((0, [0, 1]), {"axis": 0, "labels": [0, 1], "size": 2}),
+        ((("lat", "lon"), [[0, 1]]), {"dims": ["lat", "lon"], "labels": [[0, 1]], "size": 2}),
+        (Array(("time",), [1, 0]), {"axis": "time", "labels": [1, 0], "size": 2}),
+        ({"axis": "time", "labels": np.array([1]), "size": 12}, {"axis": "time", "labels": [1], "size": 12}),
+        ({"dims": ["lat"], "labels": [3]}, {"dims": ["lat"], "labels": [3], "size": 4}),
+        ({"variable": "basin", "size": 5}, {"variable": "basin", "size": 5}),
+        (("time", []), {"axis": "time", "labels": [], "size": 0}),
+        ((("lat", "lon"), np.zeros((2, 0), int)), {"dims": ["lat", "lon"], "labels": [], "size": 0}),
+    ],
+)
+def test_groups_are_labels_with_names_or_variables(groups, said):
+    assert sent(*PLACE, groups=groups).fields["groups"] == said
+
+
+def test_what_are_no_weights_or_groups_is_not_asked():
+    client = Client(f"http://127.0.0.1:{free_port()}", Credentials())
+    for options, text in (
+        ({"weights": [1, 2]}, "weights are by dimension"),
+        ({"weights": {"lat": ["a"]}}, "weights are numbers"),
+        ({"weights": (("lat", "lon"), [1])}, "have 1 dimensions, and names for 2"),
+        ({"groups": "basin"}, "groups are a pair"),
+        ({"groups": ("time", [0.5])}, "labels are integers"),
+        ({"groups": ("time", [["a"]])}, "have 2 dimensions, and names for 1"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            client.reduce("http://a/b", "tas", "mean", **options)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "i1", "u8", "bool"])
+def test_large_arrays_are_sent_as_compact_cbor(dtype):
+    values = np.arange(20_000).reshape(100, 200).astype(dtype)
+    seen = sent(*PLACE, weights=(("lat", "lon"), values), groups=("time", np.zeros(9_000, "i8")))
+    assert seen.headers["Content-Type"] == "application/cbor"
+    fields = cbor2.loads(seen.body)
+    assert fields["weights"]["values"] == values.tolist()
+    assert fields["groups"] == {"axis": "time", "labels": [0] * 9_000, "size": 1}
+    if dtype in ("f2", "f4", "f8"):
+        assert len(seen.body) < 20_000 * (1 + values.itemsize) + 9_000 + 1_000
+
+
+def test_truths_and_integers_of_128_bits_are_read():
+    whole = [0, -1, 2**64, -(2**127), 2**127 - 1]
+    results = {
+        "any": {"dtype": "bool", "byte_order": "little", "shape": [2], "bytes": b"\1\0"},
+        **{
+            order: {
+                "dtype": "int128",
+                "byte_order": order,
+                "shape": [5, 1],
+                "bytes": b"".join(each.to_bytes(16, order, signed=True) for each in whole),
+            }
+            for order in ("little", "big")
+        },
+    }
+    reply = 200, {}, cbor2.dumps(ANSWER | {"results": results})
+    with stub(lambda: reply) as server, client_of(server) as client:
+        result = client.reduce(*PLACE)
+    assert (result["any"].dtype, result["any"].tolist()) == (np.bool_, [True, False])
+    for order in ("little", "big"):
+        assert result[order].shape == (5, 1)
+        assert result[order].ravel().tolist() == whole
+
+
 def test_an_empty_axis_and_missing_are_not_the_same_as_none():
     fields = sent(*PLACE, axis=[], missing={}).fields
     assert (fields["axis"], fields["missing"]) == ([], {})
@@ -206,8 +304,9 @@ def test_an_error_of_who_is_told_is_theirs():
 
 def test_what_is_no_answer_is_an_error():
     wrong_shape = ANSWER | {"results": {"mean": RESULT | {"shape": [2]}}}
+    wide = ANSWER | {"results": {"mean": RESULT | {"dtype": "int128"}}}
     wrong_dtype = ANSWER | {"results": {"mean": RESULT | {"dtype": "datetime64[s]"}}}
-    for content in (b"", b"\xa1", b"hello", *(cbor2.dumps(each) for each in ([], {}, wrong_shape, wrong_dtype))):
+    for content in (b"", b"\xa1", b"hello", *(cbor2.dumps(each) for each in ([], {}, wrong_shape, wrong_dtype, wide))):
         with stub(lambda content=content: (200, {}, content)) as server, client_of(server) as client:
             with pytest.raises(Failure, match="gave no answer of Reductionist"):
                 client.reduce(*PLACE)

@@ -87,6 +87,45 @@ def test_what_is_missing_can_be_said(client, tas):
     assert client.reduce(URL, "tas", "count", missing={"valid_range": [280, 400]})["count"] == warm.count()
 
 
+def test_weighted_statistics_are_those_of_numpy(client, tas):
+    lat = np.cos(np.linspace(-1.5, 1.5, 40))
+    weights = np.broadcast_to(lat[:, None], tas.shape)
+    result = client.reduce(URL, "tas", ["mean", "sum_of_weights"], axis=["lat", "lon"], weights={"lat": lat})
+    same(result["mean"], np.ma.average(tas, axis=(1, 2), weights=weights))
+    same(result["sum_of_weights"], np.where(tas.mask, 0, weights).sum(axis=(1, 2)))
+    by_cell = client.reduce(URL, "tas", "mean", axis=["lat", "lon"], weights=(("lat", "lon"), weights[0]))
+    same(by_cell["mean"], result["mean"])
+
+
+def test_groups_are_what_is_selected_of_them(client, tas):
+    labels = np.arange(12) % 3
+    result = client.reduce(URL, "tas", ["max", "count"], axis=[], groups=("time", labels))
+    assert (result.dims, result.shape) == (("time", "lat", "lon"), (3, 40, 50))
+    for number in range(3):
+        same(result["count"][number], tas[labels == number].count(axis=0))
+        same(result["max"][number], tas[labels == number].max(axis=0).astype("f4").filled(-np.inf))
+
+
+def test_statistics_take_options_and_names(client, tas):
+    asked = [
+        {"name": "quantile", "q": np.array([0.25, 0.75])},
+        "median",
+        {"name": "histogram", "bins": np.array([250, 280, np.inf])},
+        {"name": "var", "ddof": 1, "as": "of a sample"},
+        "argmax",
+        "any",
+    ]
+    result = client.reduce(URL, "tas", asked)
+    values = tas.compressed()
+    assert result["quantile"].tolist() == np.quantile(values, [0.25, 0.75]).tolist()
+    assert result["median"] == np.median(values)
+    assert result["histogram"].tolist() == np.histogram(values, [250, 280, np.inf])[0].tolist()
+    same(result["of a sample"], np.float64(values.var(ddof=1)))
+    assert tuple(result["argmax"]) == np.unravel_index(tas.filled(-1).argmax(), tas.shape)
+    assert result["any"].dtype == np.bool_
+    assert result["any"]
+
+
 def test_a_chunk_list_gives_what_its_variable_does(client, tas):
     found = client.describe(URL, "tas", chunks=True)
     stored = found.variables["tas"]

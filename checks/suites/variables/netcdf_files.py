@@ -11,6 +11,7 @@ STORED = [
     {"zlib": True, "shuffle": False, "fletcher32": True, "chunksizes": (1, 9, 12)},
     {"chunksizes": (5, 2, 7)},
 ]
+COMPANIONS = ("areacella", "gw", "basin", "season")
 CLASSIC = ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA")
 # dtype, fill value, attributes, what some elements are made
 VARIABLES = {
@@ -57,12 +58,24 @@ def write_netcdf4(path, model, dice):
         groups = [file] if model != "NETCDF4" else [file, file.createGroup("inner"), file.createGroup("a/b")]
         for number, group in enumerate(groups):
             make_dimensions(group, is_unlimited=number != 1)
+            write_companions(group, dice)
             for name, about in VARIABLES.items():
                 if model == "NETCDF4" or about[0] in ("f4", "f8", "i1", "i2", "i4"):
                     stored = STORED[dice.integers(len(STORED))]
                     endian = dice.choice(["little", "big", "native"])
                     write_variable(group, name, about, dice, endian=str(endian), **stored)
     return path
+
+
+def write_companions(group, dice):
+    """What variables can be weighted by, and what labels their positions."""
+    areas = np.cos(dice.uniform(-1.5, 1.5, (SHAPE["lat"], SHAPE["lon"])))
+    weights = {"areacella": (("lat", "lon"), "f4", areas), "gw": (("lat",), "f8", areas[:, 0])}
+    basins = dice.integers(-1, 5, (SHAPE["lon"], SHAPE["lat"]))
+    labels = {"basin": (("lon", "lat"), "i4", basins), "season": (("time",), "i1", np.arange(SHAPE["time"]) % 12 // 3)}
+    for name, (dims, dtype, values) in (weights | labels).items():
+        how = {} if len(dims) == 1 else {"zlib": True, "chunksizes": (4, 5)}
+        group.createVariable(name, dtype, dims, fill_value=False, **how)[:] = values
 
 
 def write_netcdf3(path, model, dice):

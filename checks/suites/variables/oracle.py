@@ -1,14 +1,9 @@
-"""What NumPy makes of a variable: the right answers.
+"""What a request selects of a variable, and what of it is missing."""
 
-Sums are made in long doubles, whose rounding is far below what answers are compared with.
-"""
-
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-STATISTICS = ("count", "sum", "mean", "min", "max", "sum_of_squares", "var", "std")
 BOUNDS = ("valid_min", "valid_max", "valid_range")
 
 
@@ -158,73 +153,3 @@ def part(values, chosen):
     for axis in reversed(range(len(chosen))):
         values = np.take(values, chosen[axis], axis=axis)
     return values
-
-
-# --- Statistics ------------------------------------------------------------------------------------------------
-
-
-def reduced_axes(stored, fields, kept):
-    """The axes of what is selected that a request reduces."""
-    axis = fields.get("axis")
-    if axis is None:
-        return tuple(range(len(kept)))
-    names = [stored.dims[each] if isinstance(each, int) else each for each in axis]
-    return tuple(kept.index(name) for name in names)
-
-
-def statistic(name, found, how, ddof=0, result_dtype=None):
-    """One of them."""
-    values, present = found.values, ~found.is_missing
-    count = present.sum(dtype="i8", **how)
-    if name == "count":
-        return count
-    if name in ("min", "max"):
-        return extreme(name, values, present, how)
-    if name == "sum" and values.dtype.kind in "iu":
-        return np.where(present, values, 0).sum(dtype="u8" if values.dtype.kind == "u" else "i8", **how)
-    wide = np.where(present, values, 0).astype(np.longdouble)
-    with np.errstate(all="ignore"):
-        total = wide.sum(**how)
-        if name == "sum":
-            return total.astype(result_dtype or "f8")
-        if name == "mean":
-            return np.where(count > 0, total / count, np.nan).astype("f8")
-        if name == "sum_of_squares":
-            return (wide * wide).sum(**how).astype("f8")
-        return spread(name, wide, present, count, how, ddof)
-
-
-def spread(name, wide, present, count, how, ddof):
-    """The variance by its definition, or its root."""
-    kept = how | {"keepdims": True}
-    mean = wide.sum(**kept) / np.maximum(present.sum(**kept), 1)
-    squares = (np.where(present, wide - mean, 0) ** 2).sum(**how)
-    var = np.where(count > ddof, squares / np.where(count > ddof, count - ddof, 1), np.nan)
-    return (np.sqrt(var) if name == "std" else var).astype("f8")
-
-
-def extreme(name, values, present, how):
-    """The least or the largest, or the identity where there is none."""
-    is_float = values.dtype.kind == "f"
-    bounds = (-np.inf, np.inf) if is_float else (np.iinfo(values.dtype).min, np.iinfo(values.dtype).max)
-    nothing = values.dtype.type(bounds[1] if name == "min" else bounds[0])
-    filled = np.where(present, values, nothing)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return getattr(filled, name)(initial=nothing, **how)
-
-
-def scale_of(name, found, how):
-    """How large what a statistic is made of is: roundings are measured by that where terms cancel."""
-    with np.errstate(all="ignore"):
-        sizes = np.where(found.is_missing | ~np.isfinite(found.magnitude), 0, found.magnitude)
-        count = np.maximum((~found.is_missing).sum(**how), 1)
-        squares = (sizes * sizes).sum(**how)
-        return {"sum": sizes.sum(**how), "mean": sizes.sum(**how) / count, "sum_of_squares": squares}.get(
-            name, np.sqrt(squares / count) if name == "std" else squares / count
-        )
-
-
-def how_of(stored, fields, kept):
-    """NumPy's own arguments."""
-    return {"axis": reduced_axes(stored, fields, kept), "keepdims": bool(fields.get("keepdims"))}

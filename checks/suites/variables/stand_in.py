@@ -28,6 +28,8 @@ import numpy as np
 
 from suites.variables import oracle, reading
 from suites.variables.oracle import Stored
+from suites.variables.reducing import reduction_of
+from suites.variables.statistics import STATISTICS
 
 FIELDS = {
     *(
@@ -110,27 +112,25 @@ def etag(path):
 def reduce(server, fields):
     path = server.file_of(fields)
     stored = stored_of(path, fields)
-    found = oracle.elements(stored, fields)
-    how = oracle.how_of(stored, fields, found.dims)
+    reduction = reduction_of(stored, fields, lambda name: stored_of(path, {"variable": name}))
     results = {}
     for asked in fields["statistics"]:
         asked = {"name": asked} if isinstance(asked, str) else asked
-        if asked["name"] not in oracle.STATISTICS:
+        if asked["name"] not in STATISTICS:
             raise Refused(400, "the request data is not valid", f"statistics: there is no {asked['name']}")
-        value = oracle.statistic(asked["name"], found, how, asked.get("ddof", 0), fields.get("result_dtype"))
-        results[asked.get("as", asked["name"])] = encoded(value)
-    dims, shape = left(found, how)
+        found = reduction.statistic({"result_dtype": fields.get("result_dtype"), **with_floats(asked)})
+        results[asked.get("as", asked["name"])] = encoded(found)
+    dims, shape = [name for name, _ in reduction.dims], [length for _, length in reduction.dims]
     return {"dims": dims, "shape": shape, "etag": etag(path), "results": results, "read": READ}
 
 
-def left(found, how):
-    """Names and lengths of a result's dimensions."""
-    pairs = [
-        (name, 1 if axis in how["axis"] else length)
-        for axis, (name, length) in enumerate(zip(found.dims, found.values.shape))
-        if how["keepdims"] or axis not in how["axis"]
-    ]
-    return [name for name, _ in pairs], [length for _, length in pairs]
+def with_floats(value):
+    """With the floats that JSON has strings for."""
+    if isinstance(value, dict):
+        return {name: each if name == "name" else with_floats(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [with_floats(each) for each in value]
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
 def select(server, fields):

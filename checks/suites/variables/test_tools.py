@@ -19,7 +19,7 @@ from tools.far import files as far_files
 from tools.far import report as far_report
 from tools.far.ask import one_call
 from tools.far.setup import Far, link
-from tools.whole import files, measuring, report
+from tools.whole import files, measuring, report, statistics
 
 pytestmark = pytest.mark.variables
 
@@ -118,6 +118,26 @@ def test_growth_is_that_of_a_service_that_has_done_nothing(bench):
     assert 0.9 * 3 * 64 * 128 < found["counted"] < 3 * 64 * 128
 
 
+def test_more_of_a_question_stands_beside_less(bench, monkeypatch):
+    monkeypatch.setattr(statistics, "AT_ONCE", 1)
+    weighted = statistics.Asked(["mean"], {"weights": {"lat": np.ones(64)}})
+    grouped = statistics.Asked(["mean"], {"axis": [], "groups": ("time", np.arange(3))})
+    small = {name: statistics.Claim(asked, "sum", 1.0) for name, asked in (("a", weighted), ("b", grouped))}
+    monkeypatch.setattr(statistics, "CLAIMS", small)
+    found = statistics.beside_less(bench, bench.url(CHUNKS), bench.url(CHUNKS))
+    assert set(found) == {*statistics.BASES, *small}
+    assert all("ratio" in found[name] for name in small)
+
+
+def test_a_median_is_measured_and_has_to_be_one(bench):
+    path = files.path_of(bench.directory, CHUNKS)
+    found = statistics.median_beside_mean(bench, path)
+    assert set(found) == {"mean", "median"}
+    assert found["median"]["peak_mib"] > 1
+    with stand_in(bench.directory) as server, pytest.raises(WrongAnswer, match="is no median"):
+        statistics.check_median(bench, bench.url(CHUNKS), server.url, 251.0)
+
+
 def test_all_chunks_are_asked_for(bench):
     path = files.path_of(bench.directory, CHUNKS)
     with stub(lambda: (200, {}, b"")) as server:
@@ -142,9 +162,11 @@ def test_figures_are_tables_and_a_drawing():
         "ways": ways | {"references": {"kerchunk": {"seconds": 3.0}}},
         "chunks": {"requests": chunk, "variable": chunk | {"cpu_ms": 0.05}},
         "growth": {"340": grown, "34000": grown},
+        "statistics": {"sum": {"cpu_seconds": 0.5}, "mean of each month": {"cpu_seconds": 0.6, "ratio": 1.19}},
+        "median": {name: grown | {"passes": 2.0} for name in ("mean", "median")},
     }
     table = report.text(results)
-    for shown in ("4.5", "0.25", "34,000", "took 3.0 s"):
+    for shown in ("4.5", "0.25", "34,000", "took 3.0 s", "1.19", "1.25", "3.0"):
         assert shown in table
     drawing = ElementTree.fromstring(report.draw(results))
     texts = [each.text for each in drawing.iter("{http://www.w3.org/2000/svg}text")]

@@ -1,7 +1,7 @@
-"""Asks about parts of variables of many files, and compares the statistics with NumPy's.
+"""Asks about parts of variables of many files, with weights and groups or without, and compares the statistics with NumPy's.
 
-Counts, minima, maxima and sums of integers have to be the same; other floats may differ by rounding. A comparison is one
-statistic of one request. Requests are random; --seed and --rounds change them. --extra-files names files and
+What may differ, and by how much, is said in tolerances.py. A comparison is one statistic of one request. Requests are
+random; --seed and --rounds change them. --extra-files names files and
 directories of files that are asked about, too, as does REDUCTIONIST_EXTRA_FILES, with colons between them.
 """
 
@@ -19,9 +19,12 @@ from harness.service import service
 from harness.stores import PUBLIC, s3_store
 from reductionist import Client, Credentials, Failure
 from suites.variables import hdf5_files, netcdf_files, oracle
+from suites.variables.netcdf_files import COMPANIONS
 from suites.variables.questions import random_question
 from suites.variables.reading import numeric_variables
+from suites.variables.reducing import reduction_of
 from suites.variables.stand_in import stand_in
+from suites.variables.tolerances import beyond, is_exact, share_of, unlike
 
 pytestmark = pytest.mark.variables
 
@@ -30,8 +33,6 @@ PER_VARIABLE = {"hdf5": 1, "netcdf4": 2, "netcdf3": 2, "extra": 3}
 KINDS = ("hdf5", "netcdf4", "extra")  # and netcdf3, once the service reads it
 THREADS = 8
 MOST_SECONDS = 150  # for all questions, if rounds are not given; what is left by then is said, and is a failure
-TOLERANCE = 1e-12
-ROUNDING = 1e-15  # of what terms that cancel are made of
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +57,19 @@ def end(rounds, ask):
 def files(tmp_path_factory, dice, pytestconfig):
     """Paths of all files, by who wrote them."""
     directory = tmp_path_factory.mktemp("files")
-    given = [
-        *(pytestconfig.getoption("extra_files") or []),
-        *ENVIRONMENT.get("REDUCTIONIST_EXTRA_FILES", "").split(":"),
-    ]
     return {
         "hdf5": hdf5_files.write(directory, dice),
         "netcdf4": netcdf_files.write(directory, dice),
         "netcdf3": netcdf_files.write_classic(directory, dice),
-        "extra": [SAMPLE, *(path for name in given if name for path in files_of(Path(name)))],
+        "extra": [SAMPLE, *extra_files(pytestconfig)],
     }
+
+
+def extra_files(pytestconfig):
+    """Paths of those that are named."""
+    named = ENVIRONMENT.get("REDUCTIONIST_EXTRA_FILES", "").split(":")
+    given = [*(pytestconfig.getoption("extra_files") or []), *named]
+    return [path for name in given if name for path in files_of(Path(name))]
 
 
 def files_of(path):
@@ -113,43 +117,32 @@ def as_in_python(selection):
 
 def differences(ask, question):
     """Of each statistic what is wrong, or nothing."""
+    statistics = question.fields["statistics"]
     try:
         result = ask(question)
     except Failure as failure:
-        return [f"{failure}; {question}"] + [None] * (len(question.fields["statistics"]) - 1)
-    stored, fields = question.stored, question.fields
-    found = oracle.elements(stored, fields)
-    how = oracle.how_of(stored, fields, found.dims)
-    outcomes = []
-    for asked in fields["statistics"]:
-        name = asked["name"]
-        expected = np.asarray(oracle.statistic(name, found, how, asked.get("ddof", 0)))
-        wrong = difference(name, result[name], expected, lambda name=name: oracle.scale_of(name, found, how))
-        outcomes.append(f"{name}: {wrong}; {question}" if wrong else None)
+        return [f"{failure}; {question}"] + [None] * (len(statistics) - 1)
+    reduction = reduction_of(question.stored, question.fields, question.others.__getitem__)
+    dims = [name for name, _ in reduction.dims]
+    outcomes = [] if list(result.dims) == dims else [f"dimensions {result.dims} instead of {dims}; {question}"]
+    for asked in statistics:
+        wrong = difference(asked, result[asked.get("as", asked["name"])], reduction, question)
+        outcomes.append(f"{asked}: {wrong}; {question}" if wrong else None)
     return outcomes
 
 
-def difference(name, got, expected, scale):
+def difference(asked, got, reduction, question):
     """What is wrong with a statistic, or nothing."""
-    if (got.dtype, got.shape) != (expected.dtype, expected.shape):
-        return f"{got.dtype} {got.shape} instead of {expected.dtype} {expected.shape}"
-    if name in ("count", "min", "max") or expected.dtype.kind in "iu":
-        same = np.array_equal(got, expected, equal_nan=expected.dtype.kind == "f")
-        return None if same else f"{shortened(got)} instead of {shortened(expected)}"
-    with np.errstate(invalid="ignore"):
-        allowed = TOLERANCE * abs(expected) + margin(name, scale())
-        off = ~((abs(got - expected) <= allowed) | (got == expected) | (np.isnan(got) & np.isnan(expected)))
-    return f"{shortened(got[off])} instead of {shortened(expected[off])}" if off.any() else None
+    expected = np.asarray(reduction.statistic(asked))
+    if is_exact(asked["name"], expected, reduction):
+        return unlike(got, expected)
+    share = share_of(question.fields, question.stored)
+    return beyond(asked["name"], got, expected, lambda: share * with_own(reduction.scale(asked["name"]), expected))
 
 
-def margin(name, scale):
-    """What rounding may do where terms cancel: a root has half as many digits."""
-    share = np.sqrt(ROUNDING) * 1e-4 if name == "std" else ROUNDING
-    return share * scale.astype("f8")
-
-
-def shortened(values):
-    return np.array2string(np.asarray(values), threshold=6, edgeitems=2).replace("\n", " ")
+def with_own(scale, expected):
+    """For each bin, where there are some."""
+    return scale[..., None] if scale.ndim < expected.ndim else scale
 
 
 def compare(report, name, ask, questions, end):
@@ -168,12 +161,24 @@ def compare(report, name, ask, questions, end):
 @pytest.mark.parametrize("kind", KINDS)
 def test_statistics_are_those_of_numpy(kind, files, ask, dice, report, rounds, end):
     for path in files[kind]:
+        variables = dict(numeric_variables(path))
         questions = [
-            random_question(dice, path.name, name, stored)
-            for name, stored in numeric_variables(path)
+            random_question(dice, path.name, name, stored, companions(name, variables))
+            for name, stored in variables.items()
             for _ in range(rounds * PER_VARIABLE[kind])
         ]
         compare(report, f"{path.name}: {len(questions)} requests", ask, questions, end)
+
+
+def companions(name, variables):
+    """Variables of the same group that can weigh this one or label its positions."""
+    group = name.rpartition("/")[0]
+    near = {other: one for other, one in variables.items() if other.rpartition("/")[0] == group}
+    return {
+        other: one
+        for other, one in near.items()
+        if other.rpartition("/")[2] in COMPANIONS and {*one.dims} <= {*near[name].dims}
+    }
 
 
 def test_the_oracle_reads_attributes_as_netcdf4_does(files, report):

@@ -2,7 +2,8 @@
 
 Ways: mean, std and max over time by one call, by xarray with Dask and h5netcdf, and by the same with kerchunk's references.
 Chunks: what a chunk costs the service, asked for alone or as part of a variable. Growth: time and memory by the number of
-chunks. Each has a service that has read nothing before; medians of rounds are told.
+chunks. Each has a service that has read nothing before; medians of rounds are told. Statistics: CPU time of several, of weights
+and of groups beside less, of a service that knows the file. Median: the exact one of 10⁸ elements beside their mean.
 """
 
 import argparse
@@ -14,17 +15,19 @@ from harness import tool
 from harness.places import ROOT
 from harness.stores import web_server
 from tools.machine import machine
-from tools.whole import files, measuring, report
+from tools.whole import files, measuring, report, statistics
 from tools.whole.ask import WAYS
 
-PARTS = ("ways", "chunks", "growth")
+PARTS = ("ways", "chunks", "growth", "statistics", "median")
 MIDDLE = 3_400  # chunks of the file that is read in all ways
 
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
     """All parts that are wanted, as one tree of numbers."""
     parts = options.part or PARTS
-    numbers = sorted({*(options.chunks if "growth" in parts else ()), *([MIDDLE] if {*parts} - {"growth"} else [])})
+    numbers = sorted(
+        {*(options.chunks if "growth" in parts else ()), *([MIDDLE] if {*parts} - {"growth", "median"} else [])}
+    )
     files.make(options.data, numbers)
     results: dict[str, Any] = {"machine": machine(), "rounds": options.rounds}
     with web_server(options.data.resolve()) as (store, _):
@@ -35,6 +38,12 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
             results["chunks"] = measuring.chunks_beside_variable(bench, MIDDLE)
         if "growth" in parts:
             results["growth"] = measuring.growth(bench, options.chunks)
+        if "statistics" in parts:
+            results["statistics"] = statistics.beside_less(
+                bench, bench.url(MIDDLE), f"{bench.store}/{files.make_series(options.data).name}"
+            )
+        if "median" in parts:
+            results["median"] = statistics.median_beside_mean(bench, files.make_large(options.data))
     return results
 
 

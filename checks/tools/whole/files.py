@@ -11,6 +11,10 @@ import numpy as np
 VARIABLE = "tas"
 CHUNK_SHAPE = (1, 64, 64)  # float32: 16 KiB
 SHAPES = {340: (34, 64, 640), 3_400: (34, 640, 640), 34_000: (340, 640, 640)}  # by the number of chunks
+LARGE = "elements-100000000"  # a file of so many elements
+LARGE_SHAPE, LARGE_CHUNK = (100, 1000, 1000), (1, 500, 1000)  # float32: 2 MB
+SERIES = "months-1200"  # a file of a hundred years
+SERIES_SHAPE, SERIES_CHUNK = (1200, 96, 192), (120, 32, 64)  # float32: 1 MB
 FILL = 1e20
 
 
@@ -35,11 +39,31 @@ def make(directory: Path, numbers: list[int]) -> None:
             unfinished.rename(path)
 
 
-def write(path: Path, shape: tuple[int, int, int]) -> None:
+def make_large(directory: Path) -> Path:
+    """Writes the file of 10⁸ elements, 400 MB when it is decoded, if it is not there yet; its path."""
+    return make_one(directory / f"{LARGE}.nc", LARGE_SHAPE, LARGE_CHUNK)
+
+
+def make_series(directory: Path) -> Path:
+    """Writes the file of a hundred years of months, 88 MB when it is decoded, if it is not there yet; its path."""
+    return make_one(directory / f"{SERIES}.nc", SERIES_SHAPE, SERIES_CHUNK)
+
+
+def make_one(path: Path, shape: tuple[int, int, int], chunk_shape: tuple[int, int, int]) -> Path:
+    """Writes a file if it is not there yet; its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        write(unfinished, shape, chunk_shape)
+        unfinished.rename(path)
+    return path
+
+
+def write(path: Path, shape: tuple[int, int, int], chunk_shape: tuple[int, int, int] = CHUNK_SHAPE) -> None:
     """Temperatures, step by step; a twentieth is missing."""
     dice = np.random.default_rng(11)
     north = np.linspace(-np.pi / 2, np.pi / 2, shape[1])[:, None]
-    how: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": CHUNK_SHAPE, "fill_value": FILL}
+    how: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": chunk_shape, "fill_value": FILL}
     with netCDF4.Dataset(path, "w") as file:
         for name, length in zip(("time", "lat", "lon"), (None, *shape[1:])):
             file.createDimension(name, length)

@@ -18,6 +18,7 @@ from harness.processes import environment
 from harness.report import Failure, WrongAnswer
 from harness.service import Service, cpu_seconds, forget_peak, resident_mib, service
 from reductionist import Client, Credentials, Result
+from reductionist.variables.question import Statistic
 from tools.whole import files
 from tools.whole.ask import WAYS
 
@@ -42,7 +43,7 @@ class Bench:
         """Of the file of so many chunks."""
         return f"{self.store}/{files.path_of(self.directory, chunks).name}"
 
-    def ask(self, url: str, at: str, statistics: str | list[str], **options: Any) -> Result:
+    def ask(self, url: str, at: str, statistics: Statistic | list[str], **options: Any) -> Result:
         """One request about the variable."""
         with Client(at, Credentials()) as client:
             return client.reduce(url, files.VARIABLE, statistics, interface="http", **options)

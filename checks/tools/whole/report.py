@@ -6,6 +6,7 @@ from typing import Any
 from harness.drawing import BAR, MARGIN, STYLE, WIDTH, bar, label, rule
 from harness.report import table
 from tools.whole.measuring import STATISTICS
+from tools.whole.statistics import CLAIMS, MOST_OF_MEDIAN
 
 TITLES = {"call": "one call", "dask": "xarray, Dask, h5netcdf", "kerchunk": "xarray, Dask, kerchunk"}
 STYLES = {"call": "bar tokio", "dask": "get", "kerchunk": "inflate"}
@@ -22,6 +23,7 @@ Results = dict[str, Any]
 def text(results: Results) -> str:
     """All that was measured."""
     tables = {"ways": ways_table, "chunks": chunks_table, "growth": growth_table}
+    tables |= {"statistics": statistics_table, "median": median_table}
     return "\n\n".join(make(results[part]) for part, make in tables.items() if results.get(part))
 
 
@@ -67,6 +69,27 @@ def growth_table(growth: Results) -> str:
             for chunks, of in growth.items()
         ],
     )
+
+
+def statistics_table(statistics: Results) -> str:
+    head = ["of a compressed variable", "CPU s", "beside", "ratio", "at most"]
+    rows = []
+    for name, of in statistics.items():
+        claim = CLAIMS.get(name)
+        beside = [claim.beside, f"{of['ratio']:.2f}", f"{claim.at_most:.2f}"] if claim else ["", "", ""]
+        rows.append([name, f"{of['cpu_seconds']:.3f}", *beside])
+    return table(head, rows)
+
+
+def median_table(found: Results) -> str:
+    head = ["of 10⁸ float32", "s", "CPU s", "idle MiB", "peak MiB", "passes", "ratio", "at most"]
+    rows = []
+    for name, of in found.items():
+        ratio = of["seconds"] / found["mean"]["seconds"]
+        figures = [f"{of[each]:.{digits}f}" for each, digits in (("seconds", 2), ("cpu_seconds", 2), ("idle_mib", 0))]
+        limit = "" if name == "mean" else f"{MOST_OF_MEDIAN:.1f}"
+        rows.append([name, *figures, f"{of['peak_mib']:.0f}", f"{of['passes']:.0f}", f"{ratio:.2f}", limit])
+    return table(head, rows)
 
 
 # --- Drawing -------------------------------------------------------------------------------------------------

@@ -8,17 +8,25 @@ from reductionist import values
 from reductionist.fields import FLOATS, MISSING, Fields
 from reductionist.options import PROGRAM, Group, Parser, add_credentials, add_service_options
 from reductionist.variables.client import WAIT_SECONDS
+from reductionist.variables.coordinates import PERIODS
 from reductionist.variables.location import ENDPOINT, INTERFACES
 from reductionist.variables.question import FORMATS, STATISTICS
 
 OTHERS = ("describe", "select")
-WITH_DDOF = ("var", "std")
-WITHOUT_OPTIONS = tuple(name for name in STATISTICS if name not in ("histogram", "quantile") and "weights" not in name)
+# Options that belong to statistics: their names, what requests call them, whose they are.
+OF_STATISTICS = (
+    ("ddof", "ddof", ("var", "std")),
+    ("quantile", "q", ("quantile",)),
+    ("bins", "bins", ("histogram",)),
+    ("range", "range", ("histogram",)),
+)
+REQUIRED = {"quantile": "quantile", "histogram": "bins"}  # by the statistic that makes no sense without
 
 DESCRIPTION = f"""Asks Reductionist about a variable of a file, wherever its chunks lie: one request, and a few bytes back.
 
-  STATISTIC  one of {", ".join(WITHOUT_OPTIONS[:6])},
-             {", ".join(WITHOUT_OPTIONS[6:])}; or several: mean,max
+  STATISTIC  one of {", ".join(STATISTICS[:10])},
+             {", ".join(STATISTICS[10:15])},
+             {", ".join(STATISTICS[15:])}; or several: mean,max
   describe   shows what a file has, or how one variable of it is stored
   select     shows elements themselves
 
@@ -27,6 +35,10 @@ examples:
   reductionist-client mean,max s3://public/temperature.nc tas --axis time --endpoint http://127.0.0.1:9000
   reductionist-client mean s3://public/temperature.nc tas --select time=0:6 --select lat=::2 \\
       --endpoint http://127.0.0.1:9000 --json
+  reductionist-client mean,std s3://public/temperature.nc tas --axis lat,lon --weights "cos(lat)" \\
+      --endpoint http://127.0.0.1:9000
+  reductionist-client median,quantile s3://public/temperature.nc tas --quantile 0.1,0.9 --groups time.season \\
+      --endpoint http://127.0.0.1:9000
 
 Exit status: 0 if there is a result, 1 if there is none, 2 if the command line makes no sense.
 """
@@ -75,7 +87,21 @@ def add_question_options(group: Group) -> None:
         help="of one dimension start:end:stride as in Python, an index, or [indices]; once for each dimension",
     )
     group.add_argument("--keepdims", action="store_true", help="reduced dimensions stay, with length 1")
+    group.add_argument(
+        "--weights", metavar="VARIABLE", help='of the same file, or "cos(lat)" of a coordinate in degrees'
+    )
+    group.add_argument(
+        "--groups",
+        metavar="TIME.PERIOD",
+        type=period,
+        help=f"of a coordinate, such as time.month: {', '.join(PERIODS)}; needs cftime",
+    )
     group.add_argument("--ddof", metavar="N", type=int, help="of var and std: the divisor is n - N; 0 if not given")
+    group.add_argument("--quantile", metavar="Q,Q,...", type=values.numbers, help="of quantile: each from 0 to 1")
+    group.add_argument(
+        "--bins", metavar="N|EDGE,EDGE,...", type=bins, help="of histogram: edges, or how many within --range"
+    )
+    group.add_argument("--range", metavar="LOW,HIGH", type=values.bounds, help="of histogram, with a number of bins")
     group.add_argument("--result-dtype", choices=FLOATS[1:], help="of sum, if that is a float; float64 if not given")
 
 
@@ -110,10 +136,10 @@ def add_place_options(group: Group) -> None:
 def statistics(text: str) -> list[str]:
     """`mean,max`, or `describe`, or `select`."""
     names = values.listed(text)
-    unknown = [name for name in names if name not in (*WITHOUT_OPTIONS, *OTHERS)]
+    unknown = [name for name in names if name not in (*STATISTICS, *OTHERS)]
     if unknown or not names:
         raise argparse.ArgumentTypeError(
-            f"there is no statistic {', '.join(unknown)}; there are {', '.join(WITHOUT_OPTIONS)}"
+            f"there is no statistic {', '.join(unknown)}; there are {', '.join(STATISTICS)}"
         )
     if len(names) > 1 and {*OTHERS} & {*names}:
         raise argparse.ArgumentTypeError(f"{text!r}: describe and select stand alone")
@@ -136,11 +162,30 @@ def named_part(text: str) -> tuple[str, Any]:
     return name, slice(*chosen) if isinstance(chosen, list) else chosen
 
 
+def bins(text: str) -> int | list[int | float | str]:
+    """`50`, or edges such as `0,10,inf`."""
+    edges = values.numbers(text)
+    return edges[0] if len(edges) == 1 and isinstance(edges[0], int) else edges
+
+
+def period(text: str) -> tuple[str, str]:
+    """`time.month` as the coordinate and the period."""
+    coordinate, _, name = text.rpartition(".")
+    if not coordinate or name not in PERIODS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not TIME.PERIOD such as time.month")
+    return coordinate, name
+
+
 def statistics_with_options(options: argparse.Namespace) -> list[str | Fields]:
-    """Names, or maps where an option belongs to one."""
-    if options.ddof is None:
-        return list(options.statistics)
-    return [{"name": name, "ddof": options.ddof} if name in WITH_DDOF else name for name in options.statistics]
+    """Names, or maps where options belong to one."""
+    return [with_options(name, options) for name in options.statistics]
+
+
+def with_options(name: str, options: argparse.Namespace) -> str | Fields:
+    """A name, or a map with the options that are given of this statistic."""
+    given = {key: vars(options)[option] for option, key, names in OF_STATISTICS if name in names}
+    said = {key: value for key, value in given.items() if value is not None}
+    return {"name": name, **said} if said else name
 
 
 def missing(options: argparse.Namespace) -> Fields | None:
@@ -159,15 +204,25 @@ def complaints(options: argparse.Namespace) -> str | None:
         return "--select is given twice for one dimension"
     if options.no_missing and missing(options):
         return "--no-missing and other options of what is missing exclude each other"
-    if options.ddof is not None and not {*WITH_DDOF} & {*options.statistics}:
-        return "--ddof is for var and std"
-    return without_use(first, options)
+    return of_statistics(options) or without_use(first, options)
+
+
+def of_statistics(options: argparse.Namespace) -> str | None:
+    """Complains of options of statistics that are not asked for, and of those that lack."""
+    for option, _, names in OF_STATISTICS:
+        if vars(options)[option] is not None and not {*names} & {*options.statistics}:
+            return f"--{option} is for {' and '.join(names)}"
+    for name, option in REQUIRED.items():
+        if name in options.statistics and vars(options)[option] is None:
+            return f"{name} needs --{option}"
+    return None
 
 
 def without_use(first: str, options: argparse.Namespace) -> str | None:
     """Complains of options that would change nothing."""
     of_reduce = {"--axis": options.axis is not None, "--keepdims": options.keepdims, "--skipna": options.skipna}
     of_reduce |= {"options of what is missing": missing(options) is not None, "--result-dtype": options.result_dtype}
+    of_reduce |= {"--weights": options.weights, "--groups": options.groups}
     of_part = {"--select": options.select, "--packed": options.packed}
     useless: dict[str, Any] = {"describe": of_reduce | of_part, "select": of_reduce}.get(first, {})
     given = [name for name, is_given in useless.items() if is_given]

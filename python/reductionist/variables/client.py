@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import cbor2
 
@@ -12,6 +12,7 @@ from reductionist.errors import UsageError
 from reductionist.fields import Fields
 from reductionist.transport import Access, Message, Transport, failure
 from reductionist.values import web_address
+from reductionist.variables.groups import Groups, groups_of
 from reductionist.variables.location import ENDPOINT, located
 from reductionist.variables.progress import SEQUENCE, Told, an_answer, last_item, told_to
 from reductionist.variables.question import (
@@ -25,12 +26,33 @@ from reductionist.variables.question import (
     subject,
     without_none,
 )
-from reductionist.variables.result import Description, Result, Selected
+from reductionist.variables.result import Description, Partial, Result, Selected
 from reductionist.variables.selection import Selection, selected
+from reductionist.variables.weights import Weights, weights_of
 
 WAIT_SECONDS = 660.0  # longer than the service works on one request
 
-Answer = TypeVar("Answer", Description, Result, Selected)
+Answer = TypeVar("Answer", Description, Partial, Result, Selected)
+
+
+class Reduction(TypedDict, total=False):
+    """The options of a question about statistics, as `Client.reduce` explains them."""
+
+    axis: Axis
+    selection: Selection
+    keepdims: bool
+    missing: Mapping[str, Any] | None
+    skipna: bool
+    unpack: bool
+    weights: Weights
+    groups: Groups
+    array: Mapping[str, Any] | None
+    chunks: Mapping[str, Any] | None
+    urls: Sequence[str] | None
+    interface: str | None
+    format: Format | None
+    etag: str | None
+    endpoints: Mapping[str, str] | None
 
 
 class Client:
@@ -109,8 +131,8 @@ class Client:
         missing: Mapping[str, Any] | None = None,
         skipna: bool = False,
         unpack: bool = True,
-        weights: Mapping[str, Any] | None = None,
-        groups: Mapping[str, Any] | None = None,
+        weights: Weights = None,
+        groups: Groups = None,
         result_dtype: str | None = None,
         array: Mapping[str, Any] | None = None,
         chunks: Mapping[str, Any] | None = None,
@@ -123,7 +145,13 @@ class Client:
     ) -> Result:
         """Statistics of what is selected of a variable, over axes by name or number: all of them if none is given.
 
+        A statistic is a name, or a map with one: `{"name": "var", "ddof": 1}`, `{"name": "quantile", "q": [0.1, 0.9]}`,
+        `{"name": "histogram", "bins": edges}`, or `"bins": 50, "range": [lowest, highest]`; `"as"` names its result.
         What is missing is said by the variable's attributes, unless `missing` says it; `{}` is nothing.
+        `weights` are by dimension (`{"lat": cosines}`), a pair of names and an array, xarray's DataArray, or the name of a
+        variable. `groups` are a pair of a dimension and a label for each of its positions (`("time", months)`), or of several
+        dimensions and an array of labels; labels count from 0, -1 is in no group. In place of the dimension comes one with a
+        position for each group.
         `array` and `chunks` (with `urls`) stand in place of a variable for whoever knows where its chunks lie.
         `progress` shows a bar, or is called with a `Progress` about twice a second.
 
@@ -132,20 +160,69 @@ class Client:
             Failure: if there is no answer.
             UsageError: if the arguments make no sense.
         """
-        place = self.place(url, interface, format, etag, endpoints)
-        asked = {
-            "statistics": statistics_of(statistics),
-            "axis": axes_of(axis),
-            "keepdims": keepdims or None,
+        options: Reduction = {
+            "axis": axis,
+            "selection": selection,
+            "keepdims": keepdims,
             "missing": missing,
-            "skipna": skipna or None,
+            "skipna": skipna,
+            "unpack": unpack,
             "weights": weights,
             "groups": groups,
-            "result_dtype": result_dtype,
-            **part_of(selection, unpack),
+            "array": array,
+            "chunks": chunks,
+            "urls": urls,
+            "interface": interface,
+            "format": format,
+            "etag": etag,
+            "endpoints": endpoints,
         }
-        fields = place | subject(variable, array, chunks, urls) | without_none(asked)
+        fields = self.reduction(url, variable, statistics, options) | without_none({"result_dtype": result_dtype})
         return self.ask("reduce", fields, progress, Result.from_answer)
+
+    def reduce_partially(
+        self,
+        url: str,
+        variable: str | None,
+        statistics: Statistic | Sequence[Statistic],
+        *,
+        progress: bool | Told = False,
+        **options: Unpack[Reduction],
+    ) -> Partial:
+        """What merges of statistics of a part, to be given to `reductionist.merge` with that of the other parts.
+
+        `options` are those of `reduce`; `selection` says which part. Statistics that do not merge are refused.
+
+        Raises:
+            ServiceError: if the service says so.
+            Failure: if there is no answer.
+            UsageError: if the arguments make no sense.
+        """
+        fields = self.reduction(url, variable, statistics, options) | {"partial": True}
+        return self.ask("reduce", fields, progress, Partial.from_answer)
+
+    def reduction(
+        self, url: str, variable: str | None, statistics: Statistic | Sequence[Statistic], options: Reduction
+    ) -> Fields:
+        """The fields of a question about statistics."""
+        asked = {
+            "statistics": statistics_of(statistics),
+            "axis": axes_of(options.get("axis")),
+            "keepdims": options.get("keepdims") or None,
+            "missing": options.get("missing"),
+            "skipna": options.get("skipna") or None,
+            "weights": weights_of(options.get("weights"), self.endpoint),
+            "groups": groups_of(options.get("groups")),
+            **part_of(options.get("selection"), options.get("unpack", True)),
+        }
+        place = self.place(
+            url, options.get("interface"), options.get("format"), options.get("etag"), options.get("endpoints")
+        )
+        return (
+            place
+            | subject(variable, options.get("array"), options.get("chunks"), options.get("urls"))
+            | without_none(asked)
+        )
 
     def select(
         self,

@@ -4,11 +4,13 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from reductionist.credentials import WEB, Credentials
 from reductionist.errors import UsageError
 from reductionist.variables.arguments import complaints, missing, statistics_with_options
 from reductionist.variables.client import Client
+from reductionist.variables.coordinates import Coordinates, periods_named, weights_named
 from reductionist.variables.location import ENDPOINT
 from reductionist.variables.tables import (
     description_object,
@@ -52,11 +54,14 @@ def client_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Cl
     )
 
 
+def place_of(options: argparse.Namespace) -> dict[str, Any]:
+    """How the object is read."""
+    return {name: vars(options)[name] for name in ("interface", "format", "etag")}
+
+
 def describe(client: Client, options: argparse.Namespace) -> str:
     """What a file has."""
-    found = client.describe(
-        options.url, options.variable, interface=options.interface, format=options.format, etag=options.etag
-    )
+    found = client.describe(options.url, options.variable, **place_of(options))
     if options.json:
         return json.dumps(description_object(found))
     return description_text(found, alone=options.variable is not None)
@@ -64,6 +69,9 @@ def describe(client: Client, options: argparse.Namespace) -> str:
 
 def reduce(client: Client, options: argparse.Namespace) -> str:
     """Statistics."""
+    place = place_of(options)
+    coordinates = Coordinates(client, options.url, dict(options.select), place)
+    periods = periods_named(options.groups, coordinates) if options.groups else None
     result = client.reduce(
         options.url,
         options.variable,
@@ -74,13 +82,14 @@ def reduce(client: Client, options: argparse.Namespace) -> str:
         missing=missing(options),
         skipna=options.skipna,
         unpack=not options.packed,
+        weights=weights_named(options.weights, coordinates) if options.weights else None,
+        groups=periods.groups() if periods else None,
         result_dtype=options.result_dtype,
-        interface=options.interface,
-        format=options.format,
-        etag=options.etag,
         progress=wants_progress(options),
+        **place,
     )
-    return json.dumps(result_object(result)) if options.json else result_text(result)
+    names = {periods.dim: periods.names} if periods else {}
+    return json.dumps(result_object(result, names)) if options.json else result_text(result, names)
 
 
 def select(client: Client, options: argparse.Namespace) -> str:
@@ -90,9 +99,7 @@ def select(client: Client, options: argparse.Namespace) -> str:
         options.variable,
         dict(options.select) or None,
         unpack=not options.packed,
-        interface=options.interface,
-        format=options.format,
-        etag=options.etag,
+        **place_of(options),
         progress=wants_progress(options),
     )
     return json.dumps(selected_object(found)) if options.json else selected_text(found)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import cbor2
 import numpy as np
+from numpy.typing import NDArray
 
 from reductionist.errors import UsageError
 from reductionist.fields import Fields
@@ -20,8 +21,10 @@ Axis = int | str | Sequence[int | str] | None
 Format = Literal["hdf5", "netcdf3", "zarr", "kerchunk"]
 FORMATS: tuple[Format, ...] = ("hdf5", "netcdf3", "zarr", "kerchunk")
 
-MOST_JSON = 16 << 10  # bytes of a body above which it is CBOR, which is shorter and sooner read
+MOST_JSON = 8 << 10  # bytes as CBOR above which a body is that, and not JSON, which is longer
 JSON, CBOR = "application/json", "application/cbor"
+ARRAY = 4  # a major type of CBOR
+FLOAT_HEADS = {np.dtype("f2"): 0xF9, np.dtype("f4"): 0xFA, np.dtype("f8"): 0xFB}  # first bytes of items
 
 
 def subject(variable: str | None, array: Any, chunks: Any, urls: Any) -> Fields:
@@ -61,11 +64,34 @@ def without_none(fields: Fields) -> Fields:
 
 def body_of(fields: Fields) -> tuple[str | bytes, str]:
     """A body and its content type: JSON, or CBOR where that would be large."""
-    plain_fields = plain(fields)
-    text = json.dumps(in_json(plain_fields))
-    if len(text) <= MOST_JSON:
-        return text, JSON
-    return cbor2.dumps(plain_fields), CBOR
+    body = cbor2.dumps(fields, default=encode)
+    if len(body) > MOST_JSON:
+        return body, CBOR
+    return json.dumps(in_json(plain(fields))), JSON
+
+
+def encode(encoder: cbor2.CBOREncoder, value: Any) -> None:
+    """Writes what CBOR does not know by itself: maps that are no dicts, and values of NumPy."""
+    if isinstance(value, np.ndarray) and value.ndim and value.dtype in FLOAT_HEADS:
+        encode_floats(encoder, value)
+    elif isinstance(value, (np.ndarray, np.generic)):
+        encoder.encode(value.tolist())
+    elif isinstance(value, Mapping):
+        encoder.encode(dict(value))
+    else:
+        encoder.encode(list(value))
+
+
+def encode_floats(encoder: cbor2.CBOREncoder, values: NDArray[Any]) -> None:
+    """Writes an array of floats as nested lists, each float as wide as it is (RFC 8949, 3.3)."""
+    encoder.encode_length(ARRAY, len(values))
+    if values.ndim > 1:
+        for row in values:
+            encode_floats(encoder, row)
+        return
+    items = np.empty(len(values), [("head", "u1"), ("float", values.dtype.newbyteorder(">"))])
+    items["head"], items["float"] = FLOAT_HEADS[values.dtype], values
+    encoder.write(items.tobytes())
 
 
 def plain(value: Any) -> Any:

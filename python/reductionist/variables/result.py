@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from reductionist.fields import BYTE_ORDERS, DTYPES, Fields
 
 Array = NDArray[Any]
+WIDE = 16  # bytes of int128
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,39 @@ class Result(Mapping[str, Array]):
     def from_answer(cls, answer: Fields) -> "Result":
         """The answer of `reduce`."""
         found = {name: array_of(one) for name, one in answer["results"].items()}
+        return cls(*of_all_answers(answer), found)
+
+
+@dataclass(frozen=True, eq=False)
+class Partial(Mapping[str, Mapping[str, Array]]):
+    """What merges of statistics of a part, such as `partial["mean"]["sum"]`: reductionist.merge makes results of parts.
+
+    Sums of integers are Python's, which have any size; other sums are pairs of float64 along the last dimension, the
+    nearest one and what its rounding left.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    etag: str | None
+    read: Read
+    statistics: Mapping[str, Mapping[str, Array]]
+
+    def __getitem__(self, name: str) -> Mapping[str, Array]:
+        return self.statistics[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.statistics)
+
+    def __len__(self) -> int:
+        return len(self.statistics)
+
+    @classmethod
+    def from_answer(cls, answer: Fields) -> "Partial":
+        """The answer of `reduce` with `partial`."""
+        found = {
+            name: {component: array_of(one) for component, one in components.items()}
+            for name, components in answer["results"].items()
+        }
         return cls(*of_all_answers(answer), found)
 
 
@@ -141,9 +175,19 @@ def attributes_of(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def array_of(said: Fields) -> Array:
-    """An array from its dtype, byte order, shape and bytes."""
-    dtype = str(said["dtype"])
+    """An array from its dtype, byte order, shape and bytes. Integers of 128 bits are Python's, in an array of objects."""
+    dtype, byte_order, shape = str(said["dtype"]), said["byte_order"], tuple(said["shape"])
+    if dtype == "int128":
+        return wide_integers(said["bytes"], byte_order).reshape(shape)
     if dtype not in (*DTYPES, "bool"):
         raise ValueError(f"there is no dtype {dtype!r}")
-    stored = np.dtype(dtype).newbyteorder(BYTE_ORDERS[said["byte_order"]])
-    return np.frombuffer(said["bytes"], stored).astype(dtype).reshape(tuple(said["shape"]))
+    stored = np.dtype(dtype).newbyteorder(BYTE_ORDERS[byte_order])
+    return np.frombuffer(said["bytes"], stored).astype(dtype).reshape(shape)
+
+
+def wide_integers(data: bytes, byte_order: Literal["little", "big"]) -> Array:
+    """Integers of 16 bytes, which NumPy has no dtype for."""
+    if len(data) % WIDE:
+        raise ValueError(f"{len(data)} bytes are no integers of {WIDE}")
+    parts = (data[at : at + WIDE] for at in range(0, len(data), WIDE))
+    return np.array([int.from_bytes(part, byte_order, signed=True) for part in parts], object)

@@ -11,13 +11,17 @@ from reductionist.variables.result import Array, Description, Read, Result, Sele
 MOST_ROWS = 40  # of a table; longer ones lack their middle
 ENDS = MOST_ROWS // 2
 
+Names = Mapping[str, Sequence[str]]  # of groups, by the dimension that they are along
+NO_NAMES: Names = {}
+
 
 # --- For machines --------------------------------------------------------------------------------------------
 
 
-def result_object(result: Result) -> dict[str, Any]:
+def result_object(result: Result, names: Names = NO_NAMES) -> dict[str, Any]:
     """Statistics and what they are of, for JSON."""
-    return of_all(result) | {"statistics": {name: in_json(values.tolist()) for name, values in result.items()}}
+    groups = {"groups": names} if names else {}
+    return of_all(result) | groups | {"statistics": {name: in_json(values.tolist()) for name, values in result.items()}}
 
 
 def selected_object(found: Selected) -> dict[str, Any]:
@@ -38,13 +42,14 @@ def description_object(found: Description) -> Any:
 # --- For people ----------------------------------------------------------------------------------------------
 
 
-def result_text(result: Result) -> str:
+def result_text(result: Result, names: Names = NO_NAMES) -> str:
     """A line for each statistic of one number, or a line for each element along one dimension; else arrays."""
     with_own_dims = any(values.shape != result.shape for values in result.values())
     if len(result.shape) == 1 and not with_own_dims:
-        shown = column_table(result.dims[0], result)
+        shown = column_table(result.dims[0], result, names.get(result.dims[0]))
     else:
-        shown = "\n".join(titled(name, values) for name, values in result.items())
+        lists = [f"{dim}: {', '.join(groups)}\n" for dim, groups in names.items()]
+        shown = "\n".join([*lists, *(titled(name, values) for name, values in result.items())])
     return "\n".join([shown, "", f"of {shape_text(result.dims, result.shape)}; {read_text(result.read)}"])
 
 
@@ -60,11 +65,14 @@ def titled(name: str, values: Array) -> str:
     return f"{name}\n{values!s}" if values.ndim else f"{name:<7} {values!s}"
 
 
-def column_table(dim: str, columns: Mapping[str, Array]) -> str:
+def column_table(dim: str, columns: Mapping[str, Array], names: Sequence[str] | None) -> str:
     """A row for each element along a dimension, the middle left out where there are many."""
     length = len(next(iter(columns.values())))
     chosen = [*range(length)] if length <= MOST_ROWS else [*range(ENDS), *range(length - ENDS, length)]
-    rows = [[str(index), *(str(values[index]) for values in columns.values())] for index in chosen]
+    rows = [
+        [names[index] if names else str(index), *(str(values[index]) for values in columns.values())]
+        for index in chosen
+    ]
     if length > MOST_ROWS:
         rows.insert(ENDS, ["…"] * (1 + len(columns)))
     return aligned([[dim, *columns], *rows])
