@@ -115,6 +115,12 @@ def test_sums_of_integers_are_exact_and_those_that_do_not_fit_are_errors():
     assert merge({"name": "mean", "as": "m"}, means)["m"] == 2.0**99
 
 
+def test_pairs_are_no_integers():
+    parts = [({"x": at}, partial({"sum": {"sum": [1.5, 0.0]}})) for at in (0, 1)]
+    with pytest.raises(UsageError, match="float32 or float64, not uint64"):
+        merge("sum", parts, result_dtype="uint64")
+
+
 def test_sums_of_floats_are_rounded_once():
     values = np.random.default_rng(5).normal(size=40) * 10.0 ** np.arange(-20, 20)
     parts = [({"x": at}, partial({"sum": {"sum": [value, value * 2.0**-60]}})) for at, value in enumerate(values)]

@@ -55,14 +55,20 @@ fn accumulators(parameters: &Parameters, elements: ElementSpec) -> Vec<Accumulat
 
 #[inline(always)]
 fn unpacked_variance(moments: Moments, packing: Option<Packing>) -> f64 {
-    let scale = packing.map_or(1.0, |packing| packing.scale_factor);
+    let scale = scale(moments, packing);
     variance(moments) * scale * scale
 }
 
 #[inline(always)]
 fn unpacked_deviation(moments: Moments, packing: Option<Packing>) -> f64 {
-    let scale = packing.map_or(1.0, |packing| packing.scale_factor);
-    variance(moments).sqrt() * scale.abs()
+    variance(moments).sqrt() * scale(moments, packing).abs()
+}
+
+/// What distances are multiplied by; NaN where the squares of what elements stand for are not finite, as without packing.
+#[inline(always)]
+fn scale(moments: Moments, packing: Option<Packing>) -> f64 {
+    let Some(Packing { scale_factor, .. }) = packing else { return 1.0 };
+    if (moments.squares.high * scale_factor * scale_factor).is_finite() { scale_factor } else { f64::NAN }
 }
 
 /// (Σwx² − mean × Σwx) / freedom. Both products have twice the bits of what they are made of, so that the difference is exact where
@@ -71,7 +77,9 @@ fn unpacked_deviation(moments: Moments, packing: Option<Packing>) -> f64 {
 fn variance(moments: Moments) -> f64 {
     let freedom = freedom(moments);
     // A smaller difference is what rounding leaves of none.
-    let is_none = moments.count <= moments.ddof.into() || freedom.high <= moments.weight.high * LEAST_FREEDOM;
+    let is_none = moments.count <= moments.ddof.into()
+        || freedom.high.is_nan()
+        || freedom.high <= moments.weight.high * LEAST_FREEDOM;
     if is_none || !moments.have_weight() || !moments.squares.high.is_finite() {
         return f64::NAN;
     }
@@ -82,12 +90,18 @@ fn variance(moments: Moments) -> f64 {
 /// 2⁻⁹⁶, by which totals may be off relative to themselves.
 const LEAST_FREEDOM: f64 = f64::from_bits((1023 - 96) << 52);
 
+/// Sums of squares of weights below this, 2⁻¹⁰⁰⁰, have lost digits to underflow.
+const LEAST_SQUARES: f64 = f64::from_bits((1023 - 1000) << 52);
+
 /// Σw − ddof × Σw² / Σw, where weights say how reliable an element is (as cf-python has it for a `ddof` of 1). It is n − ddof where
-/// they are 1.
+/// they are 1; NaN where squares of weights underflow.
 #[inline(always)]
 fn freedom(moments: Moments) -> FloatTotal {
     if moments.ddof == 0 {
         return moments.weight;
+    }
+    if moments.squared_weights.high < LEAST_SQUARES {
+        return f64::NAN.into();
     }
     let lost = moments.squared_weights.over(moments.weight).times(f64::from(moments.ddof).into());
     moments.weight.less(lost)

@@ -125,8 +125,12 @@ async fn an_empty_dimension_of_the_labels_leaves_the_others_grouped() {
     let setup = Setup::start(&[]).await;
     let fields = json!({"statistics": ["sum", "count"], "selection": {"lon": [4, 4, 1]}, "axis": [],
         "groups": {"dims": ["lat", "lon"], "labels": [], "size": 2}});
-    let (status, answer) = ask(&setup, fields).await;
-    assert_eq!(status, 200, "{answer}");
-    assert_eq!((&answer["dims"], &answer["shape"]), (&json!(["time", "group"]), &json!([2, 2])));
-    assert_eq!(values(&answer, "count"), &json!([[0, 0], [0, 0]]));
+    let nested = json!({"dims": ["lon", "lat"], "labels": [], "size": 2});
+    for groups in [fields["groups"].clone(), nested, json!({"dims": ["lat", "lon"], "labels": [[], [], []], "size": 2})]
+    {
+        let (status, answer) = ask(&setup, merged(fields.clone(), json!({"groups": groups}))).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!((&answer["dims"], &answer["shape"]), (&json!(["time", "group"]), &json!([2, 2])));
+        assert_eq!(values(&answer, "count"), &json!([[0, 0], [0, 0]]));
+    }
 }

@@ -11,6 +11,7 @@ from reductionist.variables import pairs
 from reductionist.variables.question import Statistic, statistics_of
 from reductionist.variables.result import Array, Partial, Read, Result
 
+LEAST_SQUARES = 2.0**-1000  # of weights: those below have lost digits to underflow
 LEAST_FREEDOM = 2.0**-96  # of a sum of weights: by so much pairs may be off
 
 Offsets = Mapping[str, int]
@@ -29,7 +30,7 @@ def merge(
     Each part comes with its offsets: by name of each dimension that the selection leaves, in the order of the variable's
     dimensions, the position in the whole selection at which the part begins. Parts must make up the whole, and not overlap.
     `statistics` and `axis` are what was asked of each; `axis` names the dimensions that are reduced or grouped, all if None.
-    `result_dtype` is that of `sum`: float64 if not given, int64 of integers. Give "uint64" for unsigned data.
+    `result_dtype` is that of `sum`: float64 if not given, int64 of integers. Give "uint64" for unsigned data without weights.
 
     Counts, integers, `min`, `max`, `argmin`, `argmax`, `any`, `all` and histograms have the bits of the undivided answer.
     Sums of floats are rounded once, from about twice the precision of float64. `mean`, `var` and `std` follow from such sums.
@@ -185,15 +186,16 @@ def variance_of(whole: Whole, name: str, ddof: int) -> Array:
     squares = pairs.settled(*pairs.pair_of(total(whole, name, "sum_of_squares")))
     spread = pairs.added(squares, pairs.negated(pairs.times(pairs.over(sums, weight), sums)))
     taken = np.full(weight[0].shape, float(ddof))
-    off = (taken, pairs.no(taken))
+    off, lost = (taken, pairs.no(taken)), np.zeros(taken.shape, bool)
     if "sum_of_squared_weights" in whole.parts[0][name]:
         squared = pairs.settled(*pairs.pair_of(total(whole, name, "sum_of_squared_weights")))
+        lost = squared[0] < LEAST_SQUARES
         off = pairs.times(off, pairs.over(squared, weight))
     freedom = pairs.added(weight, pairs.negated(off))
     variance = pairs.rounded(pairs.over(spread, freedom))
     # A smaller difference is what rounding leaves of none.
     is_free = (freedom[0] > weight[0] * LEAST_FREEDOM) & (whole.folded(name, "count", 0, np.add) > ddof)
-    is_known = is_free & has_weight(weight) & np.isfinite(squares[0])
+    is_known = is_free & ~lost & has_weight(weight) & np.isfinite(squares[0])
     return np.where(is_known, np.where(spread[0] < 0, 0.0, variance), np.nan)
 
 
@@ -202,8 +204,11 @@ def final_sum(sums: Array, result_dtype: str | None) -> Array:
 
     Raises:
         Failure: if it does not fit.
+        UsageError: if it is none of integers, and these are asked for.
     """
     if sums.dtype != object:
+        if np.dtype(result_dtype or "f8").kind != "f":
+            raise UsageError(f"sums that are pairs are floats: result_dtype is float32 or float64, not {result_dtype}")
         return pairs.rounded(pairs.pair_of(sums), result_dtype or "float64")
     dtype = np.dtype(result_dtype or "int64")
     if dtype.kind == "f":

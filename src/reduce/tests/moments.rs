@@ -140,6 +140,27 @@ fn infinities_nan_and_squares_beyond_the_range_are_as_in_float64() {
 }
 
 #[test]
+fn packed_values_that_stand_for_infinite_ones_have_no_variance() {
+    for (elements, scale_factor) in [([5_i16, 5, 5], -1e308), ([5, 5, 7], 1e308), ([5, 5, 7], 1e155)] {
+        let (bytes, positions) = (buffer(&elements), Positions::new(&[3], Order::C).unwrap());
+        let chunk = Chunk {
+            bytes: &bytes,
+            dtype: DType::Int16,
+            storage: Storage::NATIVE,
+            positions: &positions,
+            order: Order::C,
+            weights: &[],
+        };
+        let packing = Some(crate::array::Packing { scale_factor, add_offset: 0.0 });
+        let statistics = vec![Statistic::Var.into(), Statistic::Std.into()];
+        let results = reduce(&Question { statistics, packing, ..Question::default() }, chunk, &mut budget()).unwrap();
+        for finished in results.statistics {
+            assert!(finished.values.elements::<f64>()[0].is_nan(), "{elements:?} {scale_factor}");
+        }
+    }
+}
+
+#[test]
 fn too_few_elements_have_no_mean_or_variance() {
     let asked = [
         Statistic::Mean.into(),
