@@ -20,7 +20,8 @@ impl Asked {
     }
 
     /// Values of each result.
-    pub(super) fn values(&self) -> usize {
+    #[must_use]
+    pub fn values(&self) -> usize {
         self.last_dimension().unwrap_or(1)
     }
 

@@ -124,7 +124,10 @@ fn combine<F: Fn(f64, f64) -> f64>(products: &mut [f64], values: &[f64], first: 
             }
         }
         1 => {
-            let values = values.get(first..).and_then(|rest| rest.get(..products.len())).unwrap_or_default();
+            let Some(values) = values.get(first..).and_then(|rest| rest.get(..products.len())) else {
+                products.fill(f64::NAN);
+                return;
+            };
             for (product, &value) in products.iter_mut().zip(values) {
                 *product = with(*product, value);
             }

@@ -162,7 +162,7 @@ fn values(question: &Question, elements: DType) -> usize {
     if question.is_partial {
         return Components::sizes(question, elements).into_iter().fold(0, usize::saturating_add) / size_of::<i128>();
     }
-    let values = question.statistics.iter().map(|asked| asked.last_dimension().unwrap_or(1));
+    let values = question.statistics.iter().map(Asked::values);
     values.fold(0, usize::saturating_add)
 }
 
@@ -179,7 +179,7 @@ fn result_sizes(question: &Question, elements: DType) -> Vec<usize> {
     }
     let of_one = |asked: &Asked| {
         let size = question.result_of(asked.statistic, elements).dtype.size();
-        size.saturating_mul(asked.last_dimension().unwrap_or(1))
+        size.saturating_mul(asked.values())
     };
     question.statistics.iter().map(of_one).collect()
 }

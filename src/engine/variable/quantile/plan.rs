@@ -95,7 +95,7 @@ impl Plan {
 
     /// Values of the results.
     pub(super) fn numbers(&self) -> usize {
-        let values = self.asked.iter().map(|asked| asked.last_dimension().unwrap_or(1)).fold(0, usize::saturating_add);
+        let values = self.asked.iter().map(Asked::values).fold(0, usize::saturating_add);
         self.task.results().saturating_mul(values)
     }
 
